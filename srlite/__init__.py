@@ -1,0 +1,17 @@
+"""srlite: train, measure, export and run one light x4 super-resolution model.
+
+The house, floor by floor; a module imports only from floors below it (or from its
+own floor where the arrow is plain):
+
+- ground floor, imports nothing of srlite: `config`, `errors`, `images`,
+  `generators`, `discriminators`, `features`, `degradations`, `tiling`
+- first floor: `presets`, `losses`, `metrics`, `data`, `upscaler`, `checkpoints`,
+  `logs`
+- second floor: `inference`, `trainer`, `tensorflow_step`, `export`
+- attic: `recipe`
+
+Inside, pictures are RGB, float32, [0, 1], channels last; at the edges uint8 or
+uint16. Importing this package imports nothing heavy.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,57 @@
+"""Errors a user can mend, and the one place that turns them into exit statuses.
+
+Everything that can go wrong because of what a user gave (a file, an option, a
+model) raises a :class:`SrliteError` whose message is one sentence: what was
+received, what was expected, how to mend it. Commands print that sentence and exit
+with status 2; a programming error keeps its traceback.
+"""
+
+import sys
+
+
+class SrliteError(Exception):
+    """Base class of every error that srlite raises on purpose."""
+
+
+class ImageError(SrliteError):
+    """An image that cannot be read, written or used."""
+
+
+class ConfigError(SrliteError):
+    """An unknown option, or an option with an impossible value."""
+
+
+class DataError(SrliteError):
+    """Training or validation data that cannot be used."""
+
+
+class CheckpointError(SrliteError):
+    """A checkpoint or run directory that is missing, damaged or foreign."""
+
+
+class ModelError(SrliteError):
+    """A model file that is missing, damaged or not what was asked for."""
+
+
+class ExportError(SrliteError):
+    """A ``.tflite`` that could not be made, or disagrees with its model."""
+
+
+def run_command(main):
+    """Run the function behind a command and leave the process.
+
+    Args:
+        main: function without arguments that returns an exit status, or None for 0.
+
+    Exit status: what `main` returns; 2 after a `SrliteError`, printed as one line;
+    130 after Ctrl-C.
+    """
+    try:
+        status = main()
+    except SrliteError as error:
+        print(f"error: {error}", file=sys.stderr)
+        status = 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        status = 130
+    sys.exit(status)
