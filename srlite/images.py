@@ -41,3 +41,16 @@ def to_float(image):
 def to_uint8(image):
     """Convert float [0, 1] to uint8: scaled, rounded, clipped."""
     return np.clip(np.rint(np.asarray(image) * 255.0), 0, 255).astype(np.uint8)
+
+
+def luma(rgb):
+    """Luma of ITU-R BT.601 in studio range.
+
+    Args:
+        rgb: levels 0..255, (..., 3).
+
+    Returns:
+        float64 (...), 16..235.
+    """
+    weights = np.array([65.481, 128.553, 24.966]) / 255.0
+    return 16.0 + np.asarray(rgb, np.float64) @ weights

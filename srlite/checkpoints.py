@@ -1,0 +1,157 @@
+"""Checkpoints: everything that a run needs to go on, in one safetensors file.
+
+A checkpoint holds the variables of named parts (generator, EMA generator,
+discriminator, their optimizers) under `part/path`, and in its header the stage, the
+step, the resolved config and a SHA-256 over all tensors. No pickle, nothing of a
+backend: a run begun on one goes on in another. It is written to a temporary name,
+synced and renamed, so that a file under its final name is whole; what is not whole, or
+not of this run, is refused.
+"""
+
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+
+from srlite.errors import CheckpointError
+
+FORMAT = "srlite-checkpoint-1"
+_NAME = re.compile(r"(?P<stage>[a-z_]+)-(?P<step>\d{8})\.safetensors")
+
+
+def _named_variables(parts):
+    """Map `part/path` to the Keras variable, for each part."""
+    variables = {}
+    for part, owner in parts.items():
+        for variable in owner.variables:
+            name = f"{part}/{variable.path}"
+            if name in variables:
+                raise ValueError(f"two variables are named {name}; name their layers")
+            variables[name] = variable
+    return variables
+
+
+def _digest(tensors):
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(tensors[name]).data)
+    return digest.hexdigest()
+
+
+def replace_file(path, write):
+    """Write a file under a temporary name, sync it, and rename it to `path`.
+
+    Args:
+        path: the final name.
+        write: function that is given the temporary name (same folder, same ending).
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
+    try:
+        write(temporary)
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save(directory, stage, step, parts, config, keep=3):
+    """Write a checkpoint and delete the oldest of its stage beyond `keep`.
+
+    Args:
+        directory: folder, made if missing.
+        stage: "pretrain" or "gan".
+        step: optimizer updates done in this stage.
+        parts: dict of name to anything with Keras `variables`.
+        config: dict that JSON can hold.
+        keep: checkpoints of this stage that stay.
+
+    Returns:
+        Path of the file.
+    """
+    from safetensors.numpy import save_file
+
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    tensors = {name: np.array(v) for name, v in _named_variables(parts).items()}
+    metadata = {
+        "format": FORMAT,
+        "stage": stage,
+        "step": str(step),
+        "config": json.dumps(config),
+        "sha256": _digest(tensors),
+    }
+    path = directory / f"{stage}-{step:08d}.safetensors"
+    try:
+        replace_file(path, lambda name: save_file(tensors, name, metadata))
+    except OSError as error:
+        raise CheckpointError(f"cannot write {path}: {error}") from None
+    for _, old in find(directory, stage)[:-keep]:
+        old.unlink()
+    return path
+
+
+def find(directory, stage):
+    """List a stage's checkpoints.
+
+    Returns:
+        List of (step, path), oldest first; empty when there are none.
+    """
+    found = []
+    for path in Path(directory).glob(f"{stage}-*.safetensors"):
+        match = _NAME.fullmatch(path.name)
+        if match and match["stage"] == stage:
+            found.append((int(match["step"]), path))
+    return sorted(found)
+
+
+def load(path, parts):
+    """Set the variables of `parts` to those of a checkpoint, all or none.
+
+    Args:
+        path: checkpoint file.
+        parts: dict of name to anything with Keras `variables`, as given to `save`.
+
+    Returns:
+        dict of `stage` (str), `step` (int) and `config` (dict).
+
+    Raises:
+        CheckpointError: the file is missing, damaged, foreign, or of another model.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise CheckpointError(f"{path} is not a checkpoint of srlite")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except FileNotFoundError:
+        raise CheckpointError(f"no such checkpoint: {path}") from None
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is damaged: {error}; remove it") from None
+    if _digest(tensors) != metadata.get("sha256"):
+        raise CheckpointError(
+            f"{path} is damaged: its content does not match its SHA-256; remove it"
+        )
+    variables = _named_variables(parts)
+    odd = sorted(set(variables) ^ set(tensors)) or [
+        name for name in variables if variables[name].shape != tensors[name].shape
+    ]
+    if odd:
+        raise CheckpointError(
+            f"{path} is of another model: {odd[0]} does not match "
+            f"({len(odd)} differences)"
+        )
+    for name, variable in variables.items():
+        variable.assign(tensors[name])
+    return {
+        "stage": metadata["stage"],
+        "step": int(metadata["step"]),
+        "config": json.loads(metadata["config"]),
+    }
