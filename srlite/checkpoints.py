@@ -10,13 +10,13 @@ not of this run, is refused.
 
 import hashlib
 import json
-import os
 import re
 from pathlib import Path
 
 import numpy as np
 
 from srlite.errors import CheckpointError
+from srlite.files import replacing
 
 FORMAT = "srlite-checkpoint-1"
 _NAME = re.compile(r"(?P<stage>[a-z_]+)-(?P<step>\d{8})\.safetensors")
@@ -42,24 +42,6 @@ def _digest(tensors):
     return digest.hexdigest()
 
 
-def replace_file(path, write):
-    """Write a file under a temporary name, sync it, and rename it to `path`.
-
-    Args:
-        path: the final name.
-        write: function that is given the temporary name (same folder, same ending).
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
-    try:
-        write(temporary)
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def save(directory, stage, step, parts, config, keep=3):
     """Write a checkpoint and delete the oldest of its stage beyond `keep`.
 
@@ -77,7 +59,6 @@ def save(directory, stage, step, parts, config, keep=3):
     from safetensors.numpy import save_file
 
     directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
     tensors = {name: np.array(v) for name, v in _named_variables(parts).items()}
     metadata = {
         "format": FORMAT,
@@ -88,7 +69,9 @@ def save(directory, stage, step, parts, config, keep=3):
     }
     path = directory / f"{stage}-{step:08d}.safetensors"
     try:
-        replace_file(path, lambda name: save_file(tensors, name, metadata))
+        directory.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            save_file(tensors, temporary, metadata)
     except OSError as error:
         raise CheckpointError(f"cannot write {path}: {error}") from None
     for _, old in find(directory, stage)[:-keep]:

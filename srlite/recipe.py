@@ -1,0 +1,295 @@
+"""The recipe: a `Config`, photographs and a run directory become trained networks.
+
+Stage `pretrain` teaches the generator pixels, stage `gan` textures. The run directory,
+written here alone: `config.json` (resolved), `checkpoints/`, `metrics.jsonl`, `logs/`
+(TensorBoard), `pretrain.keras` and `generator.keras` (the EMA generators that the
+stages end with). The same call again goes on where the run stopped.
+"""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+from srlite import checkpoints
+from srlite.config import flatten
+from srlite.data import PatchSampler, load_images
+from srlite.errors import ConfigError, ModelError
+from srlite.files import replacing
+from srlite.logs import RunLogger
+from srlite.trainer import StopSignal, train_stage
+
+STAGES = ("pretrain", "gan")
+_RESULT = {"pretrain": "pretrain.keras", "gan": "generator.keras"}
+
+
+def train(
+    config,
+    data_dirs,
+    run_dir,
+    *,
+    stages=STAGES,
+    val_dir=None,
+    max_minutes=None,
+    vgg19_weights="imagenet",
+    efficientnet_weights="imagenet",
+    override=False,
+):
+    """Train, or go on training.
+
+    Args:
+        config: `Config`.
+        data_dirs: folders and tar files of HR photographs.
+        run_dir: folder of the run; made if missing.
+        stages: which of `STAGES` to do.
+        val_dir: folder of HR pictures to measure PSNR on; without it patches of the
+            training pictures are logged, and nothing is measured.
+        max_minutes: stop, with a checkpoint, after this time; None for no limit.
+        vgg19_weights: "imagenet" (Keras downloads them), a path, or None for random
+            weights (tests).
+        efficientnet_weights: likewise.
+        override: go on with a config that differs from the one the run began with.
+
+    Returns:
+        True when the stages are complete, False when the time was up.
+
+    Raises:
+        KeyboardInterrupt: a signal came; a checkpoint has been saved.
+        SrliteError: something given cannot be used.
+    """
+    run_dir = Path(run_dir)
+    stages = [stage for stage in STAGES if stage in stages]
+    _check(config, stages)
+    keras = _import_keras(config.seed)
+    _settle_config(config, run_dir, override)
+    # Feature networks come before anything long: their download may fail.
+    losses = {
+        stage: _losses(getattr(config, stage), vgg19_weights, efficientnet_weights)
+        for stage in stages
+    }
+    patch_size = max(getattr(config, stage).patch_size for stage in stages)
+    images = load_images(data_dirs, min_size=patch_size)
+    photos = load_images(val_dir, min_size=3 * config.scale) if val_dir else None
+    with RunLogger(run_dir) as logger, StopSignal(max_minutes) as stop:
+        for stage in stages:
+            result = run_dir / _RESULT[stage]
+            if result.exists():
+                logger.say(f"stage {stage} is complete: {result}")
+                continue
+            options = getattr(config, stage)
+            parts, step = _build(keras, config, stage, run_dir, losses[stage])
+            sampler = PatchSampler(
+                images,
+                options.patch_size,
+                options.batch_size,
+                dataclasses.astuple(config.kernels),
+                seed=(config.seed, STAGES.index(stage)),
+            )
+            done = train_stage(
+                step,
+                sampler,
+                stage=stage,
+                first_step=_resume(run_dir, stage, parts, logger),
+                last_step=options.steps,
+                save=_saver(run_dir, stage, parts, config),
+                logger=logger,
+                stop=stop,
+                validate=_validator(parts["ema_generator"], photos, sampler, config),
+                freeze_batch_norm_after=options.freeze_batch_norm_after,
+                log_every=config.log.log_every,
+                validate_every=config.log.validate_every,
+                checkpoint_every=config.log.checkpoint_every,
+            )
+            if done < options.steps:
+                logger.say(
+                    f"stopped ({stop.reason}) at step {done} of stage {stage}; "
+                    "the same command goes on from here"
+                )
+                if stop.interrupted:
+                    raise KeyboardInterrupt
+                return False
+            with replacing(result) as temporary:
+                parts["ema_generator"].save(temporary)
+            logger.say(f"stage {stage} is complete: {result}")
+    return True
+
+
+def _check(config, stages):
+    """Refuse what would only fail after minutes."""
+    if not stages:
+        raise ConfigError(f"no stage to do; there are {', '.join(STAGES)}")
+    for stage in stages:
+        options = getattr(config, stage)
+        for name in ("steps", "batch_size", "patch_size"):
+            if getattr(options, name) < 1:
+                raise ConfigError(
+                    f"{stage}.{name} must be at least 1; "
+                    f"received {getattr(options, name)}"
+                )
+        if options.patch_size % config.scale:
+            raise ConfigError(
+                f"{stage}.patch_size must be a multiple of the scale {config.scale}; "
+                f"received {options.patch_size}"
+            )
+
+
+def _import_keras(seed):
+    """Import Keras on TensorFlow, calm and deterministic."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        raise ConfigError(
+            f"training runs on Keras's TensorFlow backend; KERAS_BACKEND is "
+            f"{keras.backend.backend()}"
+        )
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+    return keras
+
+
+def _settle_config(config, run_dir, override):
+    """Write `config.json`, or compare with the one that is there."""
+    path = run_dir / "config.json"
+    resolved = config.to_dict()
+    if path.exists() and not override:
+        try:
+            former = flatten(json.loads(path.read_text()))
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"cannot read {path}: {error}") from None
+        now = flatten(resolved)
+        odd = [k for k in sorted(former | now) if former.get(k) != now.get(k)]
+        if odd:
+            listed = ", ".join(f"{k} {former.get(k)} -> {now.get(k)}" for k in odd)
+            raise ConfigError(
+                f"{run_dir} was begun with other options ({listed}); "
+                "add --override to go on with the new ones"
+            )
+        return
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(resolved, indent=2) + "\n")
+    except OSError as error:
+        raise ConfigError(f"cannot write to {run_dir}: {error}") from None
+
+
+def _losses(options, vgg19_weights, efficientnet_weights):
+    """Make the losses of a stage: name to (loss on HR and SR, weight)."""
+    from srlite import features
+    from srlite.losses import ContentLoss, PixelLoss, StyleLoss
+
+    losses = {}
+    if options.pixel is not None:
+        losses["pixel"] = (PixelLoss(), options.pixel)
+    if getattr(options, "content", None) is not None:
+        vgg19 = features.vgg19_features(options.content_layers, vgg19_weights)
+        loss = ContentLoss(
+            vgg19, options.content_layer_weights, options.content_layer_scales
+        )
+        losses["content"] = (loss, options.content)
+    if getattr(options, "style", None) is not None:
+        efficientnet = features.efficientnet_b4_features(
+            options.style_layers, efficientnet_weights
+        )
+        losses["style"] = (StyleLoss(efficientnet), options.style)
+    return losses
+
+
+def _build(keras, config, stage, run_dir, losses):
+    """Make the networks and optimizers of a stage, and the step that trains them."""
+    from srlite.generators import rrdb_net
+    from srlite.tensorflow_step import TensorFlowStep
+
+    options = getattr(config, stage)
+
+    def adam():
+        schedule = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=0.0,
+            decay_steps=max(options.steps - options.warmup_steps, 1),
+            alpha=options.final_learning_rate / options.learning_rate,
+            warmup_target=options.learning_rate,
+            warmup_steps=options.warmup_steps,
+        )
+        return keras.optimizers.Adam(
+            schedule, beta_1=options.beta_1, beta_2=options.beta_2
+        )
+
+    generator = dataclasses.asdict(config.generator)
+    parts = {
+        "generator": rrdb_net(config.scale, **generator),
+        "ema_generator": rrdb_net(config.scale, **generator),
+        "generator_optimizer": adam(),
+    }
+    weights = parts["generator"].get_weights()
+    adversarial = None
+    if stage == "gan":
+        from srlite.discriminators import vgg_discriminator
+        from srlite.losses import RelativisticAverageLoss
+
+        weights = _pretrained(keras, run_dir / _RESULT["pretrain"], parts["generator"])
+        parts["discriminator"] = vgg_discriminator(
+            **dataclasses.asdict(config.discriminator)
+        )
+        parts["discriminator_optimizer"] = adam()
+        adversarial = (RelativisticAverageLoss(), options.adversarial)
+    for name in ("generator", "ema_generator"):
+        parts[name].set_weights(weights)
+    step = TensorFlowStep(
+        parts, losses, adversarial, scale=config.scale, ema_decay=options.ema_decay
+    )
+    return parts, step
+
+
+def _pretrained(keras, path, generator):
+    """Read the weights of the pixel stage's generator."""
+    if not path.exists():
+        raise ModelError(
+            f"the gan stage starts from {path}, which does not exist; "
+            "run the pretrain stage first"
+        )
+    try:
+        weights = keras.saving.load_model(path, compile=False).get_weights()
+    except (ValueError, OSError) as error:
+        raise ModelError(f"{path} is damaged: {error}") from None
+    if [w.shape for w in weights] != [w.shape for w in generator.get_weights()]:
+        raise ModelError(f"{path} is of another shape than the config's generator")
+    return weights
+
+
+def _resume(run_dir, stage, parts, logger):
+    """Load the newest checkpoint of a stage, if any; return the updates done."""
+    found = checkpoints.find(run_dir / "checkpoints", stage)
+    if not found:
+        return 0
+    step = checkpoints.load(found[-1][1], parts)["step"]
+    logger.say(f"going on from step {step} of stage {stage}")
+    return step
+
+
+def _saver(run_dir, stage, parts, config):
+    def save(step):
+        checkpoints.save(
+            run_dir / "checkpoints",
+            stage,
+            step,
+            parts,
+            config.to_dict(),
+            keep=config.log.keep_checkpoints,
+        )
+
+    return save
+
+
+def _validator(generator, photos, sampler, config):
+    from srlite.validation import validate
+
+    def measure():
+        if photos is not None:
+            return validate(generator, photos, config.scale)
+        _, pictures = validate(generator, sampler.batch(0)["hr"][:4], config.scale)
+        return {}, pictures
+
+    return measure

@@ -1,0 +1,79 @@
+"""Validation while training: how well pictures come back after each kernel.
+
+PSNR is measured on luma with the usual border (`metrics.psnr`), on centre crops, after
+rounding to 8 bit: what a user gets, not what the network says.
+"""
+
+import keras
+import numpy as np
+
+from srlite.degradations import KERNELS, downsample
+from srlite.images import to_uint8
+from srlite.metrics import psnr
+
+CROP = 256  # HR pixels; keeps the validation of a dozen pictures within seconds
+
+
+def centre_crop(image, size, scale):
+    """Cut the middle of a picture.
+
+    Args:
+        image: (height, width, channels).
+        size: highest height and width of the result.
+        scale: the result's height and width are multiples of it.
+
+    Returns:
+        View of the picture.
+    """
+    slices = []
+    for length in image.shape[:2]:
+        kept = min(length, size) // scale * scale
+        first = (length - kept) // 2
+        slices.append(slice(first, first + kept))
+    return image[tuple(slices)]
+
+
+def restore(generator, hr, scale):
+    """Shrink a picture with every kernel and enlarge it again.
+
+    Args:
+        generator: `keras.Model`, LR to SR.
+        hr: uint8 (height, width, 3), multiples of `scale`.
+        scale: HR pixels per LR pixel.
+
+    Returns:
+        (lr, sr): uint8 arrays whose first axis follows `KERNELS`.
+    """
+    batch = np.repeat(hr[None], len(KERNELS), axis=0)
+    lr = downsample(batch, np.arange(len(KERNELS)), scale)  # (6, H/s, W/s, 3)
+    sr = generator(lr / 255.0, training=False)
+    lr, sr = keras.ops.convert_to_numpy(lr), keras.ops.convert_to_numpy(sr)
+    return lr.astype(np.uint8), to_uint8(sr)
+
+
+def validate(generator, images, scale, num_pictures=4):
+    """Measure a generator.
+
+    Args:
+        generator: `keras.Model`, LR to SR.
+        images: uint8 HR pictures (height, width, 3) of at least 3 * `scale` pixels.
+        scale: HR pixels per LR pixel.
+        num_pictures: pictures returned for a look.
+
+    Returns:
+        (scores, pictures): dict of `psnr` (mean over the kernels) and `psnr_<kernel>`
+        in dB; dict of `<number>/lr`, `/sr`, `/hr` to uint8 pictures, LR by bicubic.
+    """
+    values, pictures = [], {}
+    for number, image in enumerate(images):
+        hr = centre_crop(image, CROP, scale)
+        lr, sr = restore(generator, hr, scale)
+        values.append([psnr(one, hr, scale) for one in sr])
+        if number < num_pictures:
+            k = KERNELS.index("bicubic")
+            pictures |= {f"{number}/lr": lr[k], f"{number}/sr": sr[k]}
+            pictures[f"{number}/hr"] = hr
+    means = np.mean(values, axis=0)
+    scores = {"psnr": float(np.mean(means))}
+    scores |= {f"psnr_{k}": float(m) for k, m in zip(KERNELS, means, strict=True)}
+    return scores, pictures

@@ -1,0 +1,71 @@
+"""Train a generator from photographs: flags -> Config -> recipe.train.
+
+    python train.py --preset light --data-dir photos/ --run-dir runs/light
+
+Ctrl-C saves a checkpoint; the same command again goes on from there.
+"""
+
+import argparse
+
+from srlite.config import parse_assignment, read_toml
+from srlite.errors import run_command
+from srlite.presets import PRESETS, preset
+
+
+def main(argv=None):
+    """Run the command; return its exit status."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--preset", default="light", help=f"{', '.join(PRESETS)}")
+    parser.add_argument(
+        "--data-dir",
+        nargs="+",
+        required=True,
+        metavar="DIR",
+        help="folders (recursive) and tar files of HR photographs",
+    )
+    parser.add_argument("--run-dir", required=True, metavar="DIR")
+    parser.add_argument("--val-dir", metavar="DIR", help="HR pictures to measure on")
+    parser.add_argument("--config", metavar="FILE.toml", help="options, by section")
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="SECTION.OPTION=VALUE",
+        help="single options, e.g. gan.steps=500 gan.style=none",
+    )
+    parser.add_argument("--stages", nargs="+", default=["pretrain", "gan"])
+    parser.add_argument("--max-minutes", type=float, metavar="M")
+    parser.add_argument("--vgg19-weights", default="imagenet", metavar="FILE.h5")
+    parser.add_argument("--efficientnet-weights", default="imagenet", metavar="FILE.h5")
+    parser.add_argument(
+        "--override",
+        action="store_true",
+        help="go on although the options differ from those the run began with",
+    )
+    args = parser.parse_args(argv)
+    config = preset(args.preset)
+    if args.config:
+        config = config.updated(read_toml(args.config))
+    config = config.updated(dict(map(parse_assignment, args.set)))
+
+    from srlite.recipe import train
+
+    train(
+        config,
+        args.data_dir,
+        args.run_dir,
+        stages=args.stages,
+        val_dir=args.val_dir,
+        max_minutes=args.max_minutes,
+        vgg19_weights=args.vgg19_weights,
+        efficientnet_weights=args.efficientnet_weights,
+        override=args.override,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    run_command(main)
