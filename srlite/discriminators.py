@@ -1,0 +1,86 @@
+"""Discriminators: functions that return a Functional `keras.Model`, picture to logit.
+
+Input (batch, P, P, channels), float32, [0, 1], HR-sized pictures; output logits
+(batch, 1), float32, no sigmoid: the adversarial losses take logits. Only built-in
+layers, so that one `.keras` file carries graph and weights.
+
+The shape is SRGAN's (Ledig et al. 2017, https://arxiv.org/abs/1609.04802, section 2.1
+and figure 4), which ESRGAN keeps: stages of two convolutions, the second of which
+halves the picture, BatchNorm after every convolution but the first, LeakyReLU(0.2).
+"""
+
+import keras
+from keras import layers
+
+from srlite.errors import ConfigError
+
+LEAKY_SLOPE = 0.2  # SRGAN's and ESRGAN's
+
+
+def _convolution(x, filters, kernel_size, strides, batch_norm, name):
+    x = layers.Conv2D(
+        filters,
+        kernel_size,
+        strides=strides,
+        padding="same",
+        use_bias=not batch_norm,
+        # He et al. 2015, https://arxiv.org/abs/1502.01852
+        kernel_initializer="he_normal",
+        name=f"{name}_conv",
+    )(x)
+    if batch_norm:
+        x = layers.BatchNormalization(name=f"{name}_bn")(x)
+    return layers.LeakyReLU(negative_slope=LEAKY_SLOPE, name=f"{name}_lrelu")(x)
+
+
+def vgg_discriminator(
+    patch_size=None,
+    filters=(32, 64, 128, 256),
+    dense_units=100,
+    strided_kernel_size=4,
+    channels=3,
+):
+    """Build the VGG-like discriminator of SRGAN and ESRGAN.
+
+    The default is the light one: 1.8 M parameters, pictures of any size. The published
+    ones are
+
+    - ESRGAN (the authors' code): `patch_size=128, filters=(64, 128, 256, 512, 512)`;
+    - SRGAN: `patch_size=96, filters=(64, 128, 256, 512), dense_units=1024,
+      strided_kernel_size=3`.
+
+    Args:
+        patch_size: height and width in HR pixels of the pictures it judges; the last
+            feature map is flattened, so that each place has weights of its own. None
+            takes any size: the last feature map is averaged over its places, which
+            also keeps the first dense layer small.
+        filters: channels of each stage; a stage is a 3x3 convolution of stride 1 and
+            one of stride 2, so the picture ends 2**len(filters) times smaller.
+        dense_units: units of the dense layer before the logit (ESRGAN 100, SRGAN 1024).
+        strided_kernel_size: kernel size of the convolutions of stride 2 (4 in
+            ESRGAN's code, where stride and kernel match; 3 in SRGAN).
+        channels: picture channels, 1 or 3.
+
+    Returns:
+        `keras.Model`, (batch, P, P, channels) -> (batch, 1).
+
+    Raises:
+        ConfigError: `filters` is empty.
+    """
+    if not filters:
+        raise ConfigError(
+            f"filters must name the channels of at least one stage; received {filters}"
+        )
+    picture = keras.Input((patch_size, patch_size, channels), name="picture")
+    x = picture
+    for i, width in enumerate(filters, start=1):
+        x = _convolution(x, width, 3, 1, i > 1, f"stage{i}_1")
+        x = _convolution(x, width, strided_kernel_size, 2, True, f"stage{i}_2")
+    if patch_size is None:
+        x = layers.GlobalAveragePooling2D(name="pool")(x)  # (B, filters[-1])
+    else:
+        x = layers.Flatten(name="flatten")(x)
+    x = layers.Dense(dense_units, name="dense")(x)
+    x = layers.LeakyReLU(negative_slope=LEAKY_SLOPE, name="dense_lrelu")(x)
+    logit = layers.Dense(1, name="logit")(x)  # (B, 1)
+    return keras.Model(picture, logit, name="vgg_discriminator")

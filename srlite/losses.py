@@ -1,0 +1,180 @@
+"""Losses: each a `keras.losses.Loss` whose `call` returns one value per picture.
+
+`call` returns shape (batch,); the base class averages over the batch, and divides by
+the number of replicas where there are several, which a scalar would defeat.
+
+`PixelLoss`, `ContentLoss` and `StyleLoss` compare pictures: `loss(hr, sr)`, both
+(batch, height, width, channels), float32, [0, 1], `sr` unclipped. They are 0 at
+equality. The feature network runs once on each, and no gradient goes into `hr`'s
+features, whose activations then need not be kept.
+
+`AdversarialLoss` and `RelativisticAverageLoss` compare logits (batch, 1): `loss(a, b)`
+is small where the discriminator finds `a` real and `b` fake. So the discriminator
+minimises `loss(real_logits, fake_logits)` and the generator
+`loss(fake_logits, real_logits)`: the same formula, with the roles exchanged.
+"""
+
+import keras
+from keras import ops
+
+from srlite.errors import ConfigError
+
+_CRITERIA = {"l1": ops.abs, "l2": ops.square}
+
+
+def _criterion(name):
+    if name not in _CRITERIA:
+        raise ConfigError(f"criterion must be 'l1' or 'l2'; received {name!r}")
+    return _CRITERIA[name]
+
+
+def _mean_per_example(x):
+    return ops.mean(x, axis=tuple(range(1, len(x.shape))))  # (B,)
+
+
+def _differences(features, hr, sr):
+    """Return, per output of the feature network, that of `sr` minus that of `hr`."""
+    wanted = [ops.stop_gradient(tap) for tap in features(hr, training=False)]
+    return [y - x for x, y in zip(wanted, features(sr, training=False), strict=True)]
+
+
+class PixelLoss(keras.losses.Loss):
+    """Mean absolute or squared difference of the pixels.
+
+    The L1 term of ESRGAN (Wang et al. 2018, https://arxiv.org/abs/1809.00219, equation
+    3) or the MSE of SRGAN (Ledig et al. 2017, https://arxiv.org/abs/1609.04802,
+    equation 4).
+    """
+
+    def __init__(self, criterion="l1"):
+        """Make the loss.
+
+        Args:
+            criterion: "l1" (absolute) or "l2" (squared).
+
+        Raises:
+            ConfigError: `criterion` is another one.
+        """
+        super().__init__()
+        self._distance = _criterion(criterion)
+
+    def call(self, y_true, y_pred):
+        """Return (batch,) from HR and SR pictures, each (batch, H, W, channels)."""
+        return _mean_per_example(self._distance(y_pred - y_true))
+
+
+class ContentLoss(keras.losses.Loss):
+    """Weighted sum of the differences at several taps of a feature network.
+
+    Johnson et al. 2016 (https://arxiv.org/abs/1603.08155, section 3.2), with taps
+    before the activation as in ESRGAN (Wang et al. 2018,
+    https://arxiv.org/abs/1809.00219, section 3.3). Per tap: the mean over its places
+    and channels of |sr - hr| / scale, or of the square of that.
+    """
+
+    def __init__(self, features, tap_weights, tap_scales, criterion="l1"):
+        """Make the loss.
+
+        Args:
+            features: multi-output model such as that of `vgg19_features`.
+            tap_weights: weight of each output of `features`.
+            tap_scales: divisor of each output, in units of its activations. These
+                differ by orders of magnitude from tap to tap, and from one training of
+                VGG19 to another; the scales take that away, so that weights can be
+                compared with each other and with published ones.
+            criterion: "l1" or "l2".
+
+        Raises:
+            ConfigError: `criterion` is another one, `tap_weights` or `tap_scales` are
+                not as many as the outputs, or a scale is not positive.
+        """
+        super().__init__()
+        self._distance = _criterion(criterion)
+        taps = len(features.outputs)
+        if not taps == len(tap_weights) == len(tap_scales):
+            raise ConfigError(
+                f"the feature network has {taps} taps; received {len(tap_weights)} "
+                f"weights and {len(tap_scales)} scales, expected as many of each"
+            )
+        if min(tap_scales) <= 0:
+            raise ConfigError(f"tap scales must be positive; received {tap_scales}")
+        self._features = features
+        self._tap_weights = tuple(tap_weights)
+        self._tap_scales = tuple(tap_scales)
+
+    def call(self, y_true, y_pred):
+        """Return (batch,) from HR and SR pictures, each (batch, H, W, 3)."""
+        differences = _differences(self._features, y_true, y_pred)
+        return sum(
+            weight * _mean_per_example(self._distance(difference / scale))
+            for difference, weight, scale in zip(
+                differences, self._tap_weights, self._tap_scales, strict=True
+            )
+        )
+
+
+class StyleLoss(keras.losses.Loss):
+    """Mean absolute difference of the outputs of a feature network.
+
+    Plain L1 between deep features, no Gram matrices: meant for the linear outputs of
+    `efficientnet_b4_features`, which say what kind of surface is where.
+    """
+
+    def __init__(self, features):
+        """Make the loss.
+
+        Args:
+            features: model that returns a list of outputs; several are averaged.
+        """
+        super().__init__()
+        self._features = features
+
+    def call(self, y_true, y_pred):
+        """Return (batch,) from HR and SR pictures, each (batch, H, W, 3)."""
+        differences = _differences(self._features, y_true, y_pred)
+        return sum(_mean_per_example(ops.abs(x)) for x in differences) / len(
+            differences
+        )
+
+
+class AdversarialLoss(keras.losses.Loss):
+    """The first GAN's loss, -log D(a) - log(1 - D(b)), with D = sigmoid(logit).
+
+    Goodfellow et al. 2014 (https://arxiv.org/abs/1406.2661, section 3). With the roles
+    exchanged for the generator it is the non-saturating form given there and in SRGAN
+    (Ledig et al. 2017, https://arxiv.org/abs/1609.04802, equation 6), plus a term
+    without gradient. 2 ln 2 where all logits are 0.
+    """
+
+    def call(self, y_true, y_pred):
+        """Return (batch,) from the logits to raise and to lower, each (batch, 1)."""
+        # softplus(-x) is -log(sigmoid(x)) without overflow and without log(0).
+        return _mean_per_example(ops.softplus(-y_true) + ops.softplus(y_pred))
+
+
+class RelativisticAverageLoss(keras.losses.Loss):
+    """The relativistic average GAN's loss: a is more real than b is on average.
+
+    With D(a, b) = sigmoid(a - mean(b)), the mean over the batch, the loss is
+    -log D(a, b) - log(1 - D(b, a)): ESRGAN (Wang et al. 2018,
+    https://arxiv.org/abs/1809.00219, equations 1 and 2) after Jolicoeur-Martineau 2018
+    (https://arxiv.org/abs/1807.00734, section 4.2). 2 ln 2 where all logits are equal.
+    The code of ESRGAN halves it: a weight of 5e-3 there is one of 2.5e-3 here.
+    """
+
+    def __init__(self, mean=ops.mean):
+        """Make the loss.
+
+        Args:
+            mean: function of logits (batch, 1) that returns their mean, a scalar; for
+                several replicas, one that averages over all of them.
+        """
+        super().__init__()
+        self._mean = mean
+
+    def call(self, y_true, y_pred):
+        """Return (batch,) from the logits to raise and to lower, each (batch, 1)."""
+        above = y_true - self._mean(y_pred)
+        below = y_pred - self._mean(y_true)
+        # softplus(-x) is -log(sigmoid(x)) without overflow and without log(0).
+        return _mean_per_example(ops.softplus(-above) + ops.softplus(below))

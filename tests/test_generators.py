@@ -1,0 +1,136 @@
+"""The RRDB generator: shapes, parameters, reloading, its anchor and its scaling."""
+
+import keras
+import numpy as np
+import pytest
+
+from srlite.generators import rrdb_net
+
+TINY = {"filters": 8, "growth_channels": 4, "num_blocks": 1}
+UPSAMPLINGS = ("depth_to_space", "depth_to_space_x2", "nearest")
+
+
+def _pictures(*shape):
+    return np.random.default_rng(0).random(shape, dtype=np.float32)
+
+
+def _tiny(upsampling="depth_to_space", **options):
+    anchor = upsampling == "depth_to_space"
+    return rrdb_net(**{"upsampling": upsampling, "anchor": anchor, **TINY, **options})
+
+
+def _set_zero(layer):
+    layer.set_weights([np.zeros_like(w) for w in layer.get_weights()])
+
+
+@pytest.mark.parametrize("upsampling", UPSAMPLINGS)
+@pytest.mark.parametrize("scale", [2, 4])
+def test_takes_odd_sizes(upsampling, scale):
+    sr = _tiny(upsampling, scale=scale)(_pictures(2, 5, 7, 3))
+    assert sr.shape == (2, 5 * scale, 7 * scale, 3)
+    assert keras.backend.standardize_dtype(sr.dtype) == "float32"
+
+
+@pytest.mark.parametrize("upsampling", UPSAMPLINGS)
+def test_reloads_with_the_same_output(upsampling, tmp_path):
+    keras.utils.set_random_seed(0)
+    generator = _tiny(upsampling)
+    lr = _pictures(2, 6, 9, 3)
+    generator(lr, training=True)  # moves BatchNorm's statistics off their start
+    generator.save(tmp_path / "generator.keras")
+    again = keras.saving.load_model(tmp_path / "generator.keras", safe_mode=True)
+    np.testing.assert_array_equal(again(lr), generator(lr))
+
+
+def test_grey_pictures():
+    assert _tiny(channels=1)(_pictures(1, 4, 4, 1)).shape == (1, 16, 16, 1)
+
+
+def test_anchor_is_the_nearest_enlargement():
+    generator = _tiny()
+    _set_zero(generator.get_layer("tail"))
+    lr = _pictures(2, 5, 7, 3)
+    np.testing.assert_array_equal(generator(lr), lr.repeat(4, axis=1).repeat(4, axis=2))
+
+
+def test_no_residual_scaling_leaves_no_blocks():
+    scaled, bare = _tiny(residual_scaling=0.0), _tiny(num_blocks=0)
+    for layer in bare.layers:
+        layer.set_weights(scaled.get_layer(layer.name).get_weights())
+    lr = _pictures(1, 6, 6, 3)
+    np.testing.assert_allclose(scaled(lr), bare(lr), atol=1e-6)
+
+
+def test_residual_scaling_is_linear_in_one_dense_block():
+    # Around one dense block everything else is linear, so its share is proportional.
+    lr = _pictures(1, 6, 6, 3)
+    outputs = {}
+    for residual_scaling in (0.0, 0.2, 0.4):
+        keras.utils.set_random_seed(0)
+        generator = _tiny(num_dense_blocks=1, residual_scaling=residual_scaling)
+        outputs[residual_scaling] = np.asarray(generator(lr))
+    share = outputs[0.2] - outputs[0.0]
+    assert np.abs(share).max() > 1e-3
+    np.testing.assert_allclose(outputs[0.4] - outputs[0.0], 2 * share, atol=1e-5)
+
+
+def test_an_rrdb_scales_the_sum_of_its_dense_blocks():
+    generator = _tiny(residual_scaling=0.2)
+    names = ("fusion_add", "rrdb1_add", "rrdb1_scale", "rrdb1_dense3_add", "head")
+    inner = keras.Model(
+        generator.input, {name: generator.get_layer(name).output for name in names}
+    )
+    got = inner(_pictures(1, 6, 6, 3))
+    expected = got["head"] + 0.2 * got["rrdb1_dense3_add"]
+    np.testing.assert_allclose(got["rrdb1_add"], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_parameter_count(batch_norm):
+    n, g, blocks, dense, convolutions, scale = 12, 5, 2, 3, 4, 4
+
+    def conv(inputs, outputs, bias=True):
+        return 9 * inputs * outputs + bias * outputs
+
+    block = conv(n + (convolutions - 1) * g, n)
+    for i in range(convolutions - 1):
+        block += conv(n + i * g, g, bias=not batch_norm) + batch_norm * 4 * g
+    expected = conv(3, n) + blocks * dense * block + conv(n, n) + conv(n, 3 * scale**2)
+    generator = rrdb_net(
+        scale, n, g, blocks, dense, convolutions, batch_norm=batch_norm
+    )
+    assert generator.count_params() == expected
+
+
+def test_esrgan_has_the_published_size():
+    # 16,697,987 parameters: RRDB_PSNR_x4 of the authors, 23 blocks of 64 filters.
+    generator = rrdb_net(
+        num_blocks=23,
+        num_convolutions=5,
+        batch_norm=False,
+        upsampling="nearest",
+        anchor=False,
+    )
+    assert generator.count_params() == 16_697_987
+
+
+def test_initializer_scale():
+    keras.utils.set_random_seed(0)
+    whole = _tiny().get_layer("head").get_weights()[0]
+    keras.utils.set_random_seed(0)
+    tenth = _tiny(initializer_scale=0.1).get_layer("head").get_weights()[0]
+    np.testing.assert_allclose(tenth, 0.1 * whole, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"scale": 3}, "power of two.*3"),
+        ({"scale": 1}, "power of two.*1"),
+        ({"upsampling": "linear"}, "'nearest'.*received 'linear'"),
+        ({"upsampling": "nearest", "anchor": True}, "anchor.*'nearest'"),
+    ],
+)
+def test_errors_name_what_was_received(options, message):
+    with pytest.raises(ValueError, match=message):
+        rrdb_net(**options)

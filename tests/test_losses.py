@@ -1,0 +1,208 @@
+"""Losses against formulas written out in numpy."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from srlite.errors import ConfigError
+from srlite.losses import (
+    AdversarialLoss,
+    ContentLoss,
+    PixelLoss,
+    RelativisticAverageLoss,
+    StyleLoss,
+)
+
+BATCH = 3
+
+
+def _random(seed, *shape):
+    return np.random.default_rng(seed).random(shape, dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def features():
+    """Two taps, linear, of which the second sees the picture at half size."""
+    keras.utils.set_random_seed(0)
+    picture = keras.Input((None, None, 3))
+    first = keras.layers.Conv2D(4, 3, padding="same", activation=None)(picture)
+    second = keras.layers.Conv2D(6, 3, 2, padding="same", activation=None)(first)
+    network = keras.Model(picture, [first, second])
+    network.trainable = False
+    return network
+
+
+def _picture_losses(features):
+    return {
+        "pixel l1": PixelLoss("l1"),
+        "pixel l2": PixelLoss("l2"),
+        "content l1": ContentLoss(features, (0.3, 0.7), (2.0, 5.0)),
+        "content l2": ContentLoss(features, (0.3, 0.7), (2.0, 5.0), criterion="l2"),
+        "style": StyleLoss(features),
+    }
+
+
+def _expected(name, features, hr, sr):
+    """Return the loss of each picture, (batch,), written out."""
+
+    def l1(x):
+        return np.abs(x).mean(axis=(1, 2, 3))
+
+    def l2(x):
+        return np.square(x).mean(axis=(1, 2, 3))
+
+    first, second = (
+        np.asarray(y) - np.asarray(x)
+        for x, y in zip(features(hr), features(sr), strict=True)
+    )
+    return {
+        "pixel l1": lambda: l1(sr - hr),
+        "pixel l2": lambda: l2(sr - hr),
+        "content l1": lambda: 0.3 * l1(first) / 2 + 0.7 * l1(second) / 5,
+        "content l2": lambda: 0.3 * l2(first) / 4 + 0.7 * l2(second) / 25,
+        "style": lambda: (l1(first) + l1(second)) / 2,
+    }[name]()
+
+
+PICTURE_LOSSES = ["pixel l1", "pixel l2", "content l1", "content l2", "style"]
+
+
+@pytest.mark.parametrize("name", PICTURE_LOSSES)
+def test_picture_loss_is_its_formula_per_picture(name, features):
+    loss = _picture_losses(features)[name]
+    hr, sr = _random(0, BATCH, 8, 6, 3), _random(1, BATCH, 8, 6, 3)
+    values = loss.call(hr, sr)
+    expected = _expected(name, features, hr, sr)
+    assert values.shape == (BATCH,)
+    np.testing.assert_allclose(values, expected, rtol=1e-5)
+    np.testing.assert_allclose(loss(hr, sr), expected.mean(), rtol=1e-5)
+    assert keras.backend.standardize_dtype(loss(hr, sr).dtype) == "float32"
+
+
+@pytest.mark.parametrize("name", PICTURE_LOSSES)
+def test_picture_loss_at_equality_is_0_with_a_finite_gradient(name, features):
+    loss = _picture_losses(features)[name]
+    hr = tf.constant(_random(0, BATCH, 8, 6, 3))
+    with tf.GradientTape() as tape:
+        tape.watch(hr)
+        value = loss(tf.stop_gradient(hr), hr)
+    assert float(value) == 0.0
+    assert np.isfinite(tape.gradient(value, hr)).all()
+
+
+@pytest.mark.parametrize("name", PICTURE_LOSSES)
+def test_picture_loss_has_a_gradient_for_every_pixel_of_sr(name, features):
+    loss = _picture_losses(features)[name]
+    hr = tf.constant(_random(0, BATCH, 8, 6, 3))
+    sr = tf.constant(_random(1, BATCH, 8, 6, 3))
+    with tf.GradientTape() as tape:
+        tape.watch(sr)
+        value = loss(hr, sr)
+    gradient = tape.gradient(value, sr).numpy()
+    assert np.isfinite(gradient).all()
+    assert (gradient != 0).any(axis=-1).all()
+
+
+@pytest.mark.parametrize("name", ["content l1", "style"])
+def test_no_gradient_goes_into_the_features_of_hr(name, features):
+    loss = _picture_losses(features)[name]
+    hr = tf.constant(_random(0, BATCH, 8, 6, 3))
+    with tf.GradientTape() as tape:
+        tape.watch(hr)
+        value = loss(hr, _random(1, BATCH, 8, 6, 3))
+    assert tape.gradient(value, hr) is None
+
+
+def _log_sigmoid(x):
+    return np.log(1.0 / (1.0 + np.exp(-x)))
+
+
+def _relativistic(real, fake):
+    """Return the losses of ESRGAN's equations 1 and 2 before their means, (batch,)."""
+
+    def sigmoid(x):
+        return 1.0 / (1.0 + np.exp(-x))
+
+    real_to_fake = sigmoid(real - fake.mean())
+    fake_to_real = sigmoid(fake - real.mean())
+    discriminator = -np.log(real_to_fake) - np.log(1.0 - fake_to_real)
+    generator = -np.log(1.0 - real_to_fake) - np.log(fake_to_real)
+    return discriminator[:, 0], generator[:, 0]
+
+
+@pytest.fixture
+def logits():
+    generator = np.random.default_rng(0)
+    real = generator.normal(1.0, 2.0, (BATCH, 1)).astype(np.float32)
+    fake = generator.normal(-1.0, 2.0, (BATCH, 1)).astype(np.float32)
+    return real, fake
+
+
+def test_relativistic_loss_is_its_formula_for_both_players(logits):
+    real, fake = logits
+    loss = RelativisticAverageLoss()
+    discriminator, generator = _relativistic(*np.float64(logits))
+    for (a, b), expected in (
+        ((real, fake), discriminator),
+        ((fake, real), generator),
+    ):
+        assert loss.call(a, b).shape == (BATCH,)
+        np.testing.assert_allclose(loss.call(a, b), expected, rtol=1e-5)
+        np.testing.assert_allclose(loss(a, b), expected.mean(), rtol=1e-5)
+
+
+def test_relativistic_loss_takes_means_from_outside(logits):
+    # Two replicas with the means of the whole batch give what one gives.
+    real, fake = (np.concatenate([x, x - 0.5]) for x in logits)
+    means = {id(x): x.mean() for x in (real, fake)}
+
+    def whole_batch_mean(x):
+        return means[id(real)] if (x[:, :1] == replica_real).all() else means[id(fake)]
+
+    whole = RelativisticAverageLoss().call(real, fake)
+    parts = []
+    for replica in (slice(0, BATCH), slice(BATCH, None)):
+        replica_real = real[replica]
+        loss = RelativisticAverageLoss(mean=whole_batch_mean)
+        parts.append(loss.call(real[replica], fake[replica]))
+    np.testing.assert_allclose(np.concatenate(parts), whole, rtol=1e-6)
+
+
+def test_adversarial_loss_is_its_formula(logits):
+    real, fake = np.float64(logits)
+    values = AdversarialLoss().call(*logits)
+    expected = -_log_sigmoid(real) - np.log(1 - 1 / (1 + np.exp(-fake)))
+    assert values.shape == (BATCH,)
+    np.testing.assert_allclose(values, expected[:, 0], rtol=1e-5)
+
+
+ADVERSARIAL_LOSSES = [AdversarialLoss, RelativisticAverageLoss]
+
+
+@pytest.mark.parametrize("loss", ADVERSARIAL_LOSSES)
+def test_adversarial_loss_of_a_discriminator_that_knows_nothing(loss):
+    logits = np.zeros((BATCH, 1), np.float32)
+    np.testing.assert_allclose(loss()(logits, logits), 2 * np.log(2), rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [0.0, 1.0, 200.0, 1e6])
+@pytest.mark.parametrize("loss", ADVERSARIAL_LOSSES)
+def test_adversarial_loss_and_gradient_stay_finite(loss, size):
+    winner, loser = tf.fill((BATCH, 1), -size), tf.fill((BATCH, 1), size)
+    with tf.GradientTape() as tape:
+        tape.watch([winner, loser])
+        value = loss()(winner, loser)
+    gradients = tape.gradient(value, [winner, loser])
+    assert np.isfinite(value) and np.isfinite(gradients).all()
+    # The more wrong the discriminator, the stronger the pull, never a vanishing one.
+    assert (gradients[0] < 0).numpy().all() and (gradients[1] > 0).numpy().all()
+
+
+def test_errors_name_what_was_received(features):
+    with pytest.raises(ConfigError, match="'l1' or 'l2'; received 'huber'"):
+        PixelLoss("huber")
+    with pytest.raises(ConfigError, match="2 taps; received 1 weights and 2 scales"):
+        ContentLoss(features, (1.0,), (1.0, 1.0))
+    with pytest.raises(ConfigError, match=r"positive; received \(1.0, 0.0\)"):
+        ContentLoss(features, (1.0, 1.0), (1.0, 0.0))
