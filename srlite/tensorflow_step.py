@@ -61,7 +61,11 @@ class TensorFlowStep:
             sr = generator(lr, training=update_batch_norm)
             values = {name: loss(hr, sr) for name, (loss, _) in self._losses.items()}
             total = tf.add_n(
-                [weight * values[k] for k, (_, weight) in self._losses.items() if weight]
+                [
+                    weight * values[k]
+                    for k, (_, weight) in self._losses.items()
+                    if weight
+                ]
                 or [tf.zeros(())]
             )
             if self._adversarial:
