@@ -39,8 +39,8 @@ class DiscriminatorConfig:
     """Arguments of `discriminators.vgg_discriminator`."""
 
     filters: tuple[int, ...] = (32, 64, 128, 256)
-    dense_units: int = 64
-    pooling: str = "average"
+    dense_units: int = 100
+    strided_kernel_size: int = 4
 
 
 @dataclass(frozen=True)

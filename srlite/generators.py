@@ -24,7 +24,7 @@ class _Convolutions:
     def __init__(self, initializer_scale):
         self._scale = initializer_scale
 
-    def __call__(self, filters, name, use_bias=True):
+    def __call__(self, filters, name, use_bias=True, zeros=False):
         # He et al. 2015 (https://arxiv.org/abs/1502.01852), made smaller by a factor
         # as in ESRGAN section 3.4; VarianceScaling's scale is that of the variance.
         initializer = keras.initializers.VarianceScaling(
@@ -35,7 +35,7 @@ class _Convolutions:
             3,
             padding="same",
             use_bias=use_bias,
-            kernel_initializer=initializer,
+            kernel_initializer="zeros" if zeros else initializer,
             name=name,
         )
 
@@ -64,7 +64,8 @@ def _dense_block(
 
 def _upsample_at_once(x, lr, conv, scale, anchor):
     """From features to the picture by one convolution and one pixel shuffle."""
-    x = conv(lr.shape[-1] * scale**2, "tail")(x)  # (B, H, W, scale**2 * channels)
+    # With an anchor, training starts at the nearest-neighbour enlargement itself.
+    x = conv(lr.shape[-1] * scale**2, "tail", zeros=anchor)(x)  # (B, H, W, s**2 * C)
     if anchor:
         # Four at a time: XNNPACK leaves a concatenation of more than 5 to slower code.
         for i in range(1, scale.bit_length()):

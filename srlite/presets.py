@@ -44,7 +44,7 @@ _LIGHT = Config(
         beta_1=0.9,
         beta_2=0.99,  # ESRGAN's, section 4.1
         ema_decay=0.999,
-        freeze_batch_norm_after=200,
+        freeze_batch_norm_after=500,
         pixel=1.0,
     ),
     gan=GanConfig(
