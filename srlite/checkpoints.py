@@ -56,10 +56,14 @@ def save(directory, stage, step, parts, config, keep=3):
     Returns:
         Path of the file.
     """
+    import keras
     from safetensors.numpy import save_file
 
     directory = Path(directory)
-    tensors = {name: np.array(v) for name, v in _named_variables(parts).items()}
+    tensors = {
+        name: keras.ops.convert_to_numpy(variable)
+        for name, variable in _named_variables(parts).items()
+    }
     metadata = {
         "format": FORMAT,
         "stage": stage,

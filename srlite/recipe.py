@@ -58,8 +58,8 @@ def train(
         SrliteError: something given cannot be used.
     """
     run_dir = Path(run_dir)
-    stages = [stage for stage in STAGES if stage in stages]
     _check(config, stages)
+    stages = [stage for stage in STAGES if stage in stages]
     keras = _import_keras(config.seed)
     _settle_config(config, run_dir, override)
     # Feature networks come before anything long: their download may fail.
@@ -116,9 +116,9 @@ def train(
 
 def _check(config, stages):
     """Refuse what would only fail after minutes."""
-    if not stages:
-        raise ConfigError(f"no stage to do; there are {', '.join(STAGES)}")
     for stage in stages:
+        if stage not in STAGES:
+            raise ConfigError(f"unknown stage {stage}; there are {', '.join(STAGES)}")
         options = getattr(config, stage)
         for name in ("steps", "batch_size", "patch_size"):
             if getattr(options, name) < 1:
@@ -213,8 +213,9 @@ def _build(keras, config, stage, run_dir, losses):
             warmup_target=options.learning_rate,
             warmup_steps=options.warmup_steps,
         )
+        # Named, because its name is part of its variables' names in a checkpoint.
         return keras.optimizers.Adam(
-            schedule, beta_1=options.beta_1, beta_2=options.beta_2
+            schedule, beta_1=options.beta_1, beta_2=options.beta_2, name="adam"
         )
 
     generator = dataclasses.asdict(config.generator)

@@ -1,0 +1,126 @@
+"""Checkpoints hold everything, and what is not whole is refused."""
+
+import keras
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from srlite import checkpoints
+from srlite.errors import CheckpointError
+
+
+def make_parts(seed, units=3):
+    """A network with BatchNorm and its optimizer after two updates."""
+    keras.utils.set_random_seed(seed)
+    inputs = keras.Input((4,))
+    x = keras.layers.BatchNormalization(name="bn")(inputs)
+    network = keras.Model(inputs, keras.layers.Dense(units, name="dense")(x))
+    optimizer = keras.optimizers.Adam(0.1, name="adam")
+    optimizer.build(network.trainable_variables)
+    for _ in range(2):
+        gradients = [np.random.rand(*v.shape) for v in network.trainable_variables]
+        optimizer.apply(
+            [keras.ops.convert_to_tensor(g, "float32") for g in gradients],
+            network.trainable_variables,
+        )
+    return {"generator": network, "generator_optimizer": optimizer}
+
+
+def values(parts):
+    return [
+        keras.ops.convert_to_numpy(v) for part in parts.values() for v in part.variables
+    ]
+
+
+def same(parts, others):
+    pairs = zip(values(parts), values(others), strict=True)
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+def test_round_trip(tmp_path):
+    parts, others = make_parts(0), make_parts(1)
+    assert not same(parts, others)
+    config = {"gan": {"steps": 3}, "taps": ["a", "b"]}
+    path = checkpoints.save(tmp_path / "new", "pretrain", 2, parts, config)
+    assert path.name == "pretrain-00000002.safetensors"
+    found = checkpoints.load(path, others)
+    assert found == {"stage": "pretrain", "step": 2, "config": config}
+    assert same(parts, others)
+    assert int(others["generator_optimizer"].iterations) == 2
+
+
+def test_last_n_of_a_stage_stay(tmp_path):
+    parts = make_parts(0)
+    checkpoints.save(tmp_path, "gan", 1, parts, {})
+    for step in (9, 10, 200, 1000):
+        checkpoints.save(tmp_path, "pretrain", step, parts, {}, keep=2)
+    assert [step for step, _ in checkpoints.find(tmp_path, "pretrain")] == [200, 1000]
+    assert [step for step, _ in checkpoints.find(tmp_path, "gan")] == [1]
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_leftover_of_a_kill_is_no_checkpoint(tmp_path):
+    path = checkpoints.save(tmp_path, "gan", 4, make_parts(0), {})
+    half = path.read_bytes()[:1000]
+    (tmp_path / ".gan-00000008.abc.safetensors").write_bytes(half)
+    assert [step for step, _ in checkpoints.find(tmp_path, "gan")] == [4]
+
+
+def test_failed_save_changes_nothing(tmp_path, monkeypatch):
+    parts = make_parts(0)
+    checkpoints.save(tmp_path, "gan", 4, parts, {})
+
+    def fail(tensors, name, metadata):
+        name.write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr("safetensors.numpy.save_file", fail)
+    with pytest.raises(CheckpointError, match="cannot write .*disk full"):
+        checkpoints.save(tmp_path, "gan", 8, parts, {})
+    assert [p.name for p in tmp_path.iterdir()] == ["gan-00000004.safetensors"]
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def text(path):
+    path.write_text("not a checkpoint " * 50)
+
+
+def foreign(path):
+    save_file(load_file(path), path)
+
+
+@pytest.mark.parametrize("harm", [truncate, flip_a_bit, empty, text, foreign])
+def test_damaged_file_is_refused_and_loads_nothing(tmp_path, harm):
+    path = checkpoints.save(tmp_path, "gan", 4, make_parts(0), {})
+    harm(path)
+    parts = make_parts(1)
+    before = values(parts)
+    with pytest.raises(CheckpointError, match="damaged|not a checkpoint"):
+        checkpoints.load(path, parts)
+    for a, b in zip(before, values(parts), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_missing_and_mismatched(tmp_path):
+    with pytest.raises(CheckpointError, match="no such checkpoint"):
+        checkpoints.load(tmp_path / "x.safetensors", {})
+    path = checkpoints.save(tmp_path, "gan", 4, make_parts(0), {})
+    with pytest.raises(CheckpointError, match="another model: generator.*/dense/"):
+        checkpoints.load(path, make_parts(0, units=5))
+    parts = make_parts(0)
+    del parts["generator_optimizer"]
+    with pytest.raises(CheckpointError, match="another model: generator_optimizer/"):
+        checkpoints.load(path, parts)

@@ -1,0 +1,94 @@
+"""Each kernel against Pillow or an explicit formula."""
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from srlite.degradations import KERNELS, degrade, downsample, downsampling_matrix
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return data.astronaut()[40:200, 150:286]  # (160, 136, 3)
+
+
+@pytest.fixture(scope="module")
+def shrunk(photo):
+    batch = np.repeat(photo[None], len(KERNELS), axis=0)
+    lr = keras.ops.convert_to_numpy(downsample(batch, np.arange(len(KERNELS)), 4))
+    return dict(zip(KERNELS, lr, strict=True))
+
+
+def blocks_by_taps(photo, taps):
+    """Weigh the 4x4 block of each LR pixel by the outer product of `taps`."""
+    height, width = photo.shape[0] // 4, photo.shape[1] // 4
+    blocks = photo.astype(np.float64).reshape(height, 4, width, 4, 3)
+    return np.rint(np.einsum("a,b,hawbc->hwc", taps, taps, blocks))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "filter_name"),
+    [("nearest", "NEAREST"), ("bilinear", "BILINEAR"), ("bicubic", "BICUBIC")],
+)
+def test_equals_pillow_to_one_level(photo, shrunk, kernel, filter_name):
+    size = (photo.shape[1] // 4, photo.shape[0] // 4)
+    resample = Image.Resampling[filter_name]
+    expected = np.asarray(Image.fromarray(photo).resize(size, resample), np.int64)
+    difference = np.abs(shrunk[kernel] - expected)
+    if kernel == "bicubic":  # Pillow drops the taps beyond the border, MATLAB mirrors
+        difference = difference[2:-2, 2:-2]
+    assert difference.max() <= (0 if kernel == "nearest" else 1)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "taps"),
+    [
+        ("area", (0.25, 0.25, 0.25, 0.25)),
+        ("bilinear_aliased", (0.0, 0.5, 0.5, 0.0)),
+        ("bicubic_aliased", (-0.0625, 0.5625, 0.5625, -0.0625)),
+    ],
+)
+def test_equals_formula(photo, shrunk, kernel, taps):
+    expected = np.clip(blocks_by_taps(photo, taps), 0, 255)
+    np.testing.assert_array_equal(shrunk[kernel], expected)
+
+
+def test_bicubic_mirrors_at_the_border():
+    """MATLAB's rule written out for the first LR pixel of a ramp of 16."""
+    x = np.arange(-6, 10)  # 16 taps around the centre at 1.5
+    t = np.abs(x - 1.5) / 4
+    near = 1.5 * t**3 - 2.5 * t**2 + 1
+    far = -0.5 * t**3 + 2.5 * t**2 - 4 * t + 2
+    weights = np.where(t <= 1, near, np.where(t < 2, far, 0))
+    mirrored = np.where(x < 0, -x - 1, x)
+    expected = np.bincount(mirrored, weights / weights.sum(), minlength=16)
+    np.testing.assert_allclose(downsampling_matrix("bicubic", 16, 4)[0], expected)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_matrix_keeps_flat_pictures_flat(kernel):
+    for size in (4, 8, 64):
+        matrix = downsampling_matrix(kernel, size, 4)
+        assert matrix.shape == (size // 4, size)
+        np.testing.assert_allclose(matrix.sum(axis=1), 1.0)
+
+
+def test_matrix_refuses():
+    with pytest.raises(ValueError, match="multiple of scale 4; received 10"):
+        downsampling_matrix("area", 10, 4)
+    with pytest.raises(ValueError, match="received 'lanczos'"):
+        downsampling_matrix("lanczos", 8, 4)
+
+
+def test_each_picture_has_its_kernel(photo, shrunk):
+    order = np.array([4, 0, 2], np.int32)
+    batch = {"hr": np.repeat(photo[None], 3, axis=0), "kernel": order}
+    lr, hr = map(keras.ops.convert_to_numpy, degrade(batch, 4))
+    assert lr.dtype == hr.dtype == np.float32
+    np.testing.assert_allclose(hr[1] * 255, photo, atol=1e-4)
+    for picture, index in zip(lr, order, strict=True):
+        np.testing.assert_allclose(picture * 255, shrunk[KERNELS[index]], atol=1e-4)
+        # as an 8-bit file would hold it
+        np.testing.assert_allclose(picture * 255, np.rint(picture * 255), atol=1e-4)

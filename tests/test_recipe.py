@@ -1,0 +1,168 @@
+"""Whole runs at the smallest size: two stages, resumed to the bit."""
+
+import json
+import shutil
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from srlite import checkpoints
+from srlite.errors import CheckpointError, ConfigError, DataError, ModelError
+from srlite.presets import preset
+from srlite.recipe import train
+
+CONFIG = preset("tiny").updated(
+    {
+        "generator.filters": 8,
+        "generator.growth_channels": 4,
+        "generator.num_dense_blocks": 1,
+        "discriminator.filters": [4, 8],
+        "pretrain.steps": 6,
+        "pretrain.batch_size": 2,
+        "pretrain.patch_size": 32,
+        "pretrain.freeze_batch_norm_after": 4,
+        "gan.steps": 4,
+        "gan.patch_size": 32,
+        "gan.pixel": 0.1,
+        "gan.content_layers": ["block1_conv2"],
+        "gan.content_layer_weights": [1.0],
+        "gan.content_layer_scales": [100.0],
+        "log.log_every": 2,
+        "log.checkpoint_every": 2,
+        "log.keep_checkpoints": 9,
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    for name, picture in (("a", data.astronaut()), ("b", data.coffee())):
+        Image.fromarray(picture[100:200, 200:320]).save(folder / f"{name}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def vgg19_file(tmp_path_factory):
+    """VGG19 with random weights, in the form of Keras's own download."""
+    path = tmp_path_factory.mktemp("weights") / "vgg19.weights.h5"
+    keras.utils.set_random_seed(0)
+    keras.applications.VGG19(include_top=False, weights=None).save_weights(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, photos, vgg19_file):
+    run_dir = tmp_path_factory.mktemp("runs") / "straight"
+    assert train(CONFIG, [photos], run_dir, val_dir=photos, vgg19_weights=vgg19_file)
+    return run_dir
+
+
+def tensors(run_dir, stage):
+    from safetensors.numpy import load_file
+
+    return load_file(checkpoints.find(run_dir / "checkpoints", stage)[-1][1])
+
+
+def test_run_directory(finished):
+    assert json.loads((finished / "config.json").read_text())["gan"]["steps"] == 4
+    rows = [json.loads(line) for line in (finished / "metrics.jsonl").open()]
+    steps = [(r["stage"], r["step"]) for r in rows if "g_total" in r]
+    assert steps == [("pretrain", s) for s in (2, 4, 6)] + [("gan", 2), ("gan", 4)]
+    named = set().union(*(r for r in rows if r["stage"] == "gan"))
+    assert {"pixel", "content", "g_adversarial", "d_adversarial", "psnr"} <= named
+    assert any("tfevents" in p.name for p in (finished / "logs").iterdir())
+    sizes = {}
+    for name in ("pretrain.keras", "generator.keras"):
+        model = keras.saving.load_model(finished / name, compile=False)
+        sizes[name] = model.count_params()
+        lr = np.zeros((1, 7, 5, 3), np.float32)
+        assert model.predict_on_batch(lr).shape == (1, 28, 20, 3)
+    assert len(set(sizes.values())) == 1
+
+
+def test_result_is_the_ema_generator(finished):
+    model = keras.saving.load_model(finished / "generator.keras", compile=False)
+    saved = tensors(finished, "gan")
+    for variable in model.variables:
+        name = f"ema_generator/{variable.path}"
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(variable), saved[name])
+
+
+@pytest.mark.parametrize(
+    ("stage", "step"), [("pretrain", 2), ("pretrain", 4), ("gan", 2)]
+)
+def test_resumed_run_equals_straight_run(
+    finished, photos, vgg19_file, tmp_path, stage, step
+):
+    """What a kill after `step` leaves, continued, ends with the same bits."""
+    run_dir = tmp_path / "resumed"
+    shutil.copytree(finished, run_dir)
+    for result in ("generator.keras", "pretrain.keras")[: 1 + (stage == "pretrain")]:
+        (run_dir / result).unlink()
+    for other in ("pretrain", "gan"):
+        for saved, path in checkpoints.find(run_dir / "checkpoints", other):
+            if (other == stage and saved > step) or (other, stage) == (
+                "gan",
+                "pretrain",
+            ):
+                path.unlink()
+    train(CONFIG, [photos], run_dir, val_dir=photos, vgg19_weights=vgg19_file)
+    for other in ("pretrain", "gan"):
+        straight, resumed = tensors(finished, other), tensors(run_dir, other)
+        assert straight.keys() == resumed.keys()
+        for name in straight:
+            np.testing.assert_array_equal(straight[name], resumed[name], err_msg=name)
+
+
+def test_complete_run_is_left_alone(finished, photos, vgg19_file):
+    before = {p: p.stat().st_mtime_ns for p in finished.rglob("*.keras")}
+    assert train(CONFIG, [photos], finished, vgg19_weights=vgg19_file)
+    assert before == {p: p.stat().st_mtime_ns for p in finished.rglob("*.keras")}
+
+
+def test_time_limit_and_going_on(photos, vgg19_file, tmp_path):
+    arguments = (CONFIG, [photos], tmp_path / "run")
+    assert not train(*arguments, stages=["pretrain"], max_minutes=0.0)
+    assert checkpoints.find(tmp_path / "run" / "checkpoints", "pretrain")[-1][0] == 1
+    assert train(*arguments, stages=["pretrain"])
+    assert (tmp_path / "run" / "pretrain.keras").exists()
+    assert not (tmp_path / "run" / "generator.keras").exists()
+
+
+def test_other_options_are_an_error(finished, photos, vgg19_file):
+    changed = CONFIG.updated({"gan.steps": 8})
+    with pytest.raises(ConfigError, match=r"\(gan.steps 4 -> 8\); add --override"):
+        train(changed, [photos], finished, vgg19_weights=vgg19_file)
+
+
+def test_refusals(photos, tmp_path, vgg19_file, finished):
+    run = tmp_path / "run"
+    with pytest.raises(ConfigError, match="pretrain.patch_size must be a multiple"):
+        train(CONFIG.updated({"pretrain.patch_size": 30}), [photos], run)
+    with pytest.raises(ConfigError, match="gan.steps must be at least 1; received 0"):
+        train(CONFIG.updated({"gan.steps": 0}), [photos], run)
+    with pytest.raises(ConfigError, match="unknown stage finetune"):
+        train(CONFIG, [photos], run, stages=["finetune"])
+    assert not run.exists()
+    with pytest.raises(ConfigError, match="cannot write to"):
+        train(CONFIG, [photos], photos / "a.png" / "run", stages=["pretrain"])
+    with pytest.raises(ModelError, match="pretrain.keras, which does not exist"):
+        train(CONFIG, [photos], run, stages=["gan"], vgg19_weights=vgg19_file)
+    with pytest.raises(ModelError, match="gone.h5"):
+        train(CONFIG, [photos], run, vgg19_weights=tmp_path / "gone.h5")
+    with pytest.raises(DataError, match="no such folder"):
+        train(CONFIG, [tmp_path / "gone"], run, stages=["pretrain"])
+    large = CONFIG.updated({"pretrain.patch_size": 256})
+    with pytest.raises(DataError, match="is smaller than 256 pixels"):
+        train(large, [photos], tmp_path / "other", stages=["pretrain"])
+    damaged = tmp_path / "damaged"
+    shutil.copytree(finished, damaged)
+    (damaged / "generator.keras").unlink()
+    newest = checkpoints.find(damaged / "checkpoints", "gan")[-1][1]
+    newest.write_bytes(newest.read_bytes()[:-1])
+    with pytest.raises(CheckpointError, match="gan-00000004.* is damaged"):
+        train(CONFIG, [photos], damaged, vgg19_weights=vgg19_file)

@@ -1,0 +1,189 @@
+"""The loop and the step: it learns, stops, refuses NaN, and follows its rules."""
+
+import keras
+import numpy as np
+import pytest
+
+from srlite.data import PatchSampler
+from srlite.discriminators import vgg_discriminator
+from srlite.errors import SrliteError
+from srlite.generators import rrdb_net
+from srlite.logs import RunLogger
+from srlite.losses import PixelLoss, RelativisticAverageLoss
+from srlite.tensorflow_step import TensorFlowStep
+from srlite.trainer import StopSignal, train_stage
+
+
+def make_parts(adversarial=False, learning_rate=3e-3):
+    keras.utils.set_random_seed(0)
+    shape = {
+        "filters": 16,
+        "growth_channels": 8,
+        "num_blocks": 1,
+        "num_dense_blocks": 1,
+        "num_convolutions": 3,
+    }
+    parts = {
+        "generator": rrdb_net(**shape),
+        "ema_generator": rrdb_net(**shape),
+        "generator_optimizer": keras.optimizers.Adam(learning_rate),
+    }
+    parts["ema_generator"].set_weights(parts["generator"].get_weights())
+    if adversarial:
+        parts["discriminator"] = vgg_discriminator(filters=(4, 8), dense_units=4)
+        parts["discriminator_optimizer"] = keras.optimizers.Adam(learning_rate)
+    return parts
+
+
+def smooth_picture(size=48):
+    rows, columns = np.mgrid[:size, :size] / size
+    waves = [np.sin(9 * rows + 5 * columns), np.cos(7 * columns), np.sin(12 * rows)]
+    return np.uint8(np.stack(waves, axis=-1) * 100 + 128)
+
+
+@pytest.fixture
+def sampler():
+    return PatchSampler([smooth_picture()], 48, 1, (0, 0, 0, 1, 0, 0), seed=0)
+
+
+def weights(part):
+    return [keras.ops.convert_to_numpy(v) for v in part.variables]
+
+
+def run(tmp_path, step, sampler, last_step, **options):
+    saved = []
+    with (
+        RunLogger(tmp_path) as logger,
+        StopSignal(options.pop("minutes", None)) as stop,
+    ):
+        done = train_stage(
+            step,
+            sampler,
+            stage="pretrain",
+            first_step=0,
+            last_step=last_step,
+            save=saved.append,
+            logger=logger,
+            stop=stop,
+            **options,
+        )
+    return done, saved
+
+
+def test_overfits_one_batch(tmp_path, sampler):
+    parts = make_parts()
+    step = TensorFlowStep(parts, {"pixel": (PixelLoss(), 1.0)}, scale=4, ema_decay=0.9)
+    batch = sampler.batch(0)
+    first = float(step(batch, False)["pixel"])
+    for _ in range(150):
+        last = float(step(batch, False)["pixel"])
+    assert last < 0.25 * first
+
+
+def test_saves_and_validates_when_it_should(tmp_path, sampler):
+    validated = []
+
+    def validate():
+        validated.append(True)
+        return {"psnr": 20.0}, {}
+
+    parts = make_parts()
+    step = TensorFlowStep(parts, {"pixel": (PixelLoss(), 1.0)}, scale=4, ema_decay=0.9)
+    options = {"log_every": 2, "checkpoint_every": 3, "validate_every": 4}
+    done, saved = run(tmp_path, step, sampler, 10, validate=validate, **options)
+    assert (done, saved, len(validated)) == (10, [3, 6, 9, 10], 3)
+
+
+def test_stops_when_time_is_up(tmp_path, sampler):
+    parts = make_parts()
+    step = TensorFlowStep(parts, {"pixel": (PixelLoss(), 1.0)}, scale=4, ema_decay=0.9)
+    done, saved = run(tmp_path, step, sampler, 10, minutes=0.0)
+    assert (done, saved) == (1, [1])
+
+
+def test_refuses_to_save_nan(tmp_path, sampler):
+    parts = make_parts()
+    kernel = parts["generator"].get_layer("tail").kernel
+    kernel.assign(np.full(kernel.shape, np.nan))
+    step = TensorFlowStep(parts, {"pixel": (PixelLoss(), 1.0)}, scale=4, ema_decay=0.9)
+    saved = []
+    with pytest.raises(SrliteError, match="not finite at step 2"):
+        run(tmp_path, step, sampler, 10, log_every=5, checkpoint_every=2)
+    assert saved == []
+
+
+def test_frozen_batch_norm_statistics_stay(sampler):
+    parts = make_parts()
+    step = TensorFlowStep(parts, {"pixel": (PixelLoss(), 1.0)}, scale=4, ema_decay=0.9)
+    batch_norm = parts["generator"].get_layer("rrdb1_dense1_bn1")
+
+    def statistics():
+        moving = batch_norm.moving_mean, batch_norm.moving_variance
+        return [np.copy(keras.ops.convert_to_numpy(v)) for v in moving]
+
+    start = statistics()
+    step(sampler.batch(0), True)
+    moved = statistics()
+    assert all(not np.array_equal(a, b) for a, b in zip(start, moved, strict=True))
+    gamma = keras.ops.convert_to_numpy(batch_norm.gamma).copy()
+    step(sampler.batch(1), False)
+    np.testing.assert_array_equal(moved, statistics())
+    assert not np.array_equal(gamma, keras.ops.convert_to_numpy(batch_norm.gamma))
+
+
+def test_ema_follows_every_variable(sampler):
+    parts = make_parts()
+    step = TensorFlowStep(parts, {"pixel": (PixelLoss(), 1.0)}, scale=4, ema_decay=0.15)
+    average = [np.copy(w) for w in weights(parts["ema_generator"])]
+    for number, decay in ((0, 0.15), (1, 0.15)):
+        step(sampler.batch(number), True)
+        new = weights(parts["generator"])
+        average = [
+            decay * a + (1 - decay) * w for a, w in zip(average, new, strict=True)
+        ]
+        for a, b in zip(average, weights(parts["ema_generator"]), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_weight_zero_is_measured_and_not_trained(sampler):
+    results = []
+    for measured in ({}, {"extra": (PixelLoss("l2"), 0.0)}):
+        parts = make_parts()
+        losses = {"pixel": (PixelLoss(), 1.0), **measured}
+        step = TensorFlowStep(parts, losses, scale=4, ema_decay=0.9)
+        values = step(sampler.batch(0), False)
+        assert all(name in values for name in measured)
+        results.append(weights(parts["generator"]))
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_adversarial_update(sampler):
+    """Values by hand from the networks before the update; both networks move."""
+    parts = make_parts(adversarial=True)
+    losses = {"pixel": (PixelLoss(), 0.0)}
+    adversarial = (RelativisticAverageLoss(), 0.5)
+    batch = PatchSampler([smooth_picture(64)], 32, 4, (1,) * 6, seed=0).batch(0)
+    twins = make_parts(adversarial=True)
+    before = weights(parts["discriminator"])
+    step = TensorFlowStep(parts, losses, adversarial, scale=4, ema_decay=0.9)
+    values = {name: float(v) for name, v in step(batch, False).items()}
+
+    from srlite.degradations import degrade
+
+    lr, hr = degrade(batch, 4)
+    sr = twins["generator"](lr, training=False)
+    real, fake = (twins["discriminator"](x, training=True) for x in (hr, sr))
+    loss = RelativisticAverageLoss()
+    assert values["g_adversarial"] == pytest.approx(float(loss(fake, real)), rel=1e-4)
+    assert values["d_adversarial"] == pytest.approx(float(loss(real, fake)), rel=1e-4)
+    assert values["g_total"] == pytest.approx(0.5 * values["g_adversarial"])
+    assert 0.0 <= values["d_accuracy"] <= 1.0
+    moved = weights(parts["discriminator"])
+    assert any(not np.array_equal(a, b) for a, b in zip(before, moved, strict=True))
+    # Two passes of one update moved the discriminator's statistics, no third one.
+    name = "stage1_2_bn"
+    layers = [layer.name for layer in parts["discriminator"].layers]
+    name = next(layer for layer in layers if layer.endswith("_bn"))
+    moving = [p["discriminator"].get_layer(name).moving_mean for p in (parts, twins)]
+    np.testing.assert_allclose(*map(keras.ops.convert_to_numpy, moving), atol=1e-6)
