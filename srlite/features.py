@@ -60,10 +60,14 @@ def _check_names(names, known, network_name):
         raise ConfigError(f"name at least one layer of {network_name}; received none")
     for name in names:
         if name not in known:
-            close = difflib.get_close_matches(name, known) or known
+            close = difflib.get_close_matches(name, known)
             raise ConfigError(
-                f"{network_name} has no convolution {name!r}; "
-                f"did you mean one of {', '.join(close)}?"
+                f"{network_name} has no linear tap at {name!r}; "
+                + (
+                    f"the closest names are {', '.join(close)}"
+                    if close
+                    else f"its taps go from {known[0]} to {known[-1]}"
+                )
             )
 
 

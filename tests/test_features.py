@@ -134,11 +134,13 @@ def test_one_tap_is_a_bare_tensor(pictures):
 def test_unknown_layers_name_close_ones():
     with pytest.raises(ConfigError, match="VGG19.*'block3_conv5'.*block3_conv4"):
         vgg19_features(("block3_conv5",), None)
+    with pytest.raises(ConfigError, match="from block1_conv1 to block5_conv4"):
+        vgg19_features(("???",), None)
     with pytest.raises(ConfigError, match="at least one layer of VGG19"):
         vgg19_features((), None)
     with pytest.raises(ConfigError, match="'block5f_project'.*block5f_project_conv"):
         efficientnet_b4_features(("block5f_project",), None)
-    with pytest.raises(ConfigError, match="no convolution 'block5f_se_reduce'"):
+    with pytest.raises(ConfigError, match="no linear tap at 'block5f_se_reduce'"):
         efficientnet_b4_features(("block5f_se_reduce",), None)
 
 
