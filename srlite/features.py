@@ -1,9 +1,10 @@
 """Frozen feature networks: functions that return a multi-output `keras.Model`.
 
 Input RGB (batch, height, width, 3), float32, [0, 1], as everywhere in srlite; each
-network rescales inside to what it was trained on. Output a list of tensors, one per
-named layer, in the order of the names: what the convolution gives before any
-activation. Nothing is trainable, and `training=True` changes nothing.
+network rescales inside to what it was trained on. Output: a list of tensors, one per
+named layer, in the order of the names (the bare tensor for one name, as Keras unpacks
+lists of one): what the convolution gives before any activation. Nothing is trainable,
+and `training=True` changes nothing.
 
 `weights` is "imagenet" (downloaded by Keras and kept in its cache), the path of a
 `keras.applications` weights file without the top (`.h5` or `.weights.h5`), or None for
@@ -46,7 +47,7 @@ def _pretrained(application, weights, flag):
         try:
             network.load_weights(str(weights))
         except Exception as error:  # h5py and Keras raise many kinds for a wrong file
-            reason = str(error).splitlines()[0] if str(error) else repr(error)
+            reason = next(iter(str(error).splitlines()), repr(error)).rstrip(":")
             raise ModelError(
                 f"{weights} does not hold the weights of keras.applications.{name} "
                 f"without the top, as {flag} expects ({reason})"
@@ -59,10 +60,14 @@ def _check_names(names, known, network_name):
         raise ConfigError(f"name at least one layer of {network_name}; received none")
     for name in names:
         if name not in known:
-            close = difflib.get_close_matches(name, known) or known
+            close = difflib.get_close_matches(name, known)
             raise ConfigError(
-                f"{network_name} has no convolution {name!r}; "
-                f"did you mean one of {', '.join(close)}?"
+                f"{network_name} has no linear tap at {name!r}; "
+                + (
+                    f"the closest names are {', '.join(close)}"
+                    if close
+                    else f"its taps go from {known[0]} to {known[-1]}"
+                )
             )
 
 

@@ -34,8 +34,11 @@ def _mean_per_example(x):
 
 def _differences(features, hr, sr):
     """Return, per output of the feature network, that of `sr` minus that of `hr`."""
-    wanted = [ops.stop_gradient(tap) for tap in features(hr, training=False)]
-    return [y - x for x, y in zip(wanted, features(sr, training=False), strict=True)]
+    # flatten, as Keras returns an only output bare: iterating over that would take
+    # the pictures for the taps.
+    wanted = keras.tree.flatten(features(hr, training=False))
+    given = keras.tree.flatten(features(sr, training=False))
+    return [y - ops.stop_gradient(x) for x, y in zip(wanted, given, strict=True)]
 
 
 class PixelLoss(keras.losses.Loss):
@@ -76,7 +79,7 @@ class ContentLoss(keras.losses.Loss):
         """Make the loss.
 
         Args:
-            features: multi-output model such as that of `vgg19_features`.
+            features: model with one or several outputs, as from `vgg19_features`.
             tap_weights: weight of each output of `features`.
             tap_scales: divisor of each output, in units of its activations. These
                 differ by orders of magnitude from tap to tap, and from one training of
@@ -124,7 +127,7 @@ class StyleLoss(keras.losses.Loss):
         """Make the loss.
 
         Args:
-            features: model that returns a list of outputs; several are averaged.
+            features: model with one or several outputs; several are averaged.
         """
         super().__init__()
         self._features = features

@@ -83,7 +83,9 @@ def efficientnet_file(tmp_path_factory):
             positive, mean = random.uniform(0.5, 1.5, size), random.normal(0, 0.1, size)
             layer.set_weights([positive, mean, mean[::-1], positive[::-1]])
         elif isinstance(layer, keras.layers.Normalization):
-            layer.set_weights([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225], 0])
+            mean = np.array([0.485, 0.456, 0.406])
+            stddev = np.array([0.229, 0.224, 0.225])
+            layer.set_weights([mean, stddev, np.array(0)])
     path = tmp_path_factory.mktemp("efficientnet") / "efficientnetb4_notop.h5"
     network.save(path)
     return path
@@ -122,14 +124,23 @@ def test_efficientnet_from_a_file_is_the_imagenet_network(
     assert np.abs(plain(255.0 * pictures) - taps[1]).max() > 100 * tolerance
 
 
+def test_one_tap_is_a_bare_tensor(pictures):
+    vgg19 = vgg19_features(("block2_conv1",), None)
+    assert vgg19(pictures).shape == (2, 24, 32, 128)
+    efficientnet = efficientnet_b4_features(weights=None)
+    assert efficientnet(pictures).shape == (2, 3, 4, 160)
+
+
 def test_unknown_layers_name_close_ones():
     with pytest.raises(ConfigError, match="VGG19.*'block3_conv5'.*block3_conv4"):
         vgg19_features(("block3_conv5",), None)
+    with pytest.raises(ConfigError, match="from block1_conv1 to block5_conv4"):
+        vgg19_features(("???",), None)
     with pytest.raises(ConfigError, match="at least one layer of VGG19"):
         vgg19_features((), None)
     with pytest.raises(ConfigError, match="'block5f_project'.*block5f_project_conv"):
         efficientnet_b4_features(("block5f_project",), None)
-    with pytest.raises(ConfigError, match="no convolution 'block5f_se_reduce'"):
+    with pytest.raises(ConfigError, match="no linear tap at 'block5f_se_reduce'"):
         efficientnet_b4_features(("block5f_se_reduce",), None)
 
 
@@ -155,6 +166,7 @@ def test_a_file_that_is_no_weights_file(name, tmp_path):
     _assert_one_sentence(error, str(path), "EfficientNetB4", "--efficientnet-weights")
 
 
+@pytest.mark.filterwarnings("ignore:Skipping nested container")
 def test_the_file_of_another_network(vgg19):
     with pytest.raises(ModelError) as error:
         efficientnet_b4_features(STYLE, vgg19[1])
