@@ -29,6 +29,7 @@ _MAX_JPEG_EXIF = 65533  # bytes in one segment
 class _Format:
     name: str
     max_side: int  # pixels
+    max_pixels: int = 2**62  # of four bytes, where file offsets have 32 bits
     alpha: bool = False
     sixteen_bit: bool = False
     grey: bool = True
@@ -36,11 +37,10 @@ class _Format:
 
 
 _JPEG = _Format("JPEG", 65500, options={"quality": 95, "subsampling": 0})
-_TIFF = _Format(
-    "TIFF", 2**31 - 1, alpha=True, sixteen_bit=True, options={"compression": "tiff_lzw"}
-)
+# Not compressed: Pillow's compressing writer cannot store EXIF.
+_TIFF = _Format("TIFF", 2**31 - 1, 2**30, alpha=True, sixteen_bit=True)
 _FORMATS = {
-    ".bmp": _Format("BMP", 2**31 - 1),
+    ".bmp": _Format("BMP", 2**31 - 1, 2**30),
     ".jpeg": _JPEG,
     ".jpg": _JPEG,
     ".png": _Format("PNG", 2**31 - 1, alpha=True, sixteen_bit=True),
@@ -70,10 +70,13 @@ def check_writable(path, height, width, picture=None):
         raise ImageError(
             f"cannot write {path}: its ending must be one of {', '.join(_FORMATS)}"
         )
-    if max(height, width) > form.max_side:
+    if max(height, width) > form.max_side or height * width > form.max_pixels:
+        limit = f"{form.max_side} pixels along a side"
+        if form.max_pixels < 2**62:
+            limit = f"{form.max_pixels} pixels"
         raise ImageError(
-            f"cannot write {path}: {form.name} holds at most {form.max_side} pixels "
-            f"along a side, the picture will have {width} x {height}; use .png"
+            f"cannot write {path}: {form.name} holds at most {limit}, the picture will "
+            f"have {width} x {height}; use .png"
         )
     if picture is not None and form.sixteen_bit and picture.pixels.dtype == np.uint16:
         if not picture.grey or picture.alpha is not None:
@@ -152,7 +155,7 @@ def _temporary_beside(path):
     temporary = os.path.join(folder, f".srlite-{secrets.token_hex(8)}.tmp")
     try:
         yield temporary
-    except (OSError, ValueError, struct.error) as error:
+    except (OSError, ValueError, RuntimeError, struct.error) as error:
         reason = getattr(error, "strerror", None) or f"{error}".split("\n")[0]
         raise ImageError(f"cannot write {path}: {reason}") from None
     finally:
