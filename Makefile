@@ -10,6 +10,8 @@ demo: .venv-demo/installed
 	    --sr-path demo/astronaut_sr.png --visualize
 
 .venv-demo/installed: pyproject.toml Makefile
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	    "error: Python 3.11 or newer is needed: make demo PYTHON=python3.12")'
 	$(PYTHON) -m venv --clear .venv-demo
 	.venv-demo/bin/pip install --quiet --disable-pip-version-check \
 	    numpy pillow ai-edge-litert tqdm matplotlib

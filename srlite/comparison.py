@@ -36,19 +36,21 @@ def draw_comparison(lr, bicubic, sr, size=None):
     figure, axes = plt.subplots(
         2, 3, figsize=size, layout="constrained", height_ratios=(ratio, 1), squeeze=True
     )
+    # Points; small enough for the longest title on a third of the figure's width.
+    font_size = min(12.0, 1.2 * size[0])
     extent = (0, sr.shape[1], sr.shape[0], 0)  # SR pixels, so that all three align
     # Each with the SR pixels that one of its own pixels covers.
     panels = (("LR", lr, scale), (f"bicubic x{scale}", bicubic, 1), ("SR", sr, 1))
     for (name, image, step), above, below in zip(panels, *axes):
         height, width = image.shape[:2]
         above.imshow(_shrink(image), extent=extent, interpolation="nearest")
-        above.set_title(f"{name}, {width} x {height} pixels")
+        above.set_title(f"{name}, {width} x {height} pixels", fontsize=font_size)
         above.add_patch(
             plt.Rectangle((left, top), side, side, fill=False, color=_MARK, linewidth=2)
         )
         y, x, length = top // step, left // step, side // step
         below.imshow(image[y : y + length, x : x + length], interpolation="nearest")
-        below.set_title(f"{name}, the marked region")
+        below.set_title(f"{name}, the marked region", fontsize=font_size)
         for axis in (above, below):
             axis.set_xticks([])
             axis.set_yticks([])
