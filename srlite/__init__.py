@@ -3,10 +3,11 @@
 The house, floor by floor; a module imports only from floors below it (or from its
 own floor where the arrow is plain):
 
-- ground floor, imports nothing of srlite: `config`, `errors`, `images`,
-  `generators`, `discriminators`, `features`, `degradations`, `tiling`
-- first floor: `presets`, `losses`, `metrics`, `data`, `upscaler`, `checkpoints`,
-  `logs`
+- ground floor, imports nothing of srlite: `config`, `errors`, `levels`,
+  `images`, `image_writing`, `generators`, `discriminators`, `features`,
+  `degradations`, `tiling`, `comparison`
+- first floor: `presets`, `losses`, `metrics`, `data`, `networks`, `upscaler`,
+  `checkpoints`, `logs`
 - second floor: `inference`, `trainer`, `tensorflow_step`, `export`
 - attic: `recipe`
 

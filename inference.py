@@ -1,0 +1,12 @@
+"""Enlarge a picture: `python inference.py --lr-path IN --sr-path OUT`.
+
+From Python: `from inference import enhance_image`.
+"""
+
+from srlite.errors import run_command
+from srlite.inference import enhance_image, main
+
+__all__ = ["enhance_image"]
+
+if __name__ == "__main__":
+    run_command(main)

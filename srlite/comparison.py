@@ -1,0 +1,93 @@
+"""The figure that sets LR, bicubic and SR side by side.
+
+Above, the whole picture three times; below, the region where the network and bicubic
+differ most, magnified with its pixels visible.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from PIL import Image
+
+_PANEL_WIDTH = 4.0  # inches
+_TEXT_HEIGHT = 0.35  # inches that a row's titles take
+_MARK = "#ff3b30"
+_MAX_SHOWN = 1200  # pixels along a side of the upper pictures: finer is not seen
+
+
+def draw_comparison(lr, bicubic, sr, size=None):
+    """Draw LR, bicubic and SR side by side, and one telling region magnified.
+
+    Args:
+        lr: uint8 (H, W, 3).
+        bicubic: uint8 (scale * H, scale * W, 3), the bicubic enlargement of `lr`.
+        sr: uint8 array of the shape of `bicubic`.
+        size: (width, height) of the figure in inches; fitting the picture when None.
+
+    Returns:
+        `matplotlib.figure.Figure`, registered with pyplot, so that `plt.show()` shows
+        it; the caller closes it.
+    """
+    scale = sr.shape[0] // lr.shape[0]
+    top, left, side = find_telling_region(bicubic, sr, scale)
+    ratio = float(np.clip(lr.shape[0] / lr.shape[1], 0.4, 1.6))
+    if size is None:
+        heights = _PANEL_WIDTH * (ratio + 1) + 2 * _TEXT_HEIGHT
+        size = (3 * _PANEL_WIDTH, heights)
+    figure, axes = plt.subplots(
+        2, 3, figsize=size, layout="constrained", height_ratios=(ratio, 1), squeeze=True
+    )
+    # Points; small enough for the longest title on a third of the figure's width.
+    font_size = min(12.0, 1.2 * size[0])
+    extent = (0, sr.shape[1], sr.shape[0], 0)  # SR pixels, so that all three align
+    # Each with the SR pixels that one of its own pixels covers.
+    panels = (("LR", lr, scale), (f"bicubic x{scale}", bicubic, 1), ("SR", sr, 1))
+    for (name, image, step), above, below in zip(panels, *axes):
+        height, width = image.shape[:2]
+        above.imshow(_shrink(image), extent=extent, interpolation="nearest")
+        above.set_title(f"{name}, {width} x {height} pixels", fontsize=font_size)
+        above.add_patch(
+            plt.Rectangle((left, top), side, side, fill=False, color=_MARK, linewidth=2)
+        )
+        y, x, length = top // step, left // step, side // step
+        below.imshow(image[y : y + length, x : x + length], interpolation="nearest")
+        below.set_title(f"{name}, the marked region", fontsize=font_size)
+        for axis in (above, below):
+            axis.set_xticks([])
+            axis.set_yticks([])
+        for spine in below.spines.values():
+            spine.set(color=_MARK, linewidth=2)
+    return figure
+
+
+def find_telling_region(bicubic, sr, scale):
+    """Find the square where SR differs most from bicubic.
+
+    Args:
+        bicubic: uint8 (scale * H, scale * W, 3).
+        sr: uint8 array of the same shape.
+        scale: SR pixels per LR pixel.
+
+    Returns:
+        (top, left, side) in SR pixels, multiples of `scale`; the side is a fifth of the
+        picture's smaller side, 8 to 48 LR pixels where the picture has as many.
+    """
+    height, width = (side // scale for side in sr.shape[:2])
+    difference = np.abs(sr[..., 1].astype(np.int16) - bicubic[..., 1])
+    per_pixel = difference.reshape(height, scale, width, scale).mean(axis=(1, 3))
+    side = min(max(min(height, width) // 5, 8), 48, height, width)
+    sums = np.zeros((height + 1, width + 1))
+    sums[1:, 1:] = per_pixel.cumsum(axis=0).cumsum(axis=1)
+    boxes = (
+        sums[side:, side:]
+        - sums[:-side, side:]
+        - sums[side:, :-side]
+        + sums[:-side, :-side]
+    )  # (height - side + 1, width - side + 1)
+    top, left = np.unravel_index(boxes.argmax(), boxes.shape)
+    return int(top) * scale, int(left) * scale, side * scale
+
+
+def _shrink(image):
+    """Average a large picture down to what a panel can show."""
+    factor = -(-max(image.shape[:2]) // _MAX_SHOWN)
+    return image if factor == 1 else np.asarray(Image.fromarray(image).reduce(factor))

@@ -1,0 +1,129 @@
+"""Model files as plain functions on arrays: a `.tflite` by LiteRT, a `.keras` by Keras.
+
+Both kinds are called with float32 (1, h, w, 3) in [0, 1], return float32
+(1, scale * h, scale * w, 3), and have two attributes: `scale`, and `size`, the fixed
+input (height, width) or None when the model takes any. A `.tflite` may take and give
+uint8 quantised with (1/255, 0). The interpreters are imported when a file is opened.
+"""
+
+import threading
+
+import numpy as np
+
+from srlite.errors import ModelError
+from srlite.images import to_float, to_uint8
+
+
+class LiteRTNetwork:
+    """A `.tflite` with one RGB input and one RGB output."""
+
+    def __init__(self, path, num_threads):
+        """Load `path`; raises `ModelError` when it is damaged or of another kind."""
+        from ai_edge_litert.interpreter import Interpreter
+
+        try:
+            self._interpreter = Interpreter(str(path), num_threads=num_threads)
+            inputs = self._interpreter.get_input_details()
+            outputs = self._interpreter.get_output_details()
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(
+                f"{path} is not a usable .tflite file: {_first_line(error)}"
+            ) from None
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise ModelError(
+                f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; "
+                "a super-resolution model has one of each"
+            )
+        for tensor in (*inputs, *outputs):
+            _check_tensor(tensor, path)
+        self._input, self._output = inputs[0]["index"], outputs[0]["index"]
+        self._takes_levels = inputs[0]["dtype"] == np.uint8
+        self._gives_levels = outputs[0]["dtype"] == np.uint8
+        height, width = (int(n) for n in inputs[0]["shape_signature"][1:3])
+        self.size = (height, width) if min(height, width) > 0 else None
+        # One interpreter holds one picture at a time.
+        self._lock = threading.Lock()
+        self._shape = None
+        probe = np.zeros((1, *(self.size or (8, 8)), 3), np.float32)
+        try:
+            sr = self(probe)
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"{path} does not run: {_first_line(error)}") from None
+        self.scale = _scale_of(probe, sr, path)
+
+    def __call__(self, lr):
+        """Upscale float32 (1, h, w, 3), [0, 1], to (1, scale * h, scale * w, 3)."""
+        with self._lock:
+            if lr.shape != self._shape:
+                if self.size is None:
+                    self._interpreter.resize_tensor_input(self._input, lr.shape)
+                self._interpreter.allocate_tensors()
+                self._shape = lr.shape
+            self._interpreter.set_tensor(
+                self._input, to_uint8(lr) if self._takes_levels else lr
+            )
+            self._interpreter.invoke()
+            sr = self._interpreter.get_tensor(self._output)
+        return to_float(sr) if self._gives_levels else sr
+
+
+class KerasNetwork:
+    """A `.keras` model with one RGB input and one RGB output."""
+
+    def __init__(self, path):
+        """Load `path`; raises `ModelError` when it is damaged or of another kind."""
+        try:
+            import keras
+        except ImportError:
+            raise ModelError(
+                f"{path} needs Keras: pip install 'srlite[train]', or use a .tflite"
+            ) from None
+        try:
+            self._model = keras.saving.load_model(path, compile=False)
+        except (ValueError, TypeError, OSError, KeyError) as error:
+            raise ModelError(
+                f"{path} is not a usable .keras file: {_first_line(error)}"
+            ) from None
+        shape = self._model.input_shape
+        if not isinstance(shape, tuple) or len(shape) != 4 or shape[-1] != 3:
+            raise ModelError(
+                f"{path} takes {shape}; expected (batch, height, width, 3)"
+            )
+        self.size = None if None in shape[1:3] else shape[1:3]
+        probe = np.zeros((1, *(self.size or (8, 8)), 3), np.float32)
+        self.scale = _scale_of(probe, self(probe), path)
+
+    def __call__(self, lr):
+        """Upscale float32 (1, h, w, 3), [0, 1], to (1, scale * h, scale * w, 3)."""
+        return self._model.predict_on_batch(lr)
+
+
+def _check_tensor(tensor, path):
+    """Refuse a tensor that is not (1, H, W, 3) of float32 or plain uint8."""
+    shape = [int(n) for n in tensor["shape_signature"]]
+    if len(shape) != 4 or shape[0] not in (1, -1) or shape[-1] != 3:
+        raise ModelError(
+            f"{path} has a tensor of shape {shape}; expected (1, height, width, 3)"
+        )
+    step, zero = tensor["quantization"]
+    plain = tensor["dtype"] == np.uint8 and zero == 0 and np.isclose(step, 1 / 255)
+    if tensor["dtype"] != np.float32 and not plain:
+        raise ModelError(
+            f"{path} has a tensor of {np.dtype(tensor['dtype'])} quantised with "
+            f"({step:g}, {zero}); expected float32, or uint8 with (1/255, 0)"
+        )
+
+
+def _scale_of(lr, sr, path):
+    """Compare input and output (1, height, width, 3): SR pixels per LR pixel."""
+    scale = sr.shape[1] // lr.shape[1]
+    if scale < 1 or sr.shape != (1, scale * lr.shape[1], scale * lr.shape[2], 3):
+        raise ModelError(
+            f"{path} makes {sr.shape} of {lr.shape}; expected an RGB picture, enlarged "
+            "by a whole number"
+        )
+    return scale
+
+
+def _first_line(error):
+    return f"{error}".strip().split("\n")[0]

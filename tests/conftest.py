@@ -1,0 +1,42 @@
+"""What several tests share: one small network as a file, one small photo."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+PHOTO = Path(__file__).parents[1] / "docs" / "images" / "astronaut_lr.png"
+
+
+@pytest.fixture(scope="session")
+def tiny_model():
+    """A network with random weights whose output stays close to its input."""
+    import keras
+
+    from srlite.generators import rrdb_net
+
+    keras.utils.set_random_seed(0)
+    return rrdb_net(
+        filters=8,
+        growth_channels=4,
+        num_blocks=1,
+        num_dense_blocks=1,
+        num_convolutions=2,
+        batch_norm=False,
+        initializer_scale=0.3,
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_tflite(tiny_model, tmp_path_factory):
+    """`tiny_model` as a `.tflite` of any height and width."""
+    path = tmp_path_factory.mktemp("model") / "tiny.tflite"
+    tiny_model.export(str(path), format="litert", verbose=False)
+    return path
+
+
+@pytest.fixture
+def photo():
+    """A 40 x 48 piece of a real photo, uint8 RGB."""
+    return np.asarray(Image.open(PHOTO))[20:60, 40:88].copy()

@@ -1,0 +1,215 @@
+"""Model files of every kind behind the one `Upscaler`."""
+
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from srlite.errors import ConfigError, ImageError, ModelError
+from srlite.upscaler import (
+    DEFAULT_MODEL,
+    WEIGHTS_DIR,
+    Upscaler,
+    shipped_model_path,
+    shipped_models,
+)
+
+SHIPPED = WEIGHTS_DIR / f"{DEFAULT_MODEL}.tflite"
+
+
+def export_litert(inputs, outputs, path, **options):
+    import keras
+
+    model = keras.Model(inputs, outputs)
+    model.export(str(path), format="litert", verbose=False, **options)
+    return path
+
+
+@pytest.fixture(scope="module")
+def static_tflite(tiny_model, tmp_path_factory):
+    """`tiny_model` for 24 x 32 pixels only."""
+    import keras
+
+    lr = keras.Input((24, 32, 3))
+    path = tmp_path_factory.mktemp("static") / "static.tflite"
+    return export_litert(lr, tiny_model(lr), path)
+
+
+@pytest.fixture(scope="module")
+def uint8_tflite(tmp_path_factory):
+    """Nearest-neighbour enlargement of 16 x 16 pixels, uint8 in and out."""
+    import keras
+    import tensorflow as tf
+
+    lr = keras.Input((16, 16, 3))
+    sr = keras.layers.UpSampling2D(4, interpolation="nearest")(lr)
+    levels = np.linspace(0, 1, 16 * 16 * 3, dtype=np.float32).reshape(1, 16, 16, 3)
+    converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(lr, sr))
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: iter([[levels]])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.uint8
+    path = tmp_path_factory.mktemp("uint8") / "uint8.tflite"
+    path.write_bytes(converter.convert())
+    return path
+
+
+def run_whole(model, image, overlap=16):
+    """What the picture should become, by Keras and NumPy alone."""
+    margin = (overlap, overlap)
+    padded = np.pad(image, (margin, margin, (0, 0)), mode="symmetric")
+    sr = np.asarray(model(padded[None].astype(np.float32) / np.float32(255)))[0]
+    sr = sr[4 * overlap : -4 * overlap, 4 * overlap : -4 * overlap]
+    return np.clip(np.rint(sr * 255), 0, 255)
+
+
+def assert_within_a_level(actual, expected):
+    assert actual.shape == expected.shape
+    assert np.abs(actual.astype(int) - expected).max() <= 1
+
+
+def test_tflite_equals_keras(tiny_model, tiny_tflite, tmp_path, photo):
+    tiny_model.save(tmp_path / "tiny.keras")
+    expected = run_whole(tiny_model, photo)
+    for path in (tiny_tflite, tmp_path / "tiny.keras"):
+        upscaler = Upscaler.from_file(path)
+        assert upscaler.scale == 4
+        sr = upscaler.upscale(photo)
+        assert sr.dtype == np.uint8
+        assert_within_a_level(sr, expected)
+
+
+def test_tiles_equal_the_whole_picture(tiny_tflite, photo):
+    whole = Upscaler.from_file(tiny_tflite).upscale(photo)
+    tiled = Upscaler.from_file(tiny_tflite, tile=13, num_threads=1).upscale(photo)
+    assert_within_a_level(tiled, whole)
+
+
+def test_static_input_is_filled_and_tiled(tiny_model, static_tflite, photo):
+    upscaler = Upscaler.from_file(static_tflite, overlap=8)
+    assert (upscaler.scale, upscaler.tile) == (4, 8)
+    assert_within_a_level(upscaler.upscale(photo), run_whole(tiny_model, photo, 8))
+    assert upscaler.upscale(photo[:1, :1]).shape == (4, 4, 3)
+    assert Upscaler.from_file(static_tflite).overlap == 6
+    with pytest.raises(ConfigError, match="tiles of at most 8 with an overlap of 8"):
+        Upscaler.from_file(static_tflite, tile=9, overlap=8)
+    with pytest.raises(ConfigError, match="no room for an overlap of 12"):
+        Upscaler.from_file(static_tflite, overlap=12)
+
+
+def test_uint8_tflite(uint8_tflite, photo):
+    upscaler = Upscaler.from_file(uint8_tflite)
+    expected = photo.repeat(4, axis=0).repeat(4, axis=1)
+    np.testing.assert_array_equal(upscaler.upscale(photo), expected)
+
+
+def test_dtypes_and_depth(tiny_tflite, photo):
+    upscaler = Upscaler.from_file(tiny_tflite)
+    levels = upscaler.upscale(photo)
+    from_float = upscaler.upscale(photo / 255)
+    assert from_float.dtype == np.uint8
+    np.testing.assert_array_equal(from_float, levels)
+    deep = upscaler.upscale(photo.astype(np.uint16) * 257)
+    assert deep.dtype == np.uint16
+    assert np.abs(deep / 257 - levels).max() <= 0.51
+    assert len(np.unique(deep % 257)) > 100  # the low bits are used
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 30, 3), (3, 2, 3)])
+def test_tiny_pictures(tiny_tflite, shape):
+    sr = Upscaler.from_file(tiny_tflite).upscale(np.full(shape, 255, np.uint8))
+    assert sr.shape == (4 * shape[0], 4 * shape[1], 3)
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.zeros((4, 4), np.uint8), r"received \(4, 4\)"),
+        (np.zeros((4, 4, 4), np.uint8), r"received \(4, 4, 4\)"),
+        (np.zeros((0, 4, 3), np.uint8), r"received \(0, 4, 3\)"),
+        (np.zeros((4, 4, 3), np.int64), "received dtype int64"),
+        (np.zeros((4, 4, 3), bool), "received dtype bool"),
+        (np.full((4, 4, 3), 255.0), r"lie in \[0, 1\]; received 255 to 255"),
+        (np.full((4, 4, 3), -0.1), r"lie in \[0, 1\]"),
+        (np.full((4, 4, 3), np.nan), r"lie in \[0, 1\]"),
+    ],
+)
+def test_unusable_arrays(tiny_tflite, image, message):
+    with pytest.raises(ImageError, match=message):
+        Upscaler.from_file(tiny_tflite).upscale(image)
+
+
+def test_unusable_options(tiny_tflite):
+    for options, message in (
+        ({"tile": 0}, "tile must be 1 or more LR pixels; received 0"),
+        ({"overlap": -1}, "overlap must be 0 or more LR pixels; received -1"),
+        ({"num_threads": 0}, "threads must be 1 or more; received 0"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            Upscaler.from_file(tiny_tflite, **options)
+
+
+def test_damaged_and_missing_files(tiny_tflite, tmp_path):
+    with pytest.raises(ModelError, match="there is no model file"):
+        Upscaler.from_file(tmp_path / "missing.tflite")
+    whole = tiny_tflite.read_bytes()
+    for content in (b"", b"not a model", whole[: len(whole) // 2]):
+        for kind in ("tflite", "keras"):
+            path = tmp_path / f"damaged.{kind}"
+            path.write_bytes(content)
+            with pytest.raises(ModelError, match=f"not a usable .{kind} file"):
+                Upscaler.from_file(path)
+
+
+def test_unknown_name_lists_the_shipped_models(tmp_path, monkeypatch, tiny_tflite):
+    monkeypatch.setattr("srlite.upscaler.WEIGHTS_DIR", tmp_path)
+    for name in ("first", "second"):
+        shutil.copy(tiny_tflite, tmp_path / f"{name}.tflite")
+    assert shipped_models() == ["first", "second"]
+    assert shipped_model_path("second") == tmp_path / "second.tflite"
+    assert Upscaler.from_file("first").scale == 4
+    with pytest.raises(ModelError, match="unknown model 'third'.*: first, second"):
+        Upscaler.from_file("third")
+
+
+def test_other_models_are_refused(tmp_path):
+    import keras
+
+    grey = keras.Input((8, 8, 1))
+    rgb = keras.Input((8, 8, 3))
+    flat = keras.layers.GlobalAveragePooling2D()(rgb)
+    pooled = keras.layers.AveragePooling2D(2)(rgb)
+    for name, inputs, outputs, message in (
+        ("grey", grey, keras.layers.UpSampling2D(4)(grey), r"shape \[-1, 8, 8, 1\]"),
+        ("flat", rgb, flat, r"shape \[-1, 3\]"),
+        ("pooled", rgb, pooled, "enlarged by a whole number"),
+    ):
+        path = export_litert(inputs, outputs, tmp_path / f"{name}.tflite")
+        with pytest.raises(ModelError, match=message):
+            Upscaler.from_file(path)
+    keras.Model(grey, grey).save(tmp_path / "grey.keras")
+    with pytest.raises(ModelError, match="expected .batch, height, width, 3"):
+        Upscaler.from_file(tmp_path / "grey.keras")
+
+
+def test_running_a_tflite_needs_no_tensorflow(tiny_tflite):
+    code = (
+        "import sys, numpy as np\n"
+        "from srlite.upscaler import Upscaler\n"
+        "assert 'ai_edge_litert' not in sys.modules\n"
+        f"u = Upscaler.from_file({str(tiny_tflite)!r})\n"
+        "u.upscale(np.zeros((5, 5, 3), np.uint8))\n"
+        "assert not {'tensorflow', 'keras', 'jax'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.skipif(not SHIPPED.exists(), reason="the trained weights are not here")
+@pytest.mark.parametrize("level", [0, 128, 255])
+@pytest.mark.parametrize("side", [1, 20])
+def test_shipped_model_keeps_flat_colours(level, side):
+    flat = np.full((side, side, 3), level, np.uint8)
+    sr = Upscaler.from_file(DEFAULT_MODEL).upscale(flat)
+    assert_within_a_level(sr, np.full((4 * side, 4 * side, 3), level))
