@@ -66,8 +66,10 @@ def _upsample_at_once(x, lr, conv, scale, anchor):
     """From features to the picture by one convolution and one pixel shuffle."""
     x = conv(lr.shape[-1] * scale**2, "tail")(x)  # (B, H, W, scale**2 * channels)
     if anchor:
-        repeated = layers.Concatenate(name="anchor")([lr] * scale**2)
-        x = layers.Add(name="anchor_add")([x, repeated])
+        # Four at a time: XNNPACK leaves a concatenation of more than 5 to slower code.
+        for i in range(1, scale.bit_length()):
+            lr = layers.Concatenate(name=f"anchor{i}")([lr] * 4)
+        x = layers.Add(name="anchor_add")([x, lr])
     return keras.ops.depth_to_space(x, scale)  # (B, scale*H, scale*W, channels)
 
 
