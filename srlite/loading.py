@@ -13,19 +13,15 @@ from srlite.errors import ModelError
 
 def check_generator(generator):
     """Raise `ModelError` unless a model takes and gives pictures of any size."""
-    # A model that was never built has no shapes.
-    shapes = [getattr(generator, f"{end}_shape", None) for end in ("input", "output")]
-    for shape in shapes:
-        # A model of several inputs has a list or a dict of shapes here.
-        if not isinstance(shape, tuple) or len(shape) != 4 or shape[-1] not in (1, 3):
-            break
-    else:
-        if shapes[0][:3] == (None, None, None) and shapes[0][-1] == shapes[1][-1]:
-            return
-    raise ModelError(
-        "the model must take and give pictures of any size, (None, None, None, 3); "
-        f"received input {shapes[0]} and output {shapes[1]}"
-    )
+    # A model that was never built has no shapes, one of several inputs a list of them.
+    taken = getattr(generator, "input_shape", None)
+    given = getattr(generator, "output_shape", None)
+    pictures = [(None, None, None, channels) for channels in (1, 3)]
+    if taken not in pictures or given != taken:
+        raise ModelError(
+            "the model must take and give pictures of any size, (None, None, None, 3); "
+            f"received input {taken} and output {given}"
+        )
 
 
 def load_generator(path):
