@@ -5,8 +5,8 @@ own floor where the arrow is plain):
 
 - ground floor, imports nothing of srlite: `config`, `errors`, `images`,
   `generators`, `discriminators`, `features`, `degradations`, `tiling`
-- first floor: `presets`, `losses`, `metrics`, `data`, `upscaler`, `checkpoints`,
-  `logs`
+- first floor: `presets`, `losses`, `metrics`, `data`, `loading`, `upscaler`,
+  `tflite_checks`, `checkpoints`, `logs`
 - second floor: `inference`, `trainer`, `tensorflow_step`, `export`
 - attic: `recipe`
 

@@ -74,8 +74,8 @@ class ExportReport:
                 f"  input size  {size}",
                 f"  file size   {self.file_bytes:,} bytes",
                 f"  ops         {ops}",
-                f"  difference  largest {self.largest_difference:.4f}, "
-                f"mean {self.mean_difference:.5f} levels (1/255), photo at {checked}",
+                f"  difference  largest {self.largest_difference:.2g}, "
+                f"mean {self.mean_difference:.2g} levels (1/255), photo at {checked}",
             ]
         )
 
@@ -247,7 +247,6 @@ def main(argv=None):
         SrliteError: as `load_generator` and `export_tflite`.
     """
     parser = argparse.ArgumentParser(
-        prog="export_tflite.py",
         description="Convert a trained generator to a .tflite file, and prove that "
         "LiteRT computes with it what Keras computes with the model.",
     )

@@ -17,8 +17,10 @@ from srlite.images import to_float
 
 MAX_BYTES = 5_000_000
 
-# Largest difference from the Keras model, in levels, by precision.
-MAX_DIFFERENCE = {"float32": 1.0, "float16": 1.0}
+# Largest difference from the Keras model, in levels, by precision. Measured on the
+# default `rrdb_net`: at most 0.002 in float32. Weights rounded to float16 gave 0.2
+# after a short training, 0.9 with random weights and outputs between -11 and 15.
+MAX_DIFFERENCE = {"float32": 1.0, "float16": 2.0}
 
 ALLOWED_OPS = frozenset(
     {
