@@ -3,12 +3,13 @@
 The house, floor by floor; a module imports only from floors below it (or from its
 own floor where the arrow is plain):
 
-- ground floor, imports nothing of srlite: `config`, `errors`, `levels`,
+- ground floor, imports nothing of srlite (but `errors`, `files`, `levels`): `config`,
   `images`, `image_writing`, `generators`, `discriminators`, `features`,
   `degradations`, `tiling`, `comparison`
-- first floor: `presets`, `losses`, `metrics`, `data`, `networks`, `upscaler`,
-  `checkpoints`, `logs`
-- second floor: `inference`, `trainer`, `tensorflow_step`, `export`
+- first floor: `presets`, `losses`, `metrics`, `data`, `checkpoints`, `logs`,
+  `loading`, `networks`, `upscaler`, `tflite_checks`
+- second floor: `inference`, `trainer`, `tensorflow_step`,
+  `validation`, `export`
 - attic: `recipe`
 
 Inside, pictures are RGB, float32, [0, 1], channels last; at the edges uint8 or

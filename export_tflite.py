@@ -1,0 +1,7 @@
+"""Command: python export_tflite.py --model M.keras|RUN --output F.tflite."""
+
+from srlite.errors import run_command
+from srlite.export import main
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,55 @@
+"""Trained generators from disk: a ``.keras`` file, or the run directory around it.
+
+Loading runs no code that a file brings along (Keras' safe mode), on whichever backend
+Keras has. A file that is missing, damaged or foreign raises `ModelError`. Keras is
+imported inside the function that loads.
+"""
+
+import zipfile
+from pathlib import Path
+
+from srlite.errors import ModelError
+
+
+def check_generator(generator):
+    """Raise `ModelError` unless a model takes and gives pictures of any size."""
+    # A model that was never built has no shapes, one of several inputs a list of them.
+    taken = getattr(generator, "input_shape", None)
+    given = getattr(generator, "output_shape", None)
+    pictures = [(None, None, None, channels) for channels in (1, 3)]
+    if taken not in pictures or given != taken:
+        raise ModelError(
+            "the model must take and give pictures of any size, (None, None, None, 3); "
+            f"received input {taken} and output {given}"
+        )
+
+
+def load_generator(path):
+    """Load a generator from a ``.keras`` file or from a run directory.
+
+    Args:
+        path: the file, or a folder with ``generator.keras`` in it.
+
+    Returns:
+        `keras.Model`, not compiled.
+
+    Raises:
+        ModelError: the file is missing, damaged, not a Keras model, holds code of its
+            own, or is no model from pictures to pictures.
+    """
+    import keras
+
+    path = Path(path)
+    if path.is_dir():
+        path = path / "generator.keras"
+    if not path.is_file():
+        raise ModelError(f"there is no model {path}")
+    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
+        raise ModelError(f"{path} is not a .keras file, or is damaged")
+    try:
+        generator = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # a damaged file fails anywhere inside Keras
+        reason = f"{error}".strip().split("\n")[0]
+        raise ModelError(f"cannot load {path}: {reason}") from error
+    check_generator(generator)
+    return generator
