@@ -6,7 +6,7 @@ PYTHON ?= python3
 # Enlarge the bundled photo in an environment of its own, without TensorFlow.
 demo: .venv-demo/installed
 	@mkdir -p demo
-	.venv-demo/bin/python inference.py --lr-path docs/images/astronaut_lr.png \
+	.venv-demo/bin/python inference.py --lr-path srlite/samples/astronaut_lr.png \
 	    --sr-path demo/astronaut_sr.png --visualize
 
 .venv-demo/installed: pyproject.toml Makefile

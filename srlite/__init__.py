@@ -3,11 +3,11 @@
 The house, floor by floor; a module imports only from floors below it (or from its
 own floor where the arrow is plain):
 
-- ground floor, imports nothing of srlite (but `errors`, `files`, `levels`): `config`,
-  `images`, `image_writing`, `generators`, `discriminators`, `features`,
-  `degradations`, `tiling`, `comparison`
-- first floor: `presets`, `losses`, `metrics`, `data`, `checkpoints`, `logs`,
-  `loading`, `networks`, `upscaler`, `tflite_checks`
+- ground floor, imports nothing of srlite but `errors`, `files`, `levels`: `backend`,
+  `comparison`, `config`, `degradations`, `discriminators`, `features`, `generators`,
+  `image_writing`, `images`, `tiling`
+- first floor: `checkpoints`, `data`, `loading`, `logs`, `losses`, `metrics`,
+  `networks`, `presets`, `tflite_checks`, `upscaler`
 - second floor: `inference`, `trainer`, `tensorflow_step`,
   `validation`, `export`
 - attic: `recipe`

@@ -37,6 +37,10 @@ class ExportError(SrliteError):
     """A ``.tflite`` that could not be made, or disagrees with its model."""
 
 
+class BackendError(SrliteError):
+    """Keras, or the backend that a task needs, is not there."""
+
+
 def run_command(main):
     """Run the function behind a command and leave the process.
 

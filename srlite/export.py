@@ -6,24 +6,21 @@ float16. Any height and width by default, for CPUs; `input_size` makes a static
 (1, H, W, 3), which GPUs, NPUs and browsers ask for.
 
 A file is handed over only when it has passed the checks of `tflite_checks`: size,
-ops, difference from the Keras model on a real photo. It grows in a temporary folder
-beside its target and is renamed at the end, so a failure leaves nothing and harms
-nothing. Converting needs Keras on TensorFlow; both are imported inside the functions
-that use them.
+ops, difference from the Keras model on a real photo. It grows under a temporary name
+beside its target, so a failure leaves nothing and harms nothing. Converting needs
+Keras on TensorFlow; both are imported inside the functions that use them.
 """
 
 import argparse
-import contextlib
 import dataclasses
 import json
-import os
-import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
+from srlite.backend import import_keras, silence
 from srlite.errors import ExportError
+from srlite.files import replacing
 from srlite.images import read_rgb
 from srlite.loading import check_generator, load_generator
 from srlite.tflite_checks import (
@@ -112,12 +109,13 @@ def export_tflite(
         ExportError: an impossible argument; the model cannot be converted; the file
             is over budget, has an op outside the list or differs from the model
             by more than allowed; it cannot be written. Nothing is left then.
+        BackendError: Keras on TensorFlow is not there.
         ModelError: `generator` is not of the shape above.
         ImageError: a photo cannot be read.
     """
     path = Path(path)
     _check_arguments(path, input_size, precision)
-    keras = _import_keras()
+    keras = import_keras("export", tensorflow=True)
     check_generator(generator)
     sizes = (tuple(input_size),) if input_size else CHECK_SIZES
     photos = [
@@ -125,8 +123,7 @@ def export_tflite(
         for photo in photos or [SAMPLE_PHOTO]
     ]
     try:
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=path.parent) as folder:
-            draft = Path(folder) / "draft.tflite"
+        with replacing(path) as draft:
             _convert(keras, generator, draft, input_size, precision)
             content = draft.read_bytes()
             check_size(content, max_bytes)
@@ -134,9 +131,6 @@ def export_tflite(
             largest, mean = check_difference(
                 content, generator, precision, photos, sizes
             )
-            with draft.open("rb+") as file:
-                os.fsync(file.fileno())
-            os.replace(draft, path)
     except OSError as error:
         raise ExportError(f"cannot write {path}: {error.strerror or error}") from error
     return ExportReport(
@@ -164,27 +158,6 @@ def _check_arguments(path, input_size, precision):
         raise ExportError(f"the output must end in .tflite; received {path}")
     if path.is_dir():
         raise ExportError(f"cannot write {path}: it is a folder")
-
-
-def _import_keras():
-    """Import Keras, and make sure that it runs on TensorFlow."""
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    try:
-        # Asked first: a backend that is not installed fails while Keras is imported.
-        if backend == "tensorflow":
-            import keras
-
-            backend = keras.config.backend()
-    except ImportError as error:
-        raise ExportError(
-            f"export needs Keras and TensorFlow ({error}): pip install srlite[train]"
-        ) from error
-    if backend != "tensorflow":
-        raise ExportError(
-            f"export needs Keras on TensorFlow, but KERAS_BACKEND is {backend!r}: "
-            "run again with KERAS_BACKEND=tensorflow"
-        )
-    return keras
 
 
 def _convert(keras, generator, draft, input_size, precision):
@@ -217,21 +190,6 @@ def _convert(keras, generator, draft, input_size, precision):
 
 def _size_text(size):
     return f"{size[0]}x{size[1]}"
-
-
-@contextlib.contextmanager
-def _silence():
-    """Keep what TensorFlow's C++ logs, past Python's own streams, off the terminal."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    with contextlib.ExitStack() as stack, open(os.devnull, "w") as nowhere:
-        for stream in (1, 2):
-            saved = os.dup(stream)
-            stack.callback(os.close, saved)
-            stack.callback(os.dup2, saved, stream)
-            os.dup2(nowhere.fileno(), stream)
-        stack.callback(sys.stdout.flush)
-        yield
 
 
 def main(argv=None):
@@ -268,8 +226,8 @@ def main(argv=None):
         help="static input of this height and width in LR pixels (default: any size)",
     )
     args = parser.parse_args(argv)
-    with _silence():
-        _import_keras()
+    import_keras("export", tensorflow=True)
+    with silence():
         report = export_tflite(
             load_generator(args.model),
             args.output,

@@ -10,9 +10,9 @@ from pathlib import Path
 def replacing(path):
     """Give a temporary name for a file that becomes `path` when the block succeeds.
 
-    The temporary file stands in the same folder and ends alike. On success it is synced
-    to the disk and renamed to `path`; on any failure it is removed, and what stood
-    under `path` stays as it was.
+    The temporary file stands in the same folder and ends alike; a link is followed.
+    On success it is synced to the disk and renamed to `path`; on any failure it is
+    removed, and what stood under `path` stays as it was.
 
     Args:
         path: the final name.
@@ -23,7 +23,7 @@ def replacing(path):
     Raises:
         OSError: the folder does not exist or cannot be written.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))
     handle, name = tempfile.mkstemp(path.suffix, f".{path.stem}.", path.parent)
     os.close(handle)
     temporary = Path(name)

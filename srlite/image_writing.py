@@ -10,9 +10,8 @@ The other modules take these functions from `srlite.images`.
 
 import contextlib
 import os
-import secrets
-import shutil
 import struct
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from srlite.errors import ImageError
+from srlite.files import replacing
 from srlite.levels import flatten_on_white, to_float, to_grey, to_uint8
 
 _MAX_JPEG_EXIF = 65533  # bytes in one segment
@@ -90,8 +90,9 @@ def check_writable(path, height, width, picture=None):
         raise ImageError(
             f"cannot write {path}: the folder {path.parent} does not exist; create it"
         )
-    with _temporary_beside(path) as temporary:
-        open(temporary, "xb").close()
+    folder = Path(os.path.realpath(path)).parent
+    with _writing(path), tempfile.TemporaryFile(dir=folder):
+        pass
 
 
 def write_picture(path, picture):
@@ -112,16 +113,8 @@ def write_picture(path, picture):
     check_writable(path, height, width, picture)
     form = _FORMATS[Path(path).suffix.lower()]
     image, options = _prepare(picture, form)
-    target = os.path.realpath(path)
-    with _temporary_beside(path) as temporary:
-        # Not tempfile: its files are private, while a picture follows the umask.
-        with open(temporary, "xb") as file:
-            image.save(file, form.name, **options)
-            file.flush()
-            os.fsync(file.fileno())
-        if os.path.exists(target):
-            shutil.copymode(target, temporary)
-        os.replace(temporary, target)
+    with _writing(path), replacing(path) as temporary:
+        image.save(temporary, form.name, **options)
 
 
 def _prepare(picture, form):
@@ -149,15 +142,10 @@ def _prepare(picture, form):
 
 
 @contextlib.contextmanager
-def _temporary_beside(path):
-    """Name a new file in the folder of `path`; it is gone afterwards unless renamed."""
-    folder = os.path.dirname(os.path.realpath(path))
-    temporary = os.path.join(folder, f".srlite-{secrets.token_hex(8)}.tmp")
+def _writing(path):
+    """Turn what the encoder and the disk raise into one sentence."""
     try:
-        yield temporary
+        yield
     except (OSError, ValueError, RuntimeError, struct.error) as error:
         reason = getattr(error, "strerror", None) or f"{error}".split("\n")[0]
         raise ImageError(f"cannot write {path}: {reason}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)

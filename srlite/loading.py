@@ -8,6 +8,7 @@ imported inside the function that loads.
 import zipfile
 from pathlib import Path
 
+from srlite.backend import import_keras
 from srlite.errors import ModelError
 
 
@@ -28,24 +29,29 @@ def load_generator(path):
     """Load a generator from a ``.keras`` file or from a run directory.
 
     Args:
-        path: the file, or a folder with ``generator.keras`` in it.
+        path: the file, or a run directory: its ``generator.keras``, or while the gan
+            stage is not done its ``pretrain.keras``.
 
     Returns:
         `keras.Model`, not compiled.
 
     Raises:
+        BackendError: Keras is not installed.
         ModelError: the file is missing, damaged, not a Keras model, holds code of its
             own, or is no model from pictures to pictures.
     """
-    import keras
-
     path = Path(path)
     if path.is_dir():
-        path = path / "generator.keras"
+        names = ("generator.keras", "pretrain.keras")
+        found = [path / name for name in names if (path / name).is_file()]
+        if not found:
+            raise ModelError(f"there is no {' or '.join(names)} in {path}")
+        path = found[0]
     if not path.is_file():
         raise ModelError(f"there is no model {path}")
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise ModelError(f"{path} is not a .keras file, or is damaged")
+    keras = import_keras("reading a .keras file")
     try:
         generator = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # a damaged file fails anywhere inside Keras

@@ -12,6 +12,7 @@ import numpy as np
 
 from srlite.errors import ModelError
 from srlite.images import to_float, to_uint8
+from srlite.loading import load_generator
 
 
 class LiteRTNetwork:
@@ -72,25 +73,13 @@ class KerasNetwork:
 
     def __init__(self, path):
         """Load `path`; raises `ModelError` when it is damaged or of another kind."""
-        try:
-            import keras
-        except ImportError:
+        self._model = load_generator(path)
+        self.size = None
+        if self._model.input_shape[-1] != 3:
             raise ModelError(
-                f"{path} needs Keras: pip install 'srlite[train]', or use a .tflite"
-            ) from None
-        try:
-            self._model = keras.saving.load_model(path, compile=False)
-        except (ValueError, TypeError, OSError, KeyError) as error:
-            raise ModelError(
-                f"{path} is not a usable .keras file: {_first_line(error)}"
-            ) from None
-        shape = self._model.input_shape
-        if not isinstance(shape, tuple) or len(shape) != 4 or shape[-1] != 3:
-            raise ModelError(
-                f"{path} takes {shape}; expected (batch, height, width, 3)"
+                f"{path} takes {self._model.input_shape[-1]} channels; expected 3"
             )
-        self.size = None if None in shape[1:3] else shape[1:3]
-        probe = np.zeros((1, *(self.size or (8, 8)), 3), np.float32)
+        probe = np.zeros((1, 8, 8, 3), np.float32)
         self.scale = _scale_of(probe, self(probe), path)
 
     def __call__(self, lr):

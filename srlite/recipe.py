@@ -8,14 +8,15 @@ stages end with). The same call again goes on where the run stopped.
 
 import dataclasses
 import json
-import os
 from pathlib import Path
 
 from srlite import checkpoints
+from srlite.backend import import_keras
 from srlite.config import flatten
 from srlite.data import PatchSampler, load_images
 from srlite.errors import ConfigError, ModelError
 from srlite.files import replacing
+from srlite.loading import load_generator
 from srlite.logs import RunLogger
 from srlite.trainer import StopSignal, train_stage
 
@@ -60,7 +61,7 @@ def train(
     run_dir = Path(run_dir)
     _check(config, stages)
     stages = [stage for stage in STAGES if stage in stages]
-    keras = _import_keras(config.seed)
+    keras = _prepare_backend(config.seed)
     _settle_config(config, run_dir, override)
     # Feature networks come before anything long: their download may fail.
     losses = {
@@ -133,16 +134,9 @@ def _check(config, stages):
             )
 
 
-def _import_keras(seed):
-    """Import Keras on TensorFlow, calm and deterministic."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        raise ConfigError(
-            f"training runs on Keras's TensorFlow backend; KERAS_BACKEND is "
-            f"{keras.backend.backend()}"
-        )
+def _prepare_backend(seed):
+    """Import Keras; the same seed then gives the same bits."""
+    keras = import_keras("training", tensorflow=True)
     import tensorflow as tf
 
     keras.utils.set_random_seed(seed)
@@ -230,7 +224,7 @@ def _build(keras, config, stage, run_dir, losses):
         from srlite.discriminators import vgg_discriminator
         from srlite.losses import RelativisticAverageLoss
 
-        weights = _pretrained(keras, run_dir / _RESULT["pretrain"], parts["generator"])
+        weights = _pretrained(run_dir / _RESULT["pretrain"], parts["generator"])
         parts["discriminator"] = vgg_discriminator(
             **dataclasses.asdict(config.discriminator)
         )
@@ -244,17 +238,14 @@ def _build(keras, config, stage, run_dir, losses):
     return parts, step
 
 
-def _pretrained(keras, path, generator):
+def _pretrained(path, generator):
     """Read the weights of the pixel stage's generator."""
     if not path.exists():
         raise ModelError(
             f"the gan stage starts from {path}, which does not exist; "
             "run the pretrain stage first"
         )
-    try:
-        weights = keras.saving.load_model(path, compile=False).get_weights()
-    except (ValueError, OSError) as error:
-        raise ModelError(f"{path} is damaged: {error}") from None
+    weights = load_generator(path).get_weights()
     if [w.shape for w in weights] != [w.shape for w in generator.get_weights()]:
         raise ModelError(f"{path} is of another shape than the config's generator")
     return weights

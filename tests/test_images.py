@@ -177,7 +177,7 @@ def test_failing_encoder_leaves_the_old_file(tmp_path, monkeypatch):
     path.write_bytes(b"precious")
 
     def fail(image, file, name, **options):  # a disk that is full half-way
-        file.write(b"half")
+        file.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", fail)

@@ -9,22 +9,38 @@ PACKAGE = Path(__file__).parent.parent / "srlite"
 
 FLOORS = (
     {
+        "backend",
+        "comparison",
         "config",
-        "errors",
-        "files",
-        "images",
-        "generators",
-        "discriminators",
-        "features",
         "degradations",
+        "discriminators",
+        "errors",
+        "features",
+        "files",
+        "generators",
+        "image_writing",
+        "images",
+        "levels",
+        "tiling",
     },
-    {"presets", "losses", "metrics", "data", "checkpoints", "logs"},
-    {"trainer", "tensorflow_step", "validation"},
+    {
+        "checkpoints",
+        "data",
+        "loading",
+        "logs",
+        "losses",
+        "metrics",
+        "networks",
+        "presets",
+        "tflite_checks",
+        "upscaler",
+    },
+    {"export", "inference", "tensorflow_step", "trainer", "validation"},
     {"recipe"},
 )
 # Ground floor modules that others of that floor may use.
-FOUNDATION = {"errors", "files"}
-TENSORFLOW_ALLOWED = {"tensorflow_step", "recipe"}
+FOUNDATION = {"errors", "files", "image_writing", "levels"}
+TENSORFLOW_ALLOWED = {"backend", "export", "recipe", "tensorflow_step"}
 
 
 def imports(path):

@@ -159,7 +159,7 @@ def test_damaged_and_missing_files(tiny_tflite, tmp_path):
         for kind in ("tflite", "keras"):
             path = tmp_path / f"damaged.{kind}"
             path.write_bytes(content)
-            with pytest.raises(ModelError, match=f"not a usable .{kind} file"):
+            with pytest.raises(ModelError, match=f"not a (usable )?.{kind} file"):
                 Upscaler.from_file(path)
 
 
@@ -190,7 +190,7 @@ def test_other_models_are_refused(tmp_path):
         with pytest.raises(ModelError, match=message):
             Upscaler.from_file(path)
     keras.Model(grey, grey).save(tmp_path / "grey.keras")
-    with pytest.raises(ModelError, match="expected .batch, height, width, 3"):
+    with pytest.raises(ModelError, match="pictures of any size"):
         Upscaler.from_file(tmp_path / "grey.keras")
 
 
