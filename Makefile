@@ -1,7 +1,8 @@
 SHELL := /bin/bash
 PYTHON ?= python3
+VENV := .venv
 
-.PHONY: demo
+.PHONY: demo test test-all
 
 # Enlarge the bundled photo in an environment of its own, without TensorFlow.
 demo: .venv-demo/installed
@@ -9,10 +10,27 @@ demo: .venv-demo/installed
 	.venv-demo/bin/python inference.py --lr-path srlite/samples/astronaut_lr.png \
 	    --sr-path demo/astronaut_sr.png --visualize
 
-.venv-demo/installed: pyproject.toml Makefile
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
-	    "error: Python 3.11 or newer is needed: make demo PYTHON=python3.12")'
-	$(PYTHON) -m venv --clear .venv-demo
+test: $(VENV)/installed
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/python -m pytest -q -m "not slow"
+
+test-all: $(VENV)/installed
+	$(VENV)/bin/python -m pytest -q
+
+.venv-demo/installed: Makefile
+	$(call new_venv,.venv-demo)
 	.venv-demo/bin/pip install --quiet --disable-pip-version-check \
-	    numpy pillow ai-edge-litert tqdm matplotlib
+	    "ai-edge-litert>=2.1" "matplotlib>=3.9" "numpy>=1.26" "pillow>=11.0" "tqdm>=4.66"
 	@touch $@
+
+$(VENV)/installed: requirements.txt Makefile
+	$(call new_venv,$(VENV))
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+define new_venv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	    "error: Python 3.11 or newer is needed, for example: make PYTHON=python3.12")'
+	$(PYTHON) -m venv --clear $(1)
+endef

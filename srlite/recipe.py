@@ -63,14 +63,14 @@ def train(
     stages = [stage for stage in STAGES if stage in stages]
     keras = _prepare_backend(config.seed)
     _settle_config(config, run_dir, override)
-    # Feature networks come before anything long: their download may fail.
+    patch_size = max(getattr(config, stage).patch_size for stage in stages)
+    images = load_images(data_dirs, min_size=patch_size)
+    photos = load_images(val_dir, min_size=3 * config.scale) if val_dir else None
+    # Feature networks come before the first stage: a download may fail.
     losses = {
         stage: _losses(getattr(config, stage), vgg19_weights, efficientnet_weights)
         for stage in stages
     }
-    patch_size = max(getattr(config, stage).patch_size for stage in stages)
-    images = load_images(data_dirs, min_size=patch_size)
-    photos = load_images(val_dir, min_size=3 * config.scale) if val_dir else None
     with RunLogger(run_dir) as logger, StopSignal(max_minutes) as stop:
         for stage in stages:
             result = run_dir / _RESULT[stage]

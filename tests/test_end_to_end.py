@@ -1,0 +1,142 @@
+"""Photos -> train -> export -> an enlarged picture, by the three commands."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+ROOT = Path(__file__).parents[1]
+TINY = [
+    "--set",
+    "generator.filters=8",
+    "generator.growth_channels=4",
+    "pretrain.patch_size=32",
+    "pretrain.steps=2",
+    "gan.patch_size=32",
+    "gan.steps=2",
+    "log.log_every=1",
+    "gan.content_layers=block2_conv2",
+    "gan.content_layer_weights=1",
+    "gan.content_layer_scales=175",
+]
+
+
+def command(script, *arguments):
+    return [sys.executable, str(ROOT / script), *map(str, arguments)]
+
+
+def run(script, *arguments, status=0):
+    done = subprocess.run(
+        command(script, *arguments), capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == status, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    Image.fromarray(data.astronaut()[:160]).save(folder / "astronaut.png")
+    Image.fromarray(data.coffee()[:200]).save(folder / "coffee.jpg", quality=95)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, photos):
+    """A run directory after two steps of each stage."""
+    folder = tmp_path_factory.mktemp("trained")
+    vgg19 = folder / "vgg19.weights.h5"
+    keras.utils.set_random_seed(0)
+    keras.applications.VGG19(include_top=False, weights=None).save_weights(vgg19)
+    arguments = ("--preset", "tiny", "--data-dir", photos, "--run-dir", folder / "run")
+    done = run("train.py", *arguments, "--vgg19-weights", vgg19, *TINY)
+    assert "pretrain" in done.stderr and "step/s" in done.stderr
+    assert "Traceback" not in done.stderr and "oneDNN" not in done.stderr
+    return folder / "run"
+
+
+def test_train_export_enhance(trained, tmp_path):
+    rows = [json.loads(line) for line in (trained / "metrics.jsonl").open()]
+    assert [(r["stage"], r["step"]) for r in rows if "g_total" in r] == [
+        ("pretrain", 1),
+        ("pretrain", 2),
+        ("gan", 1),
+        ("gan", 2),
+    ]
+    model = tmp_path / "x.tflite"
+    report = run("export_tflite.py", "--model", trained, "--output", model).stdout
+    assert "CONV_2D" in report and f"{model.stat().st_size:,} bytes" in report
+    lr = data.chelsea()[100:147, 150:183]
+    Image.fromarray(lr).save(tmp_path / "lr.png")
+    arguments = ("--lr-path", tmp_path / "lr.png", "--sr-path")
+    results = []
+    for name in (model, trained / "generator.keras"):
+        sr_path = tmp_path / f"{name.suffix[1:]}.png"
+        run("inference.py", *arguments, sr_path, "--model", name)
+        results.append(np.asarray(Image.open(sr_path)).astype(int))
+    assert results[0].shape == (188, 132, 3)
+    assert np.abs(results[0] - results[1]).max() <= 1
+
+
+def test_ctrl_c_and_going_on(photos, tmp_path):
+    run_dir = tmp_path / "run"
+    arguments = [
+        *("--preset", "tiny", "--data-dir", photos, "--run-dir", run_dir),
+        *("--stages", "pretrain", *TINY, "pretrain.steps=100000"),
+    ]
+    with subprocess.Popen(
+        command("train.py", *arguments), stderr=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        deadline = time.monotonic() + 120
+        while not (run_dir / "metrics.jsonl").exists():
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "the same command goes on from here" in errors
+    (saved,) = (run_dir / "checkpoints").iterdir()
+    done = run("train.py", *arguments, "--max-minutes", "0")
+    step = int(saved.stem.split("-")[1])
+    assert f"going on from step {step} of stage pretrain" in done.stderr
+    assert f"stopped (time is up) at step {step + 1}" in done.stderr
+    steps = [json.loads(line)["step"] for line in (run_dir / "metrics.jsonl").open()]
+    assert steps == list(range(1, step + 2))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--data-dir", "{gone}"], "no such folder or tar file"),
+        (["--data-dir", "{empty}"], "no usable pictures in"),
+        (
+            ["--data-dir", "{photos}", "--set", "gan.stepz=3"],
+            "unknown option gan.stepz",
+        ),
+        (["--data-dir", "{photos}", "--preset", "heavy"], "unknown preset heavy"),
+        (
+            ["--data-dir", "{photos}", "--config", "{gone}"],
+            "cannot read the options in",
+        ),
+        (["--data-dir", "{photos}", "--vgg19-weights", "{gone}"], "gone"),
+        (["--data-dir", "{photos}", "--run-dir", "{file}/run"], "cannot write to"),
+    ],
+)
+def test_bad_input_is_one_sentence(photos, tmp_path, arguments, says):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("")
+    places = {n: tmp_path / n for n in ("gone", "empty", "file")} | {"photos": photos}
+    arguments = [argument.format(**places) for argument in arguments]
+    first = ["--preset", "tiny", "--run-dir", tmp_path / "run"]
+    done = run("train.py", *first, *arguments, status=2)
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ") and says in line
