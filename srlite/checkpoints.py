@@ -97,18 +97,15 @@ def find(directory, stage):
     return sorted(found)
 
 
-def load(path, parts):
-    """Set the variables of `parts` to those of a checkpoint, all or none.
-
-    Args:
-        path: checkpoint file.
-        parts: dict of name to anything with Keras `variables`, as given to `save`.
+def read(path):
+    """Read a checkpoint and make sure that it is whole.
 
     Returns:
-        dict of `stage` (str), `step` (int) and `config` (dict).
+        (info, tensors): dict of `stage` (str), `step` (int) and `config` (dict); dict
+        of `part/path` to NumPy array.
 
     Raises:
-        CheckpointError: the file is missing, damaged, foreign, or of another model.
+        CheckpointError: the file is missing, damaged or foreign.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -126,6 +123,38 @@ def load(path, parts):
         raise CheckpointError(
             f"{path} is damaged: its content does not match its SHA-256; remove it"
         )
+    info = {
+        "stage": metadata["stage"],
+        "step": int(metadata["step"]),
+        "config": json.loads(metadata["config"]),
+    }
+    return info, tensors
+
+
+def load(path, parts):
+    """Set the variables of `parts` to those of a checkpoint, all or none.
+
+    Args:
+        path: checkpoint file.
+        parts: dict of name to anything with Keras `variables`, as given to `save`.
+
+    Returns:
+        dict of `stage` (str), `step` (int) and `config` (dict).
+
+    Raises:
+        CheckpointError: the file is missing, damaged, foreign, or of another model.
+    """
+    info, tensors = read(path)
+    assign(tensors, parts, path)
+    return info
+
+
+def assign(tensors, parts, path):
+    """Set the variables of `parts` to tensors read from `path`, all or none.
+
+    Raises:
+        CheckpointError: names or shapes do not match.
+    """
     variables = _named_variables(parts)
     odd = sorted(set(variables) ^ set(tensors)) or [
         name for name in variables if variables[name].shape != tensors[name].shape
@@ -137,8 +166,3 @@ def load(path, parts):
         )
     for name, variable in variables.items():
         variable.assign(tensors[name])
-    return {
-        "stage": metadata["stage"],
-        "step": int(metadata["step"]),
-        "config": json.loads(metadata["config"]),
-    }

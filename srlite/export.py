@@ -209,7 +209,7 @@ def main(argv=None):
         "LiteRT computes with it what Keras computes with the model.",
     )
     parser.add_argument(
-        "--model", required=True, help=".keras file, or a run directory"
+        "--model", required=True, help=".keras file, checkpoint or run directory"
     )
     parser.add_argument("--output", required=True, help=".tflite file to write")
     parser.add_argument(

@@ -25,7 +25,7 @@ _CAFFE_MEAN = (123.68, 116.779, 103.939)
 _IMAGENET_STDDEV = (0.229, 0.224, 0.225)
 
 
-def _pretrained(application, weights, flag):
+def _pretrained(application, weights, flag, loss):
     """Build a `keras.applications` network without its top and give it its weights."""
     name = application.__name__
     if weights == "imagenet":
@@ -34,8 +34,8 @@ def _pretrained(application, weights, flag):
         except Exception as error:  # Keras raises a bare Exception for its downloads
             raise ModelError(
                 f"the ImageNet weights of {name} could not be downloaded ({error}); "
-                f"give a local file with {flag}, or set the loss's weight to "
-                '"none" to train without it'
+                f"give a local file with {flag}, or leave the loss out: "
+                f"--set gan.{loss}=none"
             ) from error
     if weights is not None and not Path(weights).is_file():
         raise ModelError(
@@ -92,7 +92,9 @@ def vgg19_features(layers, weights="imagenet"):
         ConfigError: a name is not that of a convolution of VGG19.
         ModelError: the weights cannot be downloaded or read.
     """
-    network = _pretrained(keras.applications.VGG19, weights, "--vgg19-weights")
+    network = _pretrained(
+        keras.applications.VGG19, weights, "--vgg19-weights", "content"
+    )
     known = [x.name for x in network.layers if isinstance(x, keras.layers.Conv2D)]
     _check_names(layers, known, "VGG19")
 
@@ -139,7 +141,7 @@ def efficientnet_b4_features(layers=("block5f_project_conv",), weights="imagenet
         ModelError: the weights cannot be downloaded or read.
     """
     network = _pretrained(
-        keras.applications.EfficientNetB4, weights, "--efficientnet-weights"
+        keras.applications.EfficientNetB4, weights, "--efficientnet-weights", "style"
     )
     known = [
         x.name

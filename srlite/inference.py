@@ -65,8 +65,8 @@ def enhance_image(
             is saved as a PNG, beside `sr_path` or in the current folder, and its path
             is printed.
         size: (width, height) of that figure in inches; fitting the picture when None.
-        model: a `.tflite` or `.keras` file, or the name of a shipped model;
-            `DEFAULT_MODEL` when None.
+        model: a `.tflite` file, a `.keras` file, a checkpoint or a run directory, or
+            the name of a shipped model; `DEFAULT_MODEL` when None.
         tile: largest part of the picture that is upscaled at once, in LR pixels;
             smaller takes less memory and more time.
         overlap: context around each tile, in LR pixels.
@@ -251,7 +251,8 @@ def _parser():
     parser.add_argument(
         "--model",
         default=DEFAULT_MODEL,
-        help="a .tflite or .keras file, or a shipped model (default: %(default)s)",
+        help="a .tflite file, a .keras file, a checkpoint, a run directory, or a "
+        "shipped model (default: %(default)s)",
     )
     parser.add_argument(
         "--tile",

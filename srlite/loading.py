@@ -1,4 +1,4 @@
-"""Trained generators from disk: a ``.keras`` file, or the run directory around it.
+"""Trained generators from disk: a ``.keras`` file, a checkpoint, a run directory.
 
 Loading runs no code that a file brings along (Keras' safe mode), on whichever backend
 Keras has. A file that is missing, damaged or foreign raises `ModelError`. Keras is
@@ -8,6 +8,7 @@ imported inside the function that loads.
 import zipfile
 from pathlib import Path
 
+from srlite import checkpoints
 from srlite.backend import import_keras
 from srlite.errors import ModelError
 
@@ -26,11 +27,12 @@ def check_generator(generator):
 
 
 def load_generator(path):
-    """Load a generator from a ``.keras`` file or from a run directory.
+    """Load a generator from a file or from a run directory.
 
     Args:
-        path: the file, or a run directory: its ``generator.keras``, or while the gan
-            stage is not done its ``pretrain.keras``.
+        path: a ``.keras`` file; a checkpoint, whose EMA generator is taken; or a run
+            directory, whose ``generator.keras`` is taken, or ``pretrain.keras`` while
+            the gan stage is not done.
 
     Returns:
         `keras.Model`, not compiled.
@@ -39,6 +41,7 @@ def load_generator(path):
         BackendError: Keras is not installed.
         ModelError: the file is missing, damaged, not a Keras model, holds code of its
             own, or is no model from pictures to pictures.
+        CheckpointError: the checkpoint is damaged or foreign.
     """
     path = Path(path)
     if path.is_dir():
@@ -49,6 +52,8 @@ def load_generator(path):
         path = found[0]
     if not path.is_file():
         raise ModelError(f"there is no model {path}")
+    if path.suffix == ".safetensors":
+        return _generator_of_checkpoint(path)
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise ModelError(f"{path} is not a .keras file, or is damaged")
     keras = import_keras("reading a .keras file")
@@ -58,4 +63,15 @@ def load_generator(path):
         reason = f"{error}".strip().split("\n")[0]
         raise ModelError(f"cannot load {path}: {reason}") from error
     check_generator(generator)
+    return generator
+
+
+def _generator_of_checkpoint(path):
+    info, tensors = checkpoints.read(path)
+    import_keras("reading a checkpoint")
+    from srlite.generators import rrdb_net
+
+    generator = rrdb_net(info["config"]["scale"], **info["config"]["generator"])
+    part = {k: v for k, v in tensors.items() if k.startswith("ema_generator/")}
+    checkpoints.assign(part, {"ema_generator": generator}, path)
     return generator

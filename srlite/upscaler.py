@@ -53,13 +53,16 @@ def find_model(model):
     """Find the file of a model.
 
     Args:
-        model: path of a `.tflite` or `.keras` file, or the name of a shipped model.
+        model: path of a `.tflite` file, a `.keras` file, a checkpoint or a run
+            directory, or the name of a shipped model.
 
     Raises:
         ModelError: the file is missing, or the name is unknown.
     """
     path = Path(model)
-    if path.suffix not in (".tflite", ".keras"):
+    if path.is_dir():
+        return path
+    if path.suffix not in (".tflite", ".keras", ".safetensors"):
         return shipped_model_path(str(model))
     if not path.is_file():
         raise ModelError(f"there is no model file {path}; check its path")
@@ -121,7 +124,8 @@ class Upscaler:
         """Load a model.
 
         Args:
-            path: a `.tflite` or `.keras` file, or the name of a shipped model.
+            path: a `.tflite` file, a `.keras` file, a checkpoint or a run directory,
+                or the name of a shipped model.
             tile: see `__init__`.
             overlap: see `__init__`.
             num_threads: CPU threads of a `.tflite`; all cores when None.

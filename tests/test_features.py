@@ -185,4 +185,4 @@ def test_a_download_without_network(tmp_path, monkeypatch):
     ):
         with pytest.raises(ModelError) as error:
             build(layers)
-        _assert_one_sentence(error, "could not be downloaded", flag, '"none"')
+        _assert_one_sentence(error, "could not be downloaded", flag, "=none")

@@ -166,3 +166,20 @@ def test_refusals(photos, tmp_path, vgg19_file, finished):
     newest.write_bytes(newest.read_bytes()[:-1])
     with pytest.raises(CheckpointError, match="gan-00000004.* is damaged"):
         train(CONFIG, [photos], damaged, vgg19_weights=vgg19_file)
+
+
+def test_models_by_checkpoint_and_run_directory(finished, tmp_path):
+    from srlite.loading import load_generator
+
+    lr = np.random.default_rng(0).random((1, 9, 7, 3), np.float32)
+    newest = checkpoints.find(finished / "checkpoints", "gan")[-1][1]
+    by_file, by_run, by_checkpoint = (
+        load_generator(path).predict_on_batch(lr)
+        for path in (finished / "generator.keras", finished, newest)
+    )
+    np.testing.assert_array_equal(by_file, by_run)
+    np.testing.assert_array_equal(by_file, by_checkpoint)
+    foreign = tmp_path / "foreign.safetensors"
+    foreign.write_bytes(b"text")
+    with pytest.raises(CheckpointError, match="foreign.safetensors is damaged"):
+        load_generator(foreign)
