@@ -14,10 +14,10 @@ from srlite import checkpoints
 from srlite.backend import import_keras
 from srlite.config import flatten
 from srlite.data import PatchSampler, load_images
-from srlite.errors import ConfigError, ModelError
+from srlite.errors import ConfigError
 from srlite.files import replacing
-from srlite.loading import load_generator
 from srlite.logs import RunLogger
+from srlite.stages import build_losses, build_step
 from srlite.trainer import StopSignal, train_stage
 
 STAGES = ("pretrain", "gan")
@@ -61,14 +61,14 @@ def train(
     run_dir = Path(run_dir)
     _check(config, stages)
     stages = [stage for stage in STAGES if stage in stages]
-    keras = _prepare_backend(config.seed)
+    keras = _prepare_backend()
     _settle_config(config, run_dir, override)
     patch_size = max(getattr(config, stage).patch_size for stage in stages)
     images = load_images(data_dirs, min_size=patch_size)
     photos = load_images(val_dir, min_size=3 * config.scale) if val_dir else None
     # Feature networks come before the first stage: a download may fail.
     losses = {
-        stage: _losses(getattr(config, stage), vgg19_weights, efficientnet_weights)
+        stage: build_losses(getattr(config, stage), vgg19_weights, efficientnet_weights)
         for stage in stages
     }
     with RunLogger(run_dir) as logger, StopSignal(max_minutes) as stop:
@@ -78,7 +78,9 @@ def train(
                 logger.say(f"stage {stage} is complete: {result}")
                 continue
             options = getattr(config, stage)
-            parts, step = _build(keras, config, stage, run_dir, losses[stage])
+            parts, step = build_step(
+                keras, config, stage, run_dir / _RESULT["pretrain"], losses[stage]
+            )
             sampler = PatchSampler(
                 images,
                 options.patch_size,
@@ -134,12 +136,11 @@ def _check(config, stages):
             )
 
 
-def _prepare_backend(seed):
-    """Import Keras; the same seed then gives the same bits."""
+def _prepare_backend():
+    """Import Keras; the same seed will give the same bits."""
     keras = import_keras("training", tensorflow=True)
     import tensorflow as tf
 
-    keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     return keras
 
@@ -168,87 +169,6 @@ def _settle_config(config, run_dir, override):
             temporary.write_text(json.dumps(resolved, indent=2) + "\n")
     except OSError as error:
         raise ConfigError(f"cannot write to {run_dir}: {error}") from None
-
-
-def _losses(options, vgg19_weights, efficientnet_weights):
-    """Make the losses of a stage: name to (loss on HR and SR, weight)."""
-    from srlite import features
-    from srlite.losses import ContentLoss, PixelLoss, StyleLoss
-
-    losses = {}
-    if options.pixel is not None:
-        losses["pixel"] = (PixelLoss(), options.pixel)
-    if getattr(options, "content", None) is not None:
-        vgg19 = features.vgg19_features(options.content_layers, vgg19_weights)
-        loss = ContentLoss(
-            vgg19, options.content_layer_weights, options.content_layer_scales
-        )
-        losses["content"] = (loss, options.content)
-    if getattr(options, "style", None) is not None:
-        efficientnet = features.efficientnet_b4_features(
-            options.style_layers, efficientnet_weights
-        )
-        losses["style"] = (StyleLoss(efficientnet), options.style)
-    return losses
-
-
-def _build(keras, config, stage, run_dir, losses):
-    """Make the networks and optimizers of a stage, and the step that trains them."""
-    from srlite.generators import rrdb_net
-    from srlite.tensorflow_step import TensorFlowStep
-
-    options = getattr(config, stage)
-
-    def adam():
-        schedule = keras.optimizers.schedules.CosineDecay(
-            initial_learning_rate=0.0,
-            decay_steps=max(options.steps - options.warmup_steps, 1),
-            alpha=options.final_learning_rate / options.learning_rate,
-            warmup_target=options.learning_rate,
-            warmup_steps=options.warmup_steps,
-        )
-        # Named, because its name is part of its variables' names in a checkpoint.
-        return keras.optimizers.Adam(
-            schedule, beta_1=options.beta_1, beta_2=options.beta_2, name="adam"
-        )
-
-    generator = dataclasses.asdict(config.generator)
-    parts = {
-        "generator": rrdb_net(config.scale, **generator),
-        "ema_generator": rrdb_net(config.scale, **generator),
-        "generator_optimizer": adam(),
-    }
-    weights = parts["generator"].get_weights()
-    adversarial = None
-    if stage == "gan":
-        from srlite.discriminators import vgg_discriminator
-        from srlite.losses import RelativisticAverageLoss
-
-        weights = _pretrained(run_dir / _RESULT["pretrain"], parts["generator"])
-        parts["discriminator"] = vgg_discriminator(
-            **dataclasses.asdict(config.discriminator)
-        )
-        parts["discriminator_optimizer"] = adam()
-        adversarial = (RelativisticAverageLoss(), options.adversarial)
-    for name in ("generator", "ema_generator"):
-        parts[name].set_weights(weights)
-    step = TensorFlowStep(
-        parts, losses, adversarial, scale=config.scale, ema_decay=options.ema_decay
-    )
-    return parts, step
-
-
-def _pretrained(path, generator):
-    """Read the weights of the pixel stage's generator."""
-    if not path.exists():
-        raise ModelError(
-            f"the gan stage starts from {path}, which does not exist; "
-            "run the pretrain stage first"
-        )
-    weights = load_generator(path).get_weights()
-    if [w.shape for w in weights] != [w.shape for w in generator.get_weights()]:
-        raise ModelError(f"{path} is of another shape than the config's generator")
-    return weights
 
 
 def _resume(run_dir, stage, parts, logger):

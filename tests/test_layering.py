@@ -36,7 +36,7 @@ FLOORS = (
         "upscaler",
     },
     {"export", "inference", "tensorflow_step", "trainer", "validation"},
-    {"recipe"},
+    {"recipe", "stages"},
 )
 # Ground floor modules that others of that floor may use.
 FOUNDATION = {"errors", "files", "image_writing", "levels"}

@@ -93,7 +93,7 @@ def test_result_is_the_ema_generator(finished):
 
 
 @pytest.mark.parametrize(
-    ("stage", "step"), [("pretrain", 2), ("pretrain", 4), ("gan", 2)]
+    ("stage", "step"), [("pretrain", 2), ("pretrain", 4), ("gan", 0), ("gan", 2)]
 )
 def test_resumed_run_equals_straight_run(
     finished, photos, vgg19_file, tmp_path, stage, step
