@@ -62,7 +62,8 @@ def train(
     _check(config, stages)
     stages = [stage for stage in STAGES if stage in stages]
     keras = _prepare_backend()
-    _settle_config(config, run_dir, override)
+    if not override:
+        _compare_config(config.to_dict(), run_dir / "config.json")
     patch_size = max(getattr(config, stage).patch_size for stage in stages)
     images = load_images(data_dirs, min_size=patch_size)
     photos = load_images(val_dir, min_size=3 * config.scale) if val_dir else None
@@ -71,6 +72,7 @@ def train(
         stage: build_losses(getattr(config, stage), vgg19_weights, efficientnet_weights)
         for stage in stages
     }
+    _write_config(config.to_dict(), run_dir / "config.json")
     with RunLogger(run_dir) as logger, StopSignal(max_minutes) as stop:
         for stage in stages:
             result = run_dir / _RESULT[stage]
@@ -145,30 +147,31 @@ def _prepare_backend():
     return keras
 
 
-def _settle_config(config, run_dir, override):
-    """Write `config.json`, or compare with the one that is there."""
-    path = run_dir / "config.json"
-    resolved = config.to_dict()
-    if path.exists() and not override:
-        try:
-            former = flatten(json.loads(path.read_text()))
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"cannot read {path}: {error}") from None
-        now = flatten(resolved)
-        odd = [k for k in sorted(former | now) if former.get(k) != now.get(k)]
-        if odd:
-            listed = ", ".join(f"{k} {former.get(k)} -> {now.get(k)}" for k in odd)
-            raise ConfigError(
-                f"{run_dir} was begun with other options ({listed}); "
-                "add --override to go on with the new ones"
-            )
+def _compare_config(resolved, path):
+    """Refuse options that differ from those in `path`, if it exists."""
+    if not path.exists():
         return
     try:
-        run_dir.mkdir(parents=True, exist_ok=True)
+        former = flatten(json.loads(path.read_text()))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from None
+    now = flatten(resolved)
+    odd = [k for k in sorted(former | now) if former.get(k) != now.get(k)]
+    if odd:
+        listed = ", ".join(f"{k} {former.get(k)} -> {now.get(k)}" for k in odd)
+        raise ConfigError(
+            f"{path.parent} was begun with other options ({listed}); "
+            "add --override to go on with the new ones"
+        )
+
+
+def _write_config(resolved, path):
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
             temporary.write_text(json.dumps(resolved, indent=2) + "\n")
     except OSError as error:
-        raise ConfigError(f"cannot write to {run_dir}: {error}") from None
+        raise ConfigError(f"cannot write to {path.parent}: {error}") from None
 
 
 def _resume(run_dir, stage, parts, logger):
