@@ -64,6 +64,10 @@ def train(
     keras = _prepare_backend()
     if not override:
         _compare_config(config.to_dict(), run_dir / "config.json")
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot write to {run_dir}: {error}") from None
     patch_size = max(getattr(config, stage).patch_size for stage in stages)
     images = load_images(data_dirs, min_size=patch_size)
     photos = load_images(val_dir, min_size=3 * config.scale) if val_dir else None
@@ -72,7 +76,8 @@ def train(
         stage: build_losses(getattr(config, stage), vgg19_weights, efficientnet_weights)
         for stage in stages
     }
-    _write_config(config.to_dict(), run_dir / "config.json")
+    with replacing(run_dir / "config.json") as temporary:
+        temporary.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
     with RunLogger(run_dir) as logger, StopSignal(max_minutes) as stop:
         for stage in stages:
             result = run_dir / _RESULT[stage]
@@ -163,15 +168,6 @@ def _compare_config(resolved, path):
             f"{path.parent} was begun with other options ({listed}); "
             "add --override to go on with the new ones"
         )
-
-
-def _write_config(resolved, path):
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(resolved, indent=2) + "\n")
-    except OSError as error:
-        raise ConfigError(f"cannot write to {path.parent}: {error}") from None
 
 
 def _resume(run_dir, stage, parts, logger):
