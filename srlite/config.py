@@ -104,6 +104,7 @@ class Config:
     gan: GanConfig
     seed: int = 0
     scale: int = 4
+    steps_per_execution: int = 1  # updates per call of the backend
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     kernels: KernelOdds = field(default_factory=KernelOdds)

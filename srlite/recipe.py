@@ -61,6 +61,7 @@ def train(
     run_dir = Path(run_dir)
     _check(config, stages)
     stages = [stage for stage in STAGES if stage in stages]
+    stop = StopSignal(max_minutes)  # now, as decoding and compiling take minutes too
     keras = _prepare_backend()
     _settle_config(config, run_dir, override)
     patch_size = max(getattr(config, stage).patch_size for stage in stages)
@@ -71,7 +72,7 @@ def train(
         stage: build_losses(getattr(config, stage), vgg19_weights, efficientnet_weights)
         for stage in stages
     }
-    with RunLogger(run_dir) as logger, StopSignal(max_minutes) as stop:
+    with RunLogger(run_dir) as logger, stop:
         for stage in stages:
             result = run_dir / _RESULT[stage]
             if result.exists():
@@ -102,6 +103,7 @@ def train(
                 log_every=config.log.log_every,
                 validate_every=config.log.validate_every,
                 checkpoint_every=config.log.checkpoint_every,
+                steps_per_execution=config.steps_per_execution,
             )
             if done < options.steps:
                 logger.say(
@@ -119,6 +121,11 @@ def train(
 
 def _check(config, stages):
     """Refuse what would only fail after minutes."""
+    if config.steps_per_execution < 1:
+        raise ConfigError(
+            "steps_per_execution must be at least 1; "
+            f"received {config.steps_per_execution}"
+        )
     for stage in stages:
         if stage not in STAGES:
             raise ConfigError(f"unknown stage {stage}; there are {', '.join(STAGES)}")
@@ -138,10 +145,11 @@ def _check(config, stages):
 
 def _prepare_backend():
     """Import Keras; the same seed will give the same bits."""
-    keras = import_keras("training", tensorflow=True)
-    import tensorflow as tf
+    keras = import_keras("training", backends=("tensorflow", "jax"))
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
 
-    tf.config.experimental.enable_op_determinism()
+        tf.config.experimental.enable_op_determinism()
     return keras
 
 

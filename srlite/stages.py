@@ -31,7 +31,6 @@ def build_losses(options, vgg19_weights, efficientnet_weights):
 def build_step(keras, config, stage, pretrained, losses):
     """Make the networks and optimizers of a stage, and the step that trains them."""
     from srlite.generators import rrdb_net
-    from srlite.tensorflow_step import TensorFlowStep
 
     options = getattr(config, stage)
     # Anew for each stage, so that it starts alike whether or not another ran before.
@@ -70,10 +69,21 @@ def build_step(keras, config, stage, pretrained, losses):
         adversarial = (RelativisticAverageLoss(), options.adversarial)
     for name in ("generator", "ema_generator"):
         parts[name].set_weights(weights)
-    step = TensorFlowStep(
+    step = step_class(keras.config.backend())(
         parts, losses, adversarial, scale=config.scale, ema_decay=options.ema_decay
     )
     return parts, step
+
+
+def step_class(backend):
+    """Return the step of a Keras backend, "tensorflow" or "jax"."""
+    if backend == "jax":
+        from srlite.jax_step import JaxStep
+
+        return JaxStep
+    from srlite.tensorflow_step import TensorFlowStep
+
+    return TensorFlowStep
 
 
 def _pretrained(path, generator):

@@ -29,13 +29,15 @@ FLOORS = (
         "loading",
         "logs",
         "losses",
+        "meter",
         "metrics",
         "networks",
+        "objective",
         "presets",
         "tflite_checks",
         "upscaler",
     },
-    {"export", "inference", "tensorflow_step", "trainer", "validation"},
+    {"export", "inference", "jax_step", "tensorflow_step", "trainer", "validation"},
     {"recipe", "stages"},
 )
 # Ground floor modules that others of that floor may use.
