@@ -171,6 +171,9 @@ def _tell_speed(logger, stage, steps, figures):
 def group_steps(first_step, last_step, size, intervals, freeze):
     """Yield ranges of steps that may be done in one go.
 
+    A run that goes on after any of these ranges sees the same ranges as one that was
+    never interrupted, which on JAX is part of having the same bits.
+
     Args:
         first_step: the first step.
         last_step: one past the last step.
@@ -181,12 +184,15 @@ def group_steps(first_step, last_step, size, intervals, freeze):
     """
     step = first_step
     while step < last_step:
-        ends = [last_step, *(step - step % every + every for every in intervals)]
+        starts = [step // every * every for every in intervals]
+        ends = [last_step, *(a + n for a, n in zip(starts, intervals, strict=True))]
         if step < freeze:
             ends.append(freeze)
-        count = size if step + size <= min(ends) else 1
-        yield range(step, step + count)
-        step += count
+        else:
+            starts.append(freeze)
+        whole = (step - max(starts)) % size == 0 and step + size <= min(ends)
+        yield range(step, step + size if whole else step + 1)
+        step += size if whole else 1
 
 
 def stack_batches(sampler, group):
