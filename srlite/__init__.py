@@ -6,8 +6,8 @@ own floor where the arrow is plain):
 - ground floor, imports nothing of srlite but `errors`, `files`, `levels`: `backend`,
   `comparison`, `config`, `degradations`, `discriminators`, `features`, `generators`,
   `image_writing`, `images`, `tiling`
-- first floor: `checkpoints`, `data`, `loading`, `logs`, `losses`, `meter`,
-  `metrics`, `networks`, `objective`, `presets`, `tflite_checks`, `upscaler`
+- first floor: `checkpoint_parts`, `checkpoints`, `data`, `loading`, `logs`, `losses`,
+  `meter`, `metrics`, `networks`, `objective`, `presets`, `tflite_checks`, `upscaler`
 - second floor: `inference`, `trainer`, `tensorflow_step`, `jax_step`,
   `validation`, `export`
 - attic: `recipe`, `stages`

@@ -19,6 +19,7 @@ from PIL import Image
 from skimage import data
 
 from srlite import checkpoints
+from srlite.config import flatten
 from srlite.data import PatchSampler
 from srlite.recipe import train
 
@@ -39,6 +40,14 @@ sys.argv = sys.argv[2:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 assert not set(missing) & set(sys.modules)
 """
+
+
+# The relativistic loss is blind to what shifts real and fake logits alike.
+SHIFT = {
+    "discriminator/logit/bias",
+    "discriminator_optimizer/adam/logit_bias_momentum",
+    "discriminator_optimizer/adam/logit_bias_velocity",
+}
 
 
 def run_on_jax(*command, without="tensorflow,tensorflow_datasets"):
@@ -152,7 +161,7 @@ RUN = CONFIG.updated(
     {
         "pretrain": {"steps": 7, "batch_size": 2, "patch_size": 32},
         "pretrain.freeze_batch_norm_after": 3,
-        "gan": {"steps": 4, "patch_size": 32},
+        "gan": {"steps": 6, "patch_size": 32},
         "log": {"log_every": 4, "checkpoint_every": 2, "keep_checkpoints": 9},
         "steps_per_execution": 2,
     }
@@ -161,10 +170,9 @@ RUN = CONFIG.updated(
 
 def train_on_jax(run_dir, photos, vgg19_file, **options):
     options_file = run_dir.parent / "run.toml"
-    options_file.write_text(
-        "\n".join(f"{k} = {json.dumps(v)}" for k, v in flatten(RUN.to_dict()).items() if v is not None)
-        + "\ngan.style = 'none'"
-    )
+    values = {k: "none" if v is None else v for k, v in flatten(RUN.to_dict()).items()}
+    lines = [f"{name} = {json.dumps(value)}" for name, value in values.items()]
+    options_file.write_text("\n".join(lines))
     arguments = ("--preset", "tiny", "--config", options_file, "--run-dir", run_dir)
     more = ("--data-dir", photos, "--val-dir", photos, "--vgg19-weights", vgg19_file)
     return run_on_jax(ROOT / "train.py", *arguments, *more, **options)
@@ -195,7 +203,7 @@ def cut(run_dir, copy, stage, step):
 def test_whole_run_without_tensorflow(finished):
     rows = [json.loads(line) for line in (finished / "metrics.jsonl").open()]
     steps = [(row["stage"], row["step"]) for row in rows if "g_total" in row]
-    assert {("pretrain", 4), ("pretrain", 7), ("gan", 4)} <= set(steps)
+    assert {("pretrain", 4), ("pretrain", 7), ("gan", 6)} <= set(steps)
     assert 0 <= rows[-2]["stage_data_wait"] <= 1 and rows[-2]["stage_steps_per_second"]
     model = keras.saving.load_model(finished / "generator.keras", compile=False)
     saved = tensors(finished / "checkpoints", "gan")
@@ -217,12 +225,11 @@ def test_resumed_run_has_the_same_bits(finished, photos, vgg19_file, tmp_path):
 
 
 def test_backends_take_over_from_each_other(finished, photos, vgg19_file, tmp_path):
-    """From JAX to TensorFlow and back: where JAX alone would have got to."""
-    run_dir = cut(finished, tmp_path / "one", "gan", 2)
+    """JAX, TensorFlow, JAX: they end where JAX alone did."""
+    run_dir = cut(finished, tmp_path / "tensorflow", "gan", 2)
     assert train(RUN, [photos], run_dir, val_dir=photos, vgg19_weights=vgg19_file)
-    back = cut(run_dir, tmp_path / "two", "gan", 3)
-    # The last steps before the end are TensorFlow's, so JAX starts from these.
-    tensorflow_only = tmp_path / "three"
-    assert train(RUN, [photos], tensorflow_only, stages=["pretrain"])
-    back = cut_pretrain(tensorflow_only, tmp_path / "four")
-    train_on_jax(back, photos, vgg19_file)
+    run_dir = cut(run_dir, tmp_path / "jax", "gan", 4)
+    assert "going on from step 4" in train_on_jax(run_dir, photos, vgg19_file).stderr
+    ours, theirs = (tensors(d / "checkpoints", "gan") for d in (run_dir, finished))
+    start = checkpoints.find(finished / "checkpoints", "gan")[0][1]
+    assert_same_update(ours, theirs, checkpoints.read(start)[1])

@@ -24,6 +24,7 @@ FLOORS = (
         "tiling",
     },
     {
+        "checkpoint_parts",
         "checkpoints",
         "data",
         "loading",
