@@ -10,7 +10,7 @@ own floor where the arrow is plain):
   `meter`, `metrics`, `networks`, `objective`, `presets`, `tflite_checks`, `upscaler`
 - second floor: `inference`, `trainer`, `tensorflow_step`, `jax_step`,
   `validation`, `export`
-- attic: `recipe`, `stages`
+- attic: `benchmark`, `recipe`, `stages`
 
 Inside, pictures are RGB, float32, [0, 1], channels last; at the edges uint8 or
 uint16. Importing this package imports nothing heavy.

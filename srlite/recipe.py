@@ -63,7 +63,7 @@ def train(
         SrliteError: something given cannot be used.
     """
     run_dir = Path(run_dir)
-    _check(config, stages)
+    check(config, stages)
     if checkpoint_part_size is not None and checkpoint_part_size < 1:
         raise ConfigError(
             f"a checkpoint's parts are of at least 1 MiB; received "
@@ -133,7 +133,7 @@ def train(
     return True
 
 
-def _check(config, stages):
+def check(config, stages):
     """Refuse what would only fail after minutes."""
     if config.steps_per_execution < 1:
         raise ConfigError(

@@ -39,7 +39,7 @@ FLOORS = (
         "upscaler",
     },
     {"export", "inference", "jax_step", "tensorflow_step", "trainer", "validation"},
-    {"recipe", "stages"},
+    {"benchmark", "recipe", "stages"},
 )
 # Ground floor modules that others of that floor may use.
 FOUNDATION = {"errors", "files", "image_writing", "levels"}
