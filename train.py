@@ -38,6 +38,12 @@ def main(argv=None):
     )
     parser.add_argument("--stages", nargs="+", default=["pretrain", "gan"])
     parser.add_argument("--max-minutes", type=float, metavar="M")
+    parser.add_argument(
+        "--checkpoint-part-size",
+        type=int,
+        metavar="MIB",
+        help="checkpoints as folders of files no larger than this",
+    )
     parser.add_argument("--vgg19-weights", default="imagenet", metavar="FILE.h5")
     parser.add_argument("--efficientnet-weights", default="imagenet", metavar="FILE.h5")
     parser.add_argument(
@@ -60,6 +66,7 @@ def main(argv=None):
         stages=args.stages,
         val_dir=args.val_dir,
         max_minutes=args.max_minutes,
+        checkpoint_part_size=args.checkpoint_part_size,
         vgg19_weights=args.vgg19_weights,
         efficientnet_weights=args.efficientnet_weights,
         override=args.override,

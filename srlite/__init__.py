@@ -6,11 +6,11 @@ own floor where the arrow is plain):
 - ground floor, imports nothing of srlite but `errors`, `files`, `levels`: `backend`,
   `comparison`, `config`, `degradations`, `discriminators`, `features`, `generators`,
   `image_writing`, `images`, `tiling`
-- first floor: `checkpoints`, `data`, `loading`, `logs`, `losses`, `metrics`,
-  `networks`, `presets`, `tflite_checks`, `upscaler`
-- second floor: `evaluation`, `inference`, `trainer`, `tensorflow_step`,
+- first floor: `checkpoint_parts`, `checkpoints`, `data`, `loading`, `logs`, `losses`,
+  `meter`, `metrics`, `networks`, `objective`, `presets`, `tflite_checks`, `upscaler`
+- second floor: `evaluation`, `inference`, `trainer`, `tensorflow_step`, `jax_step`,
   `validation`, `export`
-- attic: `recipe`, `stages`
+- attic: `benchmark`, `recipe`, `stages`
 
 Inside, pictures are RGB, float32, [0, 1], channels last; at the edges uint8 or
 uint16. Importing this package imports nothing heavy.

@@ -1,4 +1,4 @@
-"""Keras, imported calmly and on the backend that a task needs."""
+"""Keras, imported calmly and on a backend that a task can use."""
 
 import contextlib
 import os
@@ -6,13 +6,16 @@ import sys
 
 from srlite.errors import BackendError
 
+_NAMES = {"tensorflow": "TensorFlow", "jax": "JAX"}
+_EXTRAS = {"tensorflow": "train", "jax": "jax"}
 
-def import_keras(task, tensorflow=False):
+
+def import_keras(task, backends=()):
     """Import Keras without the chatter of its backend.
 
     Args:
         task: what needs it, for error messages: "training", "export".
-        tensorflow: whether only the TensorFlow backend will do.
+        backends: those that will do, of "tensorflow" and "jax"; empty if any will.
 
     Returns:
         The module `keras`.
@@ -21,33 +24,38 @@ def import_keras(task, tensorflow=False):
         BackendError: Keras or its backend is not installed, or it is another backend.
     """
     asked = os.environ.get("KERAS_BACKEND")
-    if tensorflow and asked not in (None, "tensorflow"):
+    if backends and asked and asked not in backends:
         # Asked first: a backend that is not installed fails while Keras is imported.
-        raise BackendError(_wrong_backend(task, asked))
+        raise BackendError(_wrong_backend(task, asked, backends))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         with silence():
             import keras
 
-            if keras.config.backend() == "tensorflow":
+            backend = keras.config.backend()
+            if backend == "tensorflow":
                 import tensorflow as tf
 
                 # Devices are looked for at first use, with a complaint for each
                 # that is not there.
                 tf.config.list_logical_devices()
     except ImportError as error:
+        backend = asked if asked in _NAMES else "tensorflow"
+        other = [name for name in backends if name != backend]
+        hint = "".join(f", or run again with KERAS_BACKEND={name}" for name in other)
         raise BackendError(
-            f"{task} needs Keras and TensorFlow ({error}): pip install 'srlite[train]'"
+            f"{task} needs Keras and {_NAMES[backend]} ({error}): "
+            f"pip install 'srlite[{_EXTRAS[backend]}]'{hint}"
         ) from None
-    if tensorflow and keras.config.backend() != "tensorflow":
-        raise BackendError(_wrong_backend(task, keras.config.backend()))
+    if backends and backend not in backends:
+        raise BackendError(_wrong_backend(task, backend, backends))
     return keras
 
 
-def _wrong_backend(task, backend):
+def _wrong_backend(task, backend, backends):
     return (
-        f"{task} needs Keras on TensorFlow, but its backend is {backend!r}: "
-        "run again with KERAS_BACKEND=tensorflow"
+        f"{task} needs Keras on {' or '.join(_NAMES[name] for name in backends)}, but "
+        f"its backend is {backend!r}: run again with KERAS_BACKEND={backends[0]}"
     )
 
 

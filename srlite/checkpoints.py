@@ -6,20 +6,25 @@ step, the resolved config and a SHA-256 over all tensors. No pickle, nothing of 
 backend: a run begun on one goes on in another. It is written to a temporary name,
 synced and renamed, so that a file under its final name is whole; what is not whole, or
 not of this run, is refused.
+
+Where files must not be large, a checkpoint is a folder instead: each part in files of
+its own (`checkpoint_parts`), and an index. The folder too gets its name last.
 """
 
 import hashlib
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 
+from srlite import checkpoint_parts
 from srlite.errors import CheckpointError
-from srlite.files import replacing
+from srlite.files import replacing, replacing_folder
 
 FORMAT = "srlite-checkpoint-1"
-_NAME = re.compile(r"(?P<stage>[a-z_]+)-(?P<step>\d{8})\.safetensors")
+_NAME = re.compile(r"(?P<stage>[a-z_]+)-(?P<step>\d{8})(\.safetensors)?")
 
 
 def _named_variables(parts):
@@ -42,7 +47,7 @@ def _digest(tensors):
     return digest.hexdigest()
 
 
-def save(directory, stage, step, parts, config, keep=3):
+def save(directory, stage, step, parts, config, keep=3, part_size=None):
     """Write a checkpoint and delete the oldest of its stage beyond `keep`.
 
     Args:
@@ -52,9 +57,11 @@ def save(directory, stage, step, parts, config, keep=3):
         parts: dict of name to anything with Keras `variables`.
         config: dict that JSON can hold.
         keep: checkpoints of this stage that stay.
+        part_size: None for one file; else a folder, in which no file is larger than
+            this many bytes.
 
     Returns:
-        Path of the file.
+        Path of the file or folder.
     """
     import keras
     from safetensors.numpy import save_file
@@ -71,16 +78,30 @@ def save(directory, stage, step, parts, config, keep=3):
         "config": json.dumps(config),
         "sha256": _digest(tensors),
     }
-    path = directory / f"{stage}-{step:08d}.safetensors"
+    path = directory / f"{stage}-{step:08d}"
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            save_file(tensors, temporary, metadata)
+        if part_size is None:
+            path = path.with_suffix(".safetensors")
+            with replacing(path) as temporary:
+                save_file(tensors, temporary, metadata)
+        else:
+            with replacing_folder(path) as temporary:
+                checkpoint_parts.write(temporary, tensors, metadata, part_size)
     except OSError as error:
         raise CheckpointError(f"cannot write {path}: {error}") from None
     for _, old in find(directory, stage)[:-keep]:
-        old.unlink()
+        _remove(old)
     return path
+
+
+def _remove(path):
+    if path.is_dir():
+        # First the name, so that what a kill leaves is no checkpoint.
+        path = path.rename(path.with_name(f".{path.name}.old"))
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def find(directory, stage):
@@ -90,7 +111,7 @@ def find(directory, stage):
         List of (step, path), oldest first; empty when there are none.
     """
     found = []
-    for path in Path(directory).glob(f"{stage}-*.safetensors"):
+    for path in Path(directory).glob(f"{stage}-*"):
         match = _NAME.fullmatch(path.name)
         if match and match["stage"] == stage:
             found.append((int(match["step"]), path))
@@ -109,16 +130,20 @@ def read(path):
     """
     from safetensors import SafetensorError, safe_open
 
+    path = Path(path)
     try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise CheckpointError(f"{path} is not a checkpoint of srlite")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        if path.is_dir():
+            metadata, tensors = checkpoint_parts.read(path)
+        else:
+            with safe_open(path, framework="numpy") as file:
+                metadata = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}
     except FileNotFoundError:
         raise CheckpointError(f"no such checkpoint: {path}") from None
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise CheckpointError(f"{path} is damaged: {error}; remove it") from None
+    if metadata.get("format") != FORMAT:
+        raise CheckpointError(f"{path} is not a checkpoint of srlite")
     if _digest(tensors) != metadata.get("sha256"):
         raise CheckpointError(
             f"{path} is damaged: its content does not match its SHA-256; remove it"
@@ -135,7 +160,7 @@ def load(path, parts):
     """Set the variables of `parts` to those of a checkpoint, all or none.
 
     Args:
-        path: checkpoint file.
+        path: checkpoint file or folder.
         parts: dict of name to anything with Keras `variables`, as given to `save`.
 
     Returns:

@@ -104,6 +104,8 @@ class Config:
     gan: GanConfig
     seed: int = 0
     scale: int = 4
+    steps_per_execution: int = 1  # updates per call of the backend
+    precision: str = "float32"  # of the convolutions in training, or "bfloat16"
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     kernels: KernelOdds = field(default_factory=KernelOdds)

@@ -5,10 +5,10 @@ Photographs are decoded once and kept as uint8 in memory. A batch is a pure func
 run sees the batches it would have seen, on every backend.
 """
 
+import collections
 import io
-import queue
+import itertools
 import tarfile
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -151,42 +151,26 @@ def _turned(patch, flip_rows, flip_columns, transpose):
     return patch[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1]
 
 
-def prefetch(sampler, first_step, last_step, depth=4):
-    """Yield (step, batch) for the steps of a range, made ahead of time by a thread.
+def prefetch(make, keys, workers=2, depth=4):
+    """Yield (key, make(key)) for some keys in order, made ahead of time by threads.
 
     Args:
-        sampler: `PatchSampler`.
-        first_step: the first step of the range.
-        last_step: one past the last step.
-        depth: batches kept ready.
+        make: function of a key, which several threads call at once; an exception of it
+            is raised in its turn.
+        keys: iterable, perhaps endless.
+        workers: threads.
+        depth: results kept ready or in the making.
     """
-    ready = queue.Queue(depth)
-    stopped = threading.Event()
-
-    def put(item):
-        while not stopped.is_set():
-            try:
-                return ready.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-
-    def work():
-        try:
-            for step in range(first_step, last_step):
-                if stopped.is_set():
-                    return
-                put((step, sampler.batch(step)))
-            put(None)
-        except BaseException as error:  # handed to the consumer, who raises it
-            put(error)
-
-    thread = threading.Thread(target=work, name="prefetch", daemon=True)
-    thread.start()
+    keys = iter(keys)
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="prefetch")
     try:
-        while (item := ready.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
+        coming = collections.deque()
+        while True:
+            for key in itertools.islice(keys, depth - len(coming)):
+                coming.append((key, pool.submit(make, key)))
+            if not coming:
+                return
+            key, result = coming.popleft()
+            yield key, result.result()
     finally:
-        stopped.set()
-        thread.join()
+        pool.shutdown(cancel_futures=True)

@@ -16,6 +16,8 @@ nothing (the sampler does), so every backend computes the same picture. LR is ro
 to 8 bit, as it would be in a file.
 """
 
+import contextlib
+
 import keras
 import numpy as np
 from keras import ops
@@ -111,8 +113,9 @@ def downsample(hr, kernel, scale):
         return ops.take(stack.astype("float32"), kernel, axis=0)  # (B, size/s, size)
 
     hr = ops.cast(hr, "float32")
-    lr = ops.einsum("bih,bhwc->biwc", matrices(height), hr)  # (B, H/s, W, C)
-    lr = ops.einsum("bjw,biwc->bijc", matrices(width), lr)  # (B, H/s, W/s, C)
+    with _full_precision():
+        lr = ops.einsum("bih,bhwc->biwc", matrices(height), hr)  # (B, H/s, W, C)
+        lr = ops.einsum("bjw,biwc->bijc", matrices(width), lr)  # (B, H/s, W/s, C)
     return ops.clip(ops.round(lr), 0.0, 255.0)
 
 
@@ -129,6 +132,15 @@ def shrink(hr, kernel, scale):
     """
     lr = downsample(hr[None], np.array([KERNELS.index(kernel)]), scale)
     return ops.convert_to_numpy(lr)[0].astype(np.uint8)
+
+
+def _full_precision():
+    """Keep JAX from rounding float32 products on a GPU, which would move levels."""
+    if keras.config.backend() != "jax":
+        return contextlib.nullcontext()
+    import jax
+
+    return jax.default_matmul_precision("highest")
 
 
 def degrade(batch, scale):

@@ -115,7 +115,7 @@ def export_tflite(
     """
     path = Path(path)
     _check_arguments(path, input_size, precision)
-    keras = import_keras("export", tensorflow=True)
+    keras = import_keras("export", backends=("tensorflow",))
     check_generator(generator)
     sizes = (tuple(input_size),) if input_size else CHECK_SIZES
     photos = [
@@ -226,7 +226,7 @@ def main(argv=None):
         help="static input of this height and width in LR pixels (default: any size)",
     )
     args = parser.parse_args(argv)
-    import_keras("export", tensorflow=True)
+    import_keras("export", backends=("tensorflow",))
     with silence():
         report = export_tflite(
             load_generator(args.model),

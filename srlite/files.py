@@ -1,7 +1,8 @@
-"""Files that are whole or not there: written beside their final name, then renamed."""
+"""Files and folders, whole or not there: written under another name, then renamed."""
 
 import contextlib
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -37,10 +38,42 @@ def replacing(path):
         temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def replacing_folder(path):
+    """Give a temporary folder that becomes `path` when the block succeeds.
+
+    The block syncs the files. On failure the temporary folder is removed, and what
+    stood under `path` stays; a kill in the moment of renaming may leave neither.
+
+    Args:
+        path: the final name.
+
+    Yields:
+        `Path` of an empty folder.
+
+    Raises:
+        OSError: the parent folder does not exist or cannot be written.
+    """
+    path = Path(path)
+    temporary = Path(tempfile.mkdtemp("", f".{path.name}.", path.parent))
+    try:
+        yield temporary
+        os.chmod(temporary, 0o777 & ~_mask())
+        if path.exists():
+            shutil.rmtree(path)
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def _usual_mode(path):
     """The mode of the file that is replaced, else that of any new file."""
     if path.exists():
         return path.stat().st_mode & 0o777
+    return 0o666 & ~_mask()
+
+
+def _mask():
     mask = os.umask(0)
     os.umask(mask)
-    return 0o666 & ~mask
+    return mask

@@ -8,7 +8,7 @@ imported inside the function that loads.
 import zipfile
 from pathlib import Path
 
-from srlite import checkpoints
+from srlite import checkpoint_parts, checkpoints
 from srlite.backend import import_keras
 from srlite.errors import ModelError
 
@@ -44,6 +44,8 @@ def load_generator(path):
         CheckpointError: the checkpoint is damaged or foreign.
     """
     path = Path(path)
+    if (path / checkpoint_parts.INDEX).is_file():
+        return _generator_of_checkpoint(path)
     if path.is_dir():
         names = ("generator.keras", "pretrain.keras")
         found = [path / name for name in names if (path / name).is_file()]

@@ -17,7 +17,7 @@ from srlite.data import PatchSampler, load_images
 from srlite.errors import ConfigError
 from srlite.files import replacing
 from srlite.logs import RunLogger
-from srlite.stages import build_losses, build_step
+from srlite.stages import PRECISIONS, build_losses, build_step
 from srlite.trainer import StopSignal, train_stage
 
 STAGES = ("pretrain", "gan")
@@ -32,6 +32,7 @@ def train(
     stages=STAGES,
     val_dir=None,
     max_minutes=None,
+    checkpoint_part_size=None,
     vgg19_weights="imagenet",
     efficientnet_weights="imagenet",
     override=False,
@@ -45,7 +46,10 @@ def train(
         stages: which of `STAGES` to do.
         val_dir: folder of HR pictures to measure PSNR on; without it patches of the
             training pictures are logged, and nothing is measured.
-        max_minutes: stop, with a checkpoint, after this time; None for no limit.
+        max_minutes: stop, with a checkpoint, after this time, which begins with this
+            call and so includes decoding and compiling; None for no limit.
+        checkpoint_part_size: None for checkpoints of one file; else they are folders
+            of files of at most this many MiB.
         vgg19_weights: "imagenet" (Keras downloads them), a path, or None for random
             weights (tests).
         efficientnet_weights: likewise.
@@ -59,8 +63,14 @@ def train(
         SrliteError: something given cannot be used.
     """
     run_dir = Path(run_dir)
-    _check(config, stages)
+    check(config, stages)
+    if checkpoint_part_size is not None and checkpoint_part_size < 1:
+        raise ConfigError(
+            f"a checkpoint's parts are of at least 1 MiB; received "
+            f"{checkpoint_part_size}"
+        )
     stages = [stage for stage in STAGES if stage in stages]
+    stop = StopSignal(max_minutes)  # now, as decoding and compiling take minutes too
     keras = _prepare_backend()
     if not override:
         _compare_config(config.to_dict(), run_dir / "config.json")
@@ -73,12 +83,17 @@ def train(
     photos = load_images(val_dir, min_size=3 * config.scale) if val_dir else None
     # Feature networks come before the first stage: a download may fail.
     losses = {
-        stage: build_losses(getattr(config, stage), vgg19_weights, efficientnet_weights)
+        stage: build_losses(
+            getattr(config, stage),
+            vgg19_weights,
+            efficientnet_weights,
+            config.precision,
+        )
         for stage in stages
     }
     with replacing(run_dir / "config.json") as temporary:
         temporary.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
-    with RunLogger(run_dir) as logger, StopSignal(max_minutes) as stop:
+    with RunLogger(run_dir) as logger, stop:
         for stage in stages:
             result = run_dir / _RESULT[stage]
             if result.exists():
@@ -101,7 +116,7 @@ def train(
                 stage=stage,
                 first_step=_resume(run_dir, stage, parts, logger),
                 last_step=options.steps,
-                save=_saver(run_dir, stage, parts, config),
+                save=_saver(run_dir, stage, parts, config, checkpoint_part_size),
                 logger=logger,
                 stop=stop,
                 validate=_validator(parts["ema_generator"], photos, sampler, config),
@@ -109,6 +124,7 @@ def train(
                 log_every=config.log.log_every,
                 validate_every=config.log.validate_every,
                 checkpoint_every=config.log.checkpoint_every,
+                steps_per_execution=config.steps_per_execution,
             )
             if done < options.steps:
                 logger.say(
@@ -124,8 +140,17 @@ def train(
     return True
 
 
-def _check(config, stages):
+def check(config, stages):
     """Refuse what would only fail after minutes."""
+    if config.steps_per_execution < 1:
+        raise ConfigError(
+            "steps_per_execution must be at least 1; "
+            f"received {config.steps_per_execution}"
+        )
+    if config.precision not in PRECISIONS:
+        raise ConfigError(
+            f"precision must be {' or '.join(PRECISIONS)}; received {config.precision}"
+        )
     for stage in stages:
         if stage not in STAGES:
             raise ConfigError(f"unknown stage {stage}; there are {', '.join(STAGES)}")
@@ -145,10 +170,11 @@ def _check(config, stages):
 
 def _prepare_backend():
     """Import Keras; the same seed will give the same bits."""
-    keras = import_keras("training", tensorflow=True)
-    import tensorflow as tf
+    keras = import_keras("training", backends=("tensorflow", "jax"))
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
 
-    tf.config.experimental.enable_op_determinism()
+        tf.config.experimental.enable_op_determinism()
     return keras
 
 
@@ -180,7 +206,7 @@ def _resume(run_dir, stage, parts, logger):
     return step
 
 
-def _saver(run_dir, stage, parts, config):
+def _saver(run_dir, stage, parts, config, part_size):
     def save(step):
         checkpoints.save(
             run_dir / "checkpoints",
@@ -189,6 +215,7 @@ def _saver(run_dir, stage, parts, config):
             parts,
             config.to_dict(),
             keep=config.log.keep_checkpoints,
+            part_size=part_size and part_size * 2**20,
         )
 
     return save

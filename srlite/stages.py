@@ -5,8 +5,10 @@ import dataclasses
 from srlite.errors import ModelError
 from srlite.loading import load_generator
 
+PRECISIONS = ("float32", "bfloat16")
 
-def build_losses(options, vgg19_weights, efficientnet_weights):
+
+def build_losses(options, vgg19_weights, efficientnet_weights, precision="float32"):
     """Make the losses of a stage: name to (loss on HR and SR, weight)."""
     from srlite import features
     from srlite.losses import ContentLoss, PixelLoss, StyleLoss
@@ -16,6 +18,7 @@ def build_losses(options, vgg19_weights, efficientnet_weights):
         losses["pixel"] = (PixelLoss(), options.pixel)
     if getattr(options, "content", None) is not None:
         vgg19 = features.vgg19_features(options.content_layers, vgg19_weights)
+        set_precision(vgg19, precision)
         loss = ContentLoss(
             vgg19, options.content_layer_weights, options.content_layer_scales
         )
@@ -24,6 +27,7 @@ def build_losses(options, vgg19_weights, efficientnet_weights):
         efficientnet = features.efficientnet_b4_features(
             options.style_layers, efficientnet_weights
         )
+        set_precision(efficientnet, precision)
         losses["style"] = (StyleLoss(efficientnet), options.style)
     return losses
 
@@ -31,7 +35,6 @@ def build_losses(options, vgg19_weights, efficientnet_weights):
 def build_step(keras, config, stage, pretrained, losses):
     """Make the networks and optimizers of a stage, and the step that trains them."""
     from srlite.generators import rrdb_net
-    from srlite.tensorflow_step import TensorFlowStep
 
     options = getattr(config, stage)
     # Anew for each stage, so that it starts alike whether or not another ran before.
@@ -70,10 +73,47 @@ def build_step(keras, config, stage, pretrained, losses):
         adversarial = (RelativisticAverageLoss(), options.adversarial)
     for name in ("generator", "ema_generator"):
         parts[name].set_weights(weights)
-    step = TensorFlowStep(
+    # Not the EMA generator: it is what is measured and saved.
+    for name in ("generator", "discriminator"):
+        if name in parts:
+            set_precision(parts[name], config.precision)
+    step = step_class(keras.config.backend())(
         parts, losses, adversarial, scale=config.scale, ema_decay=options.ema_decay
     )
     return parts, step
+
+
+def set_precision(network, precision):
+    """Let the convolutions of a network compute in bfloat16, or leave it as it is.
+
+    Variables and everything that is no convolution stay float32, so do the
+    convolutions that give an output, and the last one: a picture's levels need more
+    than the 8 bits of a bfloat16.
+
+    Args:
+        network: Functional `keras.Model`, changed in place.
+        precision: one of `PRECISIONS`.
+    """
+    import keras
+
+    if precision == "float32":
+        return
+    kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
+    convolutions = [layer for layer in network.layers if isinstance(layer, kinds)]
+    for layer in convolutions[:-1]:
+        if layer.name not in network.output_names:
+            layer.dtype_policy = "mixed_bfloat16"
+
+
+def step_class(backend):
+    """Return the step of a Keras backend, "tensorflow" or "jax"."""
+    if backend == "jax":
+        from srlite.jax_step import JaxStep
+
+        return JaxStep
+    from srlite.tensorflow_step import TensorFlowStep
+
+    return TensorFlowStep
 
 
 def _pretrained(path, generator):

@@ -1,16 +1,13 @@
 """One optimizer update of both networks, as a `tf.function`.
 
 The same function serves both stages: without a discriminator it is the pixel stage's
-update. The generator is updated first, then the discriminator, on the same batch.
-Real and fake pass through the discriminator separately, so that each has its own batch
-statistics; while the generator learns, the discriminator's moving statistics stay as
-they are. The EMA generator follows every variable of the generator, BatchNorm's moving
-statistics included.
+update. The formulas are those of `objective`, shared with `jax_step`.
 """
 
 import tensorflow as tf
 
 from srlite.degradations import degrade
+from srlite.objective import Objective
 
 
 class TensorFlowStep:
@@ -30,15 +27,10 @@ class TensorFlowStep:
             ema_decay: of the EMA generator, reached gradually from 0.1.
         """
         self._parts = parts
-        self._losses = losses
-        self._adversarial = adversarial
+        self._objective = Objective(parts, losses, adversarial, ema_decay=ema_decay)
         self._scale = scale
-        self._ema_decay = ema_decay
-        for network in ("generator", "discriminator"):
-            if network in parts:
-                variables = parts[network].trainable_variables
-                parts[f"{network}_optimizer"].build(variables)
         self._compiled = tf.function(self._update)
+        self._compiled_many = tf.function(self._update_many)
 
     def __call__(self, batch, update_batch_norm):
         """Do one update.
@@ -51,73 +43,58 @@ class TensorFlowStep:
         Returns:
             dict of loss name to scalar tensor.
         """
-        tensors = {name: tf.convert_to_tensor(array) for name, array in batch.items()}
-        return self._compiled(tensors, update_batch_norm)
+        return self._compiled(_tensors(batch), update_batch_norm)
+
+    def many(self, batches, update_batch_norm):
+        """Do several updates in one call.
+
+        Args:
+            batches: dict of NumPy arrays (steps, batch, ...).
+            update_batch_norm: as for one update.
+
+        Returns:
+            dict of loss name to tensor (steps,).
+        """
+        return self._compiled_many(_tensors(batches), update_batch_norm)
+
+    def sync(self):
+        """Do nothing: the variables are always up to date."""
+
+    @property
+    def device_peak_bytes(self):
+        """Most memory that the first GPU has held, None where there is no GPU."""
+        if not tf.config.list_logical_devices("GPU"):
+            return None
+        return tf.config.experimental.get_memory_info("GPU:0")["peak"]
+
+    def _update_many(self, batches, update_batch_norm):
+        return tf.map_fn(
+            lambda batch: self._update(batch, update_batch_norm),
+            batches,
+            parallel_iterations=1,  # each update starts where the one before ended
+            fn_output_signature={name: tf.float32 for name in self._objective.names},
+        )
 
     def _update(self, batch, update_batch_norm):
-        generator = self._parts["generator"]
         lr, hr = degrade(batch, self._scale)
         with tf.GradientTape() as tape:
-            sr = generator(lr, training=update_batch_norm)
-            values = {name: loss(hr, sr) for name, (loss, _) in self._losses.items()}
-            total = tf.add_n(
-                [
-                    weight * values[k]
-                    for k, (_, weight) in self._losses.items()
-                    if weight
-                ]
-                or [tf.zeros(())]
+            loss, (values, sr) = self._objective.generator_loss(
+                lr, hr, update_batch_norm
             )
-            if self._adversarial:
-                loss, weight = self._adversarial
-                values["g_adversarial"] = loss(self._judge(sr), self._judge(hr))
-                total += weight * values["g_adversarial"]
-        values["g_total"] = total
-        self._apply("generator", tape, total)
-        self._follow()
-        if self._adversarial:
-            values |= self._update_discriminator(hr, tf.stop_gradient(sr))
+        self._apply("generator", tape, loss)
+        self._objective.follow()
+        if self._objective.adversarial:
+            with tf.GradientTape() as tape:
+                loss, judged = self._objective.discriminator_loss(hr, sr)
+            self._apply("discriminator", tape, loss)
+            values |= judged
         return values
-
-    def _judge(self, picture):
-        """Logits (batch, 1), the discriminator's moving statistics untouched."""
-        discriminator = self._parts["discriminator"]
-        logits, _ = discriminator.stateless_call(
-            [v.value for v in discriminator.trainable_variables],
-            [v.value for v in discriminator.non_trainable_variables],
-            picture,
-            training=True,
-        )
-        return logits
-
-    def _update_discriminator(self, hr, sr):
-        discriminator, (loss, _) = self._parts["discriminator"], self._adversarial
-        with tf.GradientTape() as tape:
-            real = discriminator(hr, training=True)
-            fake = discriminator(sr, training=True)
-            value = loss(real, fake)
-        self._apply("discriminator", tape, value)
-        above = tf.cast(real > tf.reduce_mean(fake), tf.float32)
-        below = tf.cast(fake < tf.reduce_mean(real), tf.float32)
-        accuracy = (tf.reduce_mean(above) + tf.reduce_mean(below)) / 2
-        return {"d_adversarial": value, "d_accuracy": accuracy}
 
     def _apply(self, network, tape, loss):
         variables = self._parts[network].trainable_variables
         gradients = tape.gradient(loss, variables)
-        self._parts[f"{network}_optimizer"].apply_gradients(
-            zip(gradients, variables, strict=True)
-        )
+        self._parts[f"{network}_optimizer"].apply(gradients, variables)
 
-    def _follow(self):
-        """Move the EMA generator towards the generator."""
-        step = tf.cast(self._parts["generator_optimizer"].iterations, tf.float32)
-        # The weights of the first steps are noise: forget them fast.
-        decay = tf.minimum(self._ema_decay, (1.0 + step) / (10.0 + step))
-        pairs = zip(
-            self._parts["ema_generator"].variables,
-            self._parts["generator"].variables,
-            strict=True,
-        )
-        for average, variable in pairs:
-            average.assign_sub((1.0 - decay) * (average - variable))
+
+def _tensors(batch):
+    return {name: tf.convert_to_tensor(array) for name, array in batch.items()}

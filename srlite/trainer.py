@@ -1,10 +1,12 @@
 """The one training loop: steps, logs, validation, checkpoints, a way to stop.
 
-The loop knows no network and no backend. It is given a function that does one update
-and one that saves, and calls them at the right steps; stage `gan` differs from stage
-`pretrain` in the step that it is given, nothing else.
+The loop knows no network and no backend. It is given a step that does updates and a
+function that saves, and calls them at the right times; stage `gan` differs from stage
+`pretrain` in the step that it is given, nothing else. Losses stay on the device until
+they are there anyway: the loop dispatches an update while others are being computed.
 """
 
+import contextlib
 import math
 import signal
 import time
@@ -13,6 +15,7 @@ import numpy as np
 
 from srlite.data import prefetch
 from srlite.errors import SrliteError
+from srlite.meter import Meter
 
 
 class StopSignal:
@@ -75,12 +78,12 @@ def train_stage(
     log_every=50,
     validate_every=1000,
     checkpoint_every=500,
+    steps_per_execution=1,
 ):
     """Train from `first_step` to `last_step`, or until `stop` has a reason.
 
     Args:
-        step: function of (batch, update_batch_norm) that does one update and returns a
-            dict of scalars.
+        step: `TensorFlowStep` or `JaxStep`.
         sampler: `data.PatchSampler`.
         stage: "pretrain" or "gan", for the logs.
         first_step: updates already done in this stage.
@@ -94,6 +97,8 @@ def train_stage(
         log_every: steps.
         validate_every: steps.
         checkpoint_every: steps.
+        steps_per_execution: updates per call of the backend, where that many fit before
+            something else is to be done; single ones elsewhere.
 
     Returns:
         Updates done in this stage; a checkpoint of just that state has been saved.
@@ -101,45 +106,98 @@ def train_stage(
     Raises:
         SrliteError: a loss is not finite; the last checkpoint is from before.
     """
-    done, pending = first_step, []
-    since = time.perf_counter()
+    done = first_step
+    freeze = last_step if freeze_batch_norm_after is None else freeze_batch_norm_after
+    intervals = [log_every, checkpoint_every, *([validate_every] if validate else [])]
+    groups = group_steps(first_step, last_step, steps_per_execution, intervals, freeze)
+    meter = Meter()
     logger.start(stage, first_step, last_step)
 
-    def flush():
-        """Log the means of the steps since the last time."""
-        nonlocal since
-        if not pending:
+    def flush(**more):
+        """Log the means of the steps since the last time, and some more."""
+        means, speed = meter.read()
+        if not means:
             return None
-        means = {k: float(np.mean([p[k] for p in pending])) for k in pending[0]}
         if not all(math.isfinite(value) for value in means.values()):
             raise SrliteError(
                 f"a loss of stage {stage} is not finite at step {done}: {means}; "
                 "lower the learning rate and run again from the last checkpoint"
             )
-        now = time.perf_counter()
-        rate = len(pending) / (now - since)
-        logger.scalars(stage, done, {**means, "steps_per_second": rate})
-        since = now
-        pending.clear()
+        logger.scalars(stage, done, {**means, **speed, **more})
         return means
 
-    for number, batch in prefetch(sampler, first_step, last_step):
-        learning = freeze_batch_norm_after is None or number < freeze_batch_norm_after
-        pending.append(step(batch, learning))
-        done = number + 1
-        last = done == last_step or stop.reason is not None
-        logger.advance(flush() if last or done % log_every == 0 else None)
-        if last or done % checkpoint_every == 0:
-            flush()
-            save(done)
-        if validate and (done == last_step or done % validate_every == 0):
-            scalars, pictures = validate()
-            logger.scalars(stage, done, scalars)
-            logger.images(stage, done, pictures)
-            if scalars:
-                text = ", ".join(f"{k} {v:.2f}" for k, v in scalars.items())
-                logger.say(f"{stage} step {done}: {text}")
-            since = time.perf_counter()
-        if last:
-            break
+    ready = prefetch(lambda group: stack_batches(sampler, group), groups)
+    with contextlib.closing(ready):
+        for group, batch in meter.waiting(ready):
+            update = step if len(group) == 1 else step.many
+            meter.add(update(batch, group[0] < freeze), len(group))
+            done = group[-1] + 1
+            last = done == last_step or stop.reason is not None
+            speed = meter.stage_figures() if last else {}
+            log = last or done % log_every == 0
+            logger.advance(flush(**speed) if log else None, len(group))
+            if last or done % checkpoint_every == 0:
+                flush()
+                step.sync()
+                save(done)
+            if validate and (done == last_step or done % validate_every == 0):
+                with meter.left_out():
+                    step.sync()
+                    _validate(validate, logger, stage, done)
+            if last:
+                _tell_speed(logger, stage, done - first_step, speed)
+                break
     return done
+
+
+def _validate(validate, logger, stage, done):
+    scalars, pictures = validate()
+    logger.scalars(stage, done, scalars)
+    logger.images(stage, done, pictures)
+    if scalars:
+        text = ", ".join(f"{k} {v:.2f}" for k, v in scalars.items())
+        logger.say(f"{stage} step {done}: {text}")
+
+
+def _tell_speed(logger, stage, steps, figures):
+    if figures:
+        logger.say(
+            f"stage {stage}: {steps} steps, "
+            f"{figures['stage_steps_per_second']:.3g} steps/s, "
+            f"{figures['stage_data_wait']:.1%} of the time spent waiting for data"
+        )
+
+
+def group_steps(first_step, last_step, size, intervals, freeze):
+    """Yield ranges of steps that may be done in one go.
+
+    A run that goes on after any of these ranges sees the same ranges as one that was
+    never interrupted, which on JAX is part of having the same bits.
+
+    Args:
+        first_step: the first step.
+        last_step: one past the last step.
+        size: steps in a group; where fewer are left before a boundary, they come one
+            by one, so that a backend compiles for two sizes only.
+        intervals: steps; no group crosses a multiple of one of these.
+        freeze: step that no group crosses either.
+    """
+    step = first_step
+    while step < last_step:
+        starts = [step // every * every for every in intervals]
+        ends = [last_step, *(a + n for a, n in zip(starts, intervals, strict=True))]
+        if step < freeze:
+            ends.append(freeze)
+        else:
+            starts.append(freeze)
+        whole = (step - max(starts)) % size == 0 and step + size <= min(ends)
+        yield range(step, step + size if whole else step + 1)
+        step += size if whole else 1
+
+
+def stack_batches(sampler, group):
+    """Make the batch of one step, or those of several with a new first axis."""
+    batches = [sampler.batch(step) for step in group]
+    if len(batches) == 1:
+        return batches[0]
+    return {name: np.stack([batch[name] for batch in batches]) for name in batches[0]}

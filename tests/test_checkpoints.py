@@ -80,6 +80,56 @@ def test_failed_save_changes_nothing(tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["gan-00000004.safetensors"]
 
 
+def test_parts_in_small_files(tmp_path):
+    """One logical checkpoint: found, loaded and pruned like one file."""
+    parts, others = make_parts(0, units=30_000), make_parts(1, units=30_000)
+    for step in (1, 2):
+        checkpoints.save(tmp_path, "gan", step, parts, {"a": 1}, part_size=2**17)
+    path = checkpoints.save(tmp_path, "gan", 2, parts, {}, keep=1, part_size=2**17)
+    assert [p.name for p in tmp_path.iterdir()] == ["gan-00000002"]
+    assert checkpoints.find(tmp_path, "gan") == [(2, path)]
+    sizes = {p.name: p.stat().st_size for p in path.iterdir()}
+    # Its kernel alone, 480,000 bytes, is more than three files hold.
+    assert sum(name.startswith("generator-") for name in sizes) == 5
+    assert sum(name.startswith("generator_optimizer-") for name in sizes) > 5
+    assert max(sizes.values()) <= 2**17
+    assert checkpoints.load(path, others) == {"stage": "gan", "step": 2, "config": {}}
+    assert same(parts, others)
+    whole = checkpoints.save(tmp_path, "gan", 3, parts, {}, keep=1)
+    assert list(tmp_path.iterdir()) == [whole]
+
+
+@pytest.mark.parametrize("harmed", ["generator-1.safetensors", "index.json"])
+@pytest.mark.parametrize("lost", [True, False])
+def test_damaged_parts_are_refused(tmp_path, harmed, lost):
+    path = checkpoints.save(tmp_path, "gan", 4, make_parts(0), {}, part_size=2**16)
+    if lost:
+        (path / harmed).unlink()
+    else:
+        content = bytearray((path / harmed).read_bytes())
+        content[-9 if "index" in harmed else -1] ^= 2
+        (path / harmed).write_bytes(content)
+    with pytest.raises(CheckpointError, match="is damaged"):
+        checkpoints.load(path, make_parts(1))
+
+
+def test_failed_parts_change_nothing(tmp_path, monkeypatch):
+    path = checkpoints.save(tmp_path, "gan", 4, make_parts(0), {}, part_size=2**16)
+
+    def fail(tensors, name):
+        name.write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr("safetensors.numpy.save_file", fail)
+    for step in (4, 8):
+        with pytest.raises(CheckpointError, match="cannot write .*disk full"):
+            checkpoints.save(tmp_path, "gan", step, make_parts(1), {}, part_size=2**16)
+    assert list(tmp_path.iterdir()) == [path]
+    others = make_parts(2)
+    checkpoints.load(path, others)
+    assert same(others, make_parts(0))
+
+
 def truncate(path):
     path.write_bytes(path.read_bytes()[:-10])
 

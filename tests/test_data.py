@@ -1,6 +1,7 @@
 """Pictures found and decoded, patches drawn as a pure function of seed and step."""
 
 import io
+import itertools
 import tarfile
 import threading
 
@@ -110,20 +111,23 @@ def test_prefetch_is_in_order_and_ends():
     sampler = PatchSampler([numbered(20, 20)], 8, 2, ODDS, seed=0)
     before = threading.active_count()
     steps = []
-    for step, batch in prefetch(sampler, 3, 40):
+    for step, batch in prefetch(sampler.batch, range(3, 40)):
         np.testing.assert_array_equal(batch["hr"], sampler.batch(step)["hr"])
         steps.append(step)
     assert steps == list(range(3, 40))
-    for step, _ in prefetch(sampler, 0, 10**9):
+    for step, _ in prefetch(sampler.batch, itertools.count(), workers=3):
         if step == 5:
             break
     assert threading.active_count() == before
 
 
 def test_prefetch_hands_errors_on():
-    class Failing:
-        def batch(self, step):
+    def fail(step):
+        if step > 2:
             raise RuntimeError(f"step {step}")
+        return step
 
-    with pytest.raises(RuntimeError, match="step 2"):
-        list(prefetch(Failing(), 2, 4))
+    made = prefetch(fail, range(2, 9))
+    assert next(made) == (2, 2)
+    with pytest.raises(RuntimeError, match="step 3"):
+        next(made)

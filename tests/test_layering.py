@@ -24,19 +24,30 @@ FLOORS = (
         "tiling",
     },
     {
+        "checkpoint_parts",
         "checkpoints",
         "data",
         "loading",
         "logs",
         "losses",
+        "meter",
         "metrics",
         "networks",
+        "objective",
         "presets",
         "tflite_checks",
         "upscaler",
     },
-    {"evaluation", "export", "inference", "tensorflow_step", "trainer", "validation"},
-    {"recipe", "stages"},
+    {
+        "evaluation",
+        "export",
+        "inference",
+        "jax_step",
+        "tensorflow_step",
+        "trainer",
+        "validation",
+    },
+    {"benchmark", "recipe", "stages"},
 )
 # Ground floor modules that others of that floor may use.
 FOUNDATION = {"errors", "files", "image_writing", "levels"}

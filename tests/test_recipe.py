@@ -133,6 +133,23 @@ def test_time_limit_and_going_on(photos, vgg19_file, tmp_path):
     assert not (tmp_path / "run" / "generator.keras").exists()
 
 
+def test_checkpoints_in_parts(finished, photos, tmp_path):
+    from srlite.loading import load_generator
+
+    run_dir = tmp_path / "run"
+    options = {"stages": ["pretrain"], "checkpoint_part_size": 1}
+    assert not train(CONFIG, [photos], run_dir, max_minutes=0.0, **options)
+    assert train(CONFIG, [photos], run_dir, **options)
+    paths = [p for _, p in checkpoints.find(run_dir / "checkpoints", "pretrain")]
+    assert len(paths) == 4 and all(path.is_dir() for path in paths)
+    lr = np.random.default_rng(0).random((1, 9, 7, 3), np.float32)
+    one, other = (
+        load_generator(path).predict_on_batch(lr)
+        for path in (paths[-1], finished / "pretrain.keras")
+    )
+    np.testing.assert_array_equal(one, other)
+
+
 def test_other_options_are_an_error(finished, photos, vgg19_file):
     changed = CONFIG.updated({"gan.steps": 8})
     with pytest.raises(ConfigError, match=r"\(gan.steps 4 -> 8\); add --override"):
@@ -145,6 +162,12 @@ def test_refusals(photos, tmp_path, vgg19_file, finished):
         train(CONFIG.updated({"pretrain.patch_size": 30}), [photos], run)
     with pytest.raises(ConfigError, match="gan.steps must be at least 1; received 0"):
         train(CONFIG.updated({"gan.steps": 0}), [photos], run)
+    with pytest.raises(ConfigError, match="precision must be float32 or bfloat16"):
+        train(CONFIG.updated({"precision": "half"}), [photos], run)
+    with pytest.raises(ConfigError, match="steps_per_execution must be at least 1"):
+        train(CONFIG.updated({"steps_per_execution": 0}), [photos], run)
+    with pytest.raises(ConfigError, match="at least 1 MiB; received 0"):
+        train(CONFIG, [photos], run, checkpoint_part_size=0)
     with pytest.raises(ConfigError, match="unknown stage finetune"):
         train(CONFIG, [photos], run, stages=["finetune"])
     assert not run.exists()

@@ -1,5 +1,7 @@
 """The loop and the step: it learns, stops, refuses NaN, and follows its rules."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from srlite.generators import rrdb_net
 from srlite.logs import RunLogger
 from srlite.losses import PixelLoss, RelativisticAverageLoss
 from srlite.tensorflow_step import TensorFlowStep
-from srlite.trainer import StopSignal, train_stage
+from srlite.trainer import StopSignal, group_steps, train_stage
 
 
 def make_parts(adversarial=False, learning_rate=3e-3):
@@ -187,3 +189,40 @@ def test_adversarial_update(sampler):
     name = next(layer for layer in layers if layer.endswith("_bn"))
     moving = [p["discriminator"].get_layer(name).moving_mean for p in (parts, twins)]
     np.testing.assert_allclose(*map(keras.ops.convert_to_numpy, moving), atol=1e-6)
+
+
+def test_groups_cross_no_boundary_and_are_the_same_after_a_stop():
+    arguments = (57, 8, [20, 30], 13)
+    groups = list(group_steps(0, *arguments))
+    assert [step for group in groups for step in group] == list(range(57))
+    assert {len(group) for group in groups} == {1, 8}
+    for boundary in (13, 20, 30, 40):
+        assert any(group[0] == boundary for group in groups)
+    for number, group in enumerate(groups):
+        assert list(group_steps(group[0], *arguments)) == groups[number:]
+    assert list(group_steps(3, 5, 1, [4], 0)) == [range(3, 4), range(4, 5)]
+
+
+def test_grouped_run_equals_single_steps(tmp_path):
+    """Values, saves and every variable, with the statistics frozen in between."""
+    sampler = PatchSampler([smooth_picture(64)], 32, 2, (1,) * 6, seed=0)
+    found = []
+    for size in (1, 3):
+        parts = make_parts(adversarial=True)
+        losses = {"pixel": (PixelLoss(), 1.0)}
+        adversarial = (RelativisticAverageLoss(), 0.1)
+        step = TensorFlowStep(parts, losses, adversarial, scale=4, ema_decay=0.9)
+        folder = tmp_path / str(size)
+        folder.mkdir()
+        options = {"log_every": 4, "checkpoint_every": 8, "freeze_batch_norm_after": 5}
+        done, saved = run(
+            folder, step, sampler, 12, steps_per_execution=size, **options
+        )
+        assert (done, saved) == (12, [8, 12])
+        rows = [json.loads(line) for line in (folder / "metrics.jsonl").open()]
+        losses = [(row["step"], row["g_total"], row["d_accuracy"]) for row in rows]
+        found.append((losses, [weights(part) for part in parts.values()]))
+    (losses, variables), (other_losses, other_variables) = found
+    assert losses == other_losses and [step for step, *_ in losses] == [4, 8, 12]
+    pairs = zip(sum(variables, []), sum(other_variables, []), strict=True)
+    assert all(np.array_equal(a, b) for a, b in pairs)
