@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "srlite"
 
 FLOORS = (
     {
+        "augmentations",
         "backend",
         "comparison",
         "config",
@@ -39,7 +40,7 @@ FLOORS = (
     {"recipe", "stages"},
 )
 # Ground floor modules that others of that floor may use.
-FOUNDATION = {"errors", "files", "image_writing", "levels"}
+FOUNDATION = {"augmentations", "errors", "files", "image_writing", "levels"}
 TENSORFLOW_ALLOWED = {"backend", "export", "recipe", "tensorflow_step"}
 
 
