@@ -13,10 +13,14 @@ from pathlib import Path
 from srlite import checkpoints
 from srlite.backend import import_keras
 from srlite.config import flatten
-from srlite.data import PatchSampler, load_images
+from srlite.data import PatchSampler
+from srlite.draws import AugmentationDraws
 from srlite.errors import ConfigError
 from srlite.files import replacing
 from srlite.logs import RunLogger
+from srlite.packs import available_memory
+from srlite.photographs import load_images, load_photographs, training_set
+from srlite.sources import split_weight
 from srlite.stages import build_losses, build_step
 from srlite.trainer import StopSignal, train_stage
 
@@ -31,6 +35,7 @@ def train(
     *,
     stages=STAGES,
     val_dir=None,
+    pack=None,
     max_minutes=None,
     vgg19_weights="imagenet",
     efficientnet_weights="imagenet",
@@ -40,11 +45,13 @@ def train(
 
     Args:
         config: `Config`.
-        data_dirs: folders and tar files of HR photographs.
+        data_dirs: `sources` of HR photographs, for stages that have none of their own.
         run_dir: folder of the run; made if missing.
         stages: which of `STAGES` to do.
-        val_dir: folder of HR pictures to measure PSNR on; without it patches of the
-            training pictures are logged, and nothing is measured.
+        val_dir: source or sources of HR pictures to measure PSNR on; without it patches
+            of the training pictures are logged, and nothing is measured.
+        pack: where photographs go that do not fit in memory; `run_dir`/data.pack by
+            default.
         max_minutes: stop, with a checkpoint, after this time; None for no limit.
         vgg19_weights: "imagenet" (Keras downloads them), a path, or None for random
             weights (tests).
@@ -59,12 +66,12 @@ def train(
         SrliteError: something given cannot be used.
     """
     run_dir = Path(run_dir)
-    _check(config, stages)
+    sources = _check(config, stages, data_dirs)
     stages = [stage for stage in STAGES if stage in stages]
+    augmentations = AugmentationDraws(**dataclasses.asdict(config.augmentation))
     keras = _prepare_backend()
     _settle_config(config, run_dir, override)
-    patch_size = max(getattr(config, stage).patch_size for stage in stages)
-    images = load_images(data_dirs, min_size=patch_size)
+    photographs = _load(config, sources, pack or run_dir / "data.pack")
     photos = load_images(val_dir, min_size=3 * config.scale) if val_dir else None
     # Feature networks come before the first stage: a download may fail.
     losses = {
@@ -81,12 +88,17 @@ def train(
             parts, step = build_step(
                 keras, config, stage, run_dir / _RESULT["pretrain"], losses[stage]
             )
+            images, lr_images, image_odds = training_set(sources[stage], photographs)
             sampler = PatchSampler(
                 images,
                 options.patch_size,
                 options.batch_size,
                 dataclasses.astuple(config.kernels),
                 seed=(config.seed, STAGES.index(stage)),
+                scale=config.scale,
+                lr_images=lr_images,
+                image_odds=image_odds,
+                augmentations=augmentations,
             )
             done = train_stage(
                 step,
@@ -117,8 +129,9 @@ def train(
     return True
 
 
-def _check(config, stages):
-    """Refuse what would only fail after minutes."""
+def _check(config, stages, data_dirs):
+    """Refuse what would only fail after minutes; return the sources by stage."""
+    sources = {}
     for stage in stages:
         if stage not in STAGES:
             raise ConfigError(f"unknown stage {stage}; there are {', '.join(STAGES)}")
@@ -134,6 +147,34 @@ def _check(config, stages):
                 f"{stage}.patch_size must be a multiple of the scale {config.scale}; "
                 f"received {options.patch_size}"
             )
+        sources[stage] = options.sources or [str(source) for source in data_dirs]
+        if not sources[stage]:
+            raise ConfigError(
+                f"stage {stage} has no photographs: give --data-dir or {stage}.sources"
+            )
+    crop = config.data.validation_crop
+    if crop < 0 or 0 < crop < 3 * config.scale:
+        raise ConfigError(
+            f"data.validation_crop must be 0 or at least {3 * config.scale}; "
+            f"received {crop}"
+        )
+    return sources
+
+
+def _load(config, sources, pack):
+    """Decode the photographs of all stages, each source once."""
+    min_sizes = {}
+    for stage, names in sources.items():
+        for _, source in map(split_weight, names):
+            size = getattr(config, stage).patch_size
+            min_sizes[source] = max(size, min_sizes.get(source, 0))
+    gigabytes = config.data.memory_gb
+    return load_photographs(
+        min_sizes,
+        scale=config.scale,
+        max_bytes=available_memory() // 2 if gigabytes is None else gigabytes * 1e9,
+        pack=pack,
+    )
 
 
 def _prepare_backend():
@@ -200,7 +241,9 @@ def _validator(generator, photos, sampler, config):
 
     def measure():
         if photos is not None:
-            return validate(generator, photos, config.scale)
+            return validate(
+                generator, photos, config.scale, crop=config.data.validation_crop
+            )
         _, pictures = validate(generator, sampler.batch(0)["hr"][:4], config.scale)
         return {}, pictures
 

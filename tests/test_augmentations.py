@@ -36,7 +36,7 @@ def through_pillow(picture, quality):
 
 @pytest.mark.parametrize("quality", [10, 30, 50, 75, 95])
 def test_jpeg_equals_pillow(photo, quality):
-    """The integer DCT and colour tables of libjpeg turn a coefficient here and there."""
+    """The integer arithmetic of libjpeg turns a coefficient here and there."""
     codec = through_pillow(photo, quality)
     result = computed(compress_jpeg, photo[None].astype("float32"), np.array([quality]))
     difference = np.abs(result[0] - np.asarray(codec, np.float32))

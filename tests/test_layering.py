@@ -27,12 +27,16 @@ FLOORS = (
     {
         "checkpoints",
         "data",
+        "draws",
         "loading",
         "logs",
         "losses",
         "metrics",
         "networks",
+        "packs",
+        "photographs",
         "presets",
+        "sources",
         "tflite_checks",
         "upscaler",
     },
@@ -41,7 +45,7 @@ FLOORS = (
 )
 # Ground floor modules that others of that floor may use.
 FOUNDATION = {"augmentations", "errors", "files", "image_writing", "levels"}
-TENSORFLOW_ALLOWED = {"backend", "export", "recipe", "tensorflow_step"}
+TENSORFLOW_ALLOWED = {"backend", "export", "recipe", "sources", "tensorflow_step"}
 
 
 def imports(path):
