@@ -68,10 +68,11 @@ def train(
     run_dir = Path(run_dir)
     sources = _check(config, stages, data_dirs)
     stages = [stage for stage in STAGES if stage in stages]
+    min_sizes = _min_sizes(config, sources)
     augmentations = AugmentationDraws(**dataclasses.asdict(config.augmentation))
     keras = _prepare_backend()
     _settle_config(config, run_dir, override)
-    photographs = _load(config, sources, pack or run_dir / "data.pack")
+    photographs = _load(config, min_sizes, pack or run_dir / "data.pack")
     photos = load_images(val_dir, min_size=3 * config.scale) if val_dir else None
     # Feature networks come before the first stage: a download may fail.
     losses = {
@@ -161,13 +162,18 @@ def _check(config, stages, data_dirs):
     return sources
 
 
-def _load(config, sources, pack):
-    """Decode the photographs of all stages, each source once."""
+def _min_sizes(config, sources):
+    """Map each source, without its weight, to the largest patch cut from it."""
     min_sizes = {}
     for stage, names in sources.items():
         for _, source in map(split_weight, names):
             size = getattr(config, stage).patch_size
             min_sizes[source] = max(size, min_sizes.get(source, 0))
+    return min_sizes
+
+
+def _load(config, min_sizes, pack):
+    """Decode the photographs of all stages, each source once."""
     gigabytes = config.data.memory_gb
     return load_photographs(
         min_sizes,
