@@ -1,7 +1,7 @@
 """Training data: the patches cut from photographs, and a command that packs them.
 
-Photographs (`photographs`, `sources`) are decoded once and kept as uint8. A
-batch is a pure function of (seed, step): the sampler draws position, flips, kernel and
+Photographs (`photographs`, `sources`) are decoded once and kept as uint8. A batch is a
+pure function of (seed, step): the sampler draws position, flips, kernel and
 augmentations in NumPy, so that a resumed run sees the batches it would have seen, on
 every backend, from memory or from a pack.
 

@@ -3,7 +3,8 @@
 Stage `pretrain` teaches the generator pixels, stage `gan` textures. The run directory,
 written here alone: `config.json` (resolved), `checkpoints/`, `metrics.jsonl`, `logs/`
 (TensorBoard), `pretrain.keras` and `generator.keras` (the EMA generators that the
-stages end with). The same call again goes on where the run stopped.
+stages end with), and `data.pack` when the photographs do not fit in memory. The same
+call again goes on where the run stopped.
 """
 
 import dataclasses

@@ -145,10 +145,8 @@ def _pairs(source, scale):
             f"pairs are written pairs:LR_DIR:HR_DIR, without other colons; "
             f"received {source}"
         )
-    lr, hr = (_by_stem(Path(part)) for part in parts)
     # DIV2K and others call the LR picture of 0001.png 0001x4.png.
-    ending = f"x{scale}"
-    lr = {k if k in hr else k.removesuffix(ending): path for k, path in lr.items()}
+    lr, hr = (_by_stem(Path(part), ending=f"x{scale}") for part in parts)
     alone = [str(hr[k]) for k in sorted(hr.keys() - lr.keys())]
     alone += [str(lr[k]) for k in sorted(lr.keys() - hr.keys())]
     if alone:
@@ -160,13 +158,14 @@ def _pairs(source, scale):
         yield str(hr[stem]), hr[stem], lr[stem]
 
 
-def _by_stem(folder):
+def _by_stem(folder, ending):
     if not folder.is_dir():
         raise DataError(f"no such folder of pairs: {folder}")
     found = {}
     for path in sorted(folder.rglob("*")):
         if _is_picture(path) and path.is_file():
             stem = path.relative_to(folder).with_suffix("").as_posix()
+            stem = stem.removesuffix(ending)
             if stem in found:
                 raise DataError(f"{path} and {found[stem]} have the same name")
             found[stem] = path
