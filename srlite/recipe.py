@@ -72,7 +72,12 @@ def train(
     min_sizes = _min_sizes(config, sources)
     augmentations = AugmentationDraws(**dataclasses.asdict(config.augmentation))
     keras = _prepare_backend()
-    _settle_config(config, run_dir, override)
+    if not override:
+        _compare_config(config.to_dict(), run_dir / "config.json")
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot write to {run_dir}: {error}") from None
     photographs = _load(config, min_sizes, pack or run_dir / "data.pack")
     photos = load_images(val_dir, min_size=3 * config.scale) if val_dir else None
     # Feature networks come before the first stage: a download may fail.
@@ -80,6 +85,8 @@ def train(
         stage: build_losses(getattr(config, stage), vgg19_weights, efficientnet_weights)
         for stage in stages
     }
+    with replacing(run_dir / "config.json") as temporary:
+        temporary.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
     with RunLogger(run_dir) as logger, StopSignal(max_minutes) as stop:
         for stage in stages:
             result = run_dir / _RESULT[stage]
@@ -193,30 +200,22 @@ def _prepare_backend():
     return keras
 
 
-def _settle_config(config, run_dir, override):
-    """Write `config.json`, or compare with the one that is there."""
-    path = run_dir / "config.json"
-    resolved = config.to_dict()
-    if path.exists() and not override:
-        try:
-            former = flatten(json.loads(path.read_text()))
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"cannot read {path}: {error}") from None
-        now = flatten(resolved)
-        odd = [k for k in sorted(former | now) if former.get(k) != now.get(k)]
-        if odd:
-            listed = ", ".join(f"{k} {former.get(k)} -> {now.get(k)}" for k in odd)
-            raise ConfigError(
-                f"{run_dir} was begun with other options ({listed}); "
-                "add --override to go on with the new ones"
-            )
+def _compare_config(resolved, path):
+    """Refuse options that differ from those in `path`, if it exists."""
+    if not path.exists():
         return
     try:
-        run_dir.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(resolved, indent=2) + "\n")
-    except OSError as error:
-        raise ConfigError(f"cannot write to {run_dir}: {error}") from None
+        former = flatten(json.loads(path.read_text()))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from None
+    now = flatten(resolved)
+    odd = [k for k in sorted(former | now) if former.get(k) != now.get(k)]
+    if odd:
+        listed = ", ".join(f"{k} {former.get(k)} -> {now.get(k)}" for k in odd)
+        raise ConfigError(
+            f"{path.parent} was begun with other options ({listed}); "
+            "add --override to go on with the new ones"
+        )
 
 
 def _resume(run_dir, stage, parts, logger):
