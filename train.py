@@ -21,12 +21,20 @@ def main(argv=None):
     parser.add_argument(
         "--data-dir",
         nargs="+",
-        required=True,
-        metavar="DIR",
-        help="folders (recursive) and tar files of HR photographs",
+        default=[],
+        metavar="SOURCE",
+        help="HR photographs: folders (recursive), tar files, .pack files, "
+        "tfds:NAME:SPLIT, pairs:LR_DIR:HR_DIR; 2@SOURCE gives one a weight",
     )
     parser.add_argument("--run-dir", required=True, metavar="DIR")
-    parser.add_argument("--val-dir", metavar="DIR", help="HR pictures to measure on")
+    parser.add_argument(
+        "--val-dir", nargs="+", metavar="SOURCE", help="HR pictures to measure on"
+    )
+    parser.add_argument(
+        "--pack",
+        metavar="FILE.pack",
+        help="where photographs go that do not fit in memory (RUN_DIR/data.pack)",
+    )
     parser.add_argument("--config", metavar="FILE.toml", help="options, by section")
     parser.add_argument(
         "--set",
@@ -65,6 +73,7 @@ def main(argv=None):
         args.run_dir,
         stages=args.stages,
         val_dir=args.val_dir,
+        pack=args.pack,
         max_minutes=args.max_minutes,
         checkpoint_part_size=args.checkpoint_part_size,
         vgg19_weights=args.vgg19_weights,

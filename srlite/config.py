@@ -56,6 +56,30 @@ class KernelOdds:
 
 
 @dataclass(frozen=True)
+class AugmentationConfig:
+    """Arguments of `draws.AugmentationDraws`: odds, 0 for never, and ranges."""
+
+    blur: float = 0.0
+    blur_sigma: tuple[float, ...] = (0.2, 2.0)  # lowest, highest; HR pixels
+    noise: float = 0.0
+    noise_sigma: tuple[float, ...] = (1.0, 15.0)  # levels
+    jpeg: float = 0.0
+    jpeg_quality: tuple[int, ...] = (50, 95)
+    cutout: float = 0.0
+    cutout_size: tuple[float, ...] = (0.1, 0.4)  # share of the patch's side
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where photographs are kept and how they are measured on."""
+
+    memory_gb: float | None = (
+        None  # beyond it a pack on disk; None: half of what is free
+    )
+    validation_crop: int = 256  # HR pixels of the centre of each picture; 0: all of it
+
+
+@dataclass(frozen=True)
 class StageConfig:
     """What both stages have. Steps are optimizer updates; sizes are HR pixels."""
 
@@ -70,6 +94,8 @@ class StageConfig:
     ema_decay: float
     freeze_batch_norm_after: int | None  # None: never
     pixel: float | None  # loss weight
+    # Photographs of this stage alone, as `sources` names them; none: those of the run.
+    sources: tuple[str, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -109,6 +135,8 @@ class Config:
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     kernels: KernelOdds = field(default_factory=KernelOdds)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    data: DataConfig = field(default_factory=DataConfig)
     log: LogConfig = field(default_factory=LogConfig)
 
     def updated(self, changes):

@@ -1,112 +1,62 @@
-"""Training data: folders and tar files of photographs, and the patches cut from them.
+"""Training data: the patches cut from photographs, and a command that packs them.
 
-Photographs are decoded once and kept as uint8 in memory. A batch is a pure function of
-(seed, step): the sampler draws position, flips and kernel in NumPy, so that a resumed
-run sees the batches it would have seen, on every backend.
+Photographs (`photographs`, `sources`) are decoded once and kept as uint8. A batch is a
+pure function of (seed, step): the sampler draws position, flips, kernel and
+augmentations in NumPy, so that a resumed run sees the batches it would have seen, on
+every backend, from memory or from a pack.
+
+    python -m srlite.data pack photos/ tfds:div2k/bicubic_x4 --output photos.pack
+
+writes a pack, which is a source itself: decoded once, carried as one file.
 """
 
+import argparse
 import collections
-import io
 import itertools
-import tarfile
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 
-from srlite.errors import DataError, ImageError
-from srlite.images import read_rgb
+from srlite.errors import DataError, run_command
+from srlite.packs import writing_pack
+from srlite.photographs import load_images, usable_photographs
+from srlite.sources import split_weight
 
-IMAGE_SUFFIXES = frozenset(
-    (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".avif")
-)
-
-
-def _is_picture(name):
-    path = Path(name)
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-
-
-def _files(source):
-    """Yield (name, path or file object) for each picture in a folder or tar file."""
-    source = Path(source)
-    if source.is_dir():
-        for path in sorted(source.rglob("*")):
-            if path.suffix == ".tar" and path.is_file():
-                yield from _files(path)
-            elif _is_picture(path) and path.is_file():
-                yield str(path), path
-        return
-    try:
-        with tarfile.open(source) as archive:
-            for member in archive:
-                if member.isfile() and _is_picture(member.name):
-                    data = archive.extractfile(member).read()
-                    yield f"{source}:{member.name}", io.BytesIO(data)
-    except FileNotFoundError:
-        raise DataError(f"no such folder or tar file: {source}") from None
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise DataError(
-            f"{source} is neither a folder nor a readable tar file: {error}"
-        ) from None
-
-
-def load_images(sources, min_size=1, warn=print):
-    """Decode every picture of some folders (recursive) and tar files.
-
-    Args:
-        sources: a path or several; a folder may hold pictures and tar files.
-        min_size: shortest side in pixels that is of use.
-        warn: called with one sentence that names the pictures left out, if any.
-
-    Returns:
-        List of uint8 arrays (height, width, 3), ordered by source and name.
-
-    Raises:
-        DataError: a source cannot be read, or no usable picture is in them.
-    """
-    if isinstance(sources, str | Path):
-        sources = [sources]
-
-    def read(item):
-        name, file = item
-        try:
-            image = read_rgb(file, name=name)
-        except ImageError as error:
-            return str(error)
-        if min(image.shape[:2]) < min_size:
-            return f"{name} is smaller than {min_size} pixels"
-        return image
-
-    with ThreadPoolExecutor() as pool:
-        results = list(pool.map(read, (item for s in sources for item in _files(s))))
-    images = [result for result in results if not isinstance(result, str)]
-    bad = [result for result in results if isinstance(result, str)]
-    where = ", ".join(str(source) for source in sources)
-    if not images:
-        reason = f" ({bad[0]})" if bad else ""
-        raise DataError(f"no usable pictures in {where}{reason}")
-    if bad:
-        warn(f"left out {len(bad)} of {len(results)} pictures: {'; '.join(bad)}")
-    return images
+__all__ = ["PatchSampler", "load_images", "main", "prefetch"]
 
 
 class PatchSampler:
     """Cuts batches of random HR patches; a pure function of (seed, step).
 
-    A picture is chosen with odds in proportion to its pixels, so that every part of
-    every picture is seen equally often.
+    Unless odds are given, a picture is chosen with odds in proportion to its pixels, so
+    that every part of every picture is seen equally often.
     """
 
-    def __init__(self, images, patch_size, batch_size, kernel_odds, seed):
+    def __init__(
+        self,
+        images,
+        patch_size,
+        batch_size,
+        kernel_odds,
+        seed,
+        *,
+        scale=4,
+        lr_images=None,
+        image_odds=None,
+        augmentations=None,
+    ):
         """Create a sampler.
 
         Args:
             images: uint8 arrays (height, width, 3), both sides >= `patch_size`.
-            patch_size: HR pixels.
+            patch_size: HR pixels, a multiple of `scale`.
             batch_size: patches in a batch.
             kernel_odds: relative odds of each of `degradations.KERNELS`, in order.
             seed: int or sequence of ints.
+            scale: HR pixels per LR pixel.
+            lr_images: for each image its real LR picture, or None.
+            image_odds: relative odds of each image.
+            augmentations: `draws.AugmentationDraws`, or None for none.
         """
         odds = np.asarray(kernel_odds, np.float64)
         if odds.min() < 0 or not odds.sum() > 0:
@@ -115,18 +65,25 @@ class PatchSampler:
                 f"received {list(kernel_odds)}"
             )
         self._images = images
+        self._lr_images = lr_images if lr_images is not None else [None] * len(images)
+        self._any_pairs = any(lr is not None for lr in self._lr_images)
         self._patch_size = patch_size
         self._batch_size = batch_size
+        self._scale = scale
         self._kernel_odds = odds / odds.sum()
-        pixels = np.array([image.shape[0] * image.shape[1] for image in images])
-        self._image_odds = pixels / pixels.sum()
+        if image_odds is None:
+            image_odds = [image.shape[0] * image.shape[1] for image in images]
+        self._image_odds = np.array(image_odds) / np.sum(image_odds)
+        self._augmentations = augmentations
         self._seed = np.atleast_1d(seed).tolist()
 
     def batch(self, step):
         """Return the batch of a step.
 
         Returns:
-            dict of `hr`, uint8 (batch, patch, patch, 3), and `kernel`, int32 (batch,).
+            dict of `hr`, uint8 (batch, patch, patch, 3), and `kernel`, int32 (batch,);
+            with pairs among the images or augmentations also the optional arrays of
+            `degradations.degrade`.
         """
         random = np.random.default_rng([*self._seed, step])
         size, count = self._patch_size, self._batch_size
@@ -135,13 +92,27 @@ class PatchSampler:
         turns = random.integers(0, 2, (count, 3), dtype=bool)
         kernel = random.choice(len(self._kernel_odds), count, p=self._kernel_odds)
         hr = np.empty((count, size, size, 3), np.uint8)
+        lr_size = size // self._scale
+        lr = np.zeros((count, lr_size, lr_size, 3), np.uint8)
         for i, (index, corner, turn) in enumerate(
             zip(chosen, corners, turns, strict=True)
         ):
-            image = self._images[index]
-            y, x = (corner * (np.array(image.shape[:2]) - size + 1)).astype(int)
+            image, lr_image = self._images[index], self._lr_images[index]
+            # The patch of a pair begins with a whole LR pixel.
+            grid = 1 if lr_image is None else self._scale
+            places = (np.array(image.shape[:2]) - size) // grid + 1
+            y, x = grid * (corner * places).astype(int)
             hr[i] = _turned(image[y : y + size, x : x + size], *turn)
-        return {"hr": hr, "kernel": kernel.astype(np.int32)}
+            if lr_image is not None:
+                y, x = y // grid, x // grid
+                lr[i] = _turned(lr_image[y : y + lr_size, x : x + lr_size], *turn)
+        batch = {"hr": hr, "kernel": kernel.astype(np.int32)}
+        if self._any_pairs:
+            paired = [self._lr_images[index] is not None for index in chosen]
+            batch |= {"lr": lr, "paired": np.array(paired)}
+        if self._augmentations:
+            batch |= self._augmentations.draw(self._seed, step, count, lr_size)
+        return batch
 
 
 def _turned(patch, flip_rows, flip_columns, transpose):
@@ -174,3 +145,36 @@ def prefetch(make, keys, workers=2, depth=4):
             yield key, result.result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def main(argv=None):
+    """Run the command `python -m srlite.data`; return its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m srlite.data", description="Prepare training data."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    pack = commands.add_parser("pack", help="decode photographs into one file")
+    pack.add_argument("source", nargs="+", help="folder, tar file, tfds:NAME, pairs:..")
+    pack.add_argument("--output", required=True, metavar="FILE.pack")
+    pack.add_argument("--min-size", type=int, default=1, help="shortest side, pixels")
+    pack.add_argument("--scale", type=int, default=4, help="of pairs")
+    args = parser.parse_args(argv)
+    if not args.output.endswith(".pack"):
+        raise DataError(f"--output must end in .pack; received {args.output}")
+    if weighted := [s for s in args.source if split_weight(s)[0] is not None]:
+        raise DataError(
+            f"a pack has no weights; received {weighted[0]}: write one pack for each "
+            "weight, and give the weights to train.py"
+        )
+    count = 0
+    with writing_pack(args.output) as writer:
+        min_sizes = dict.fromkeys(args.source, args.min_size)
+        for _, photograph in usable_photographs(min_sizes, args.scale, print):
+            writer.add(photograph)
+            count += 1
+    print(f"{args.output}: {count} pictures")
+    return 0
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -13,7 +13,8 @@ All of them are linear and separable, so each is a matrix of (LR size, HR size) 
 to rows and to columns, borders included, and a batch of different kernels is one
 batched product. The kernel index of each image comes in as an array: the graph draws
 nothing (the sampler does), so every backend computes the same picture. LR is rounded
-to 8 bit, as it would be in a file.
+to 8 bit, as it would be in a file. What else may happen to a picture on its way is in
+`augmentations`.
 """
 
 import contextlib
@@ -21,6 +22,8 @@ import contextlib
 import keras
 import numpy as np
 from keras import ops
+
+from srlite.augmentations import add_noise, blur, compress_jpeg, cut_out
 
 KERNELS = (
     "nearest",
@@ -146,15 +149,39 @@ def _full_precision():
 def degrade(batch, scale):
     """Turn a sampled batch into the pair that a step trains on.
 
+    HR is blurred and shrunk; LR then gets its noise, its JPEG artefacts and its hole.
+    Where a real LR patch came along, that one is taken as it is. HR itself stays clean.
+
     Args:
-        batch: dict of arrays: `hr` uint8 (batch, patch, patch, channels) and `kernel`
-            int32 (batch,).
+        batch: dict of arrays whose first axis is the batch:
+
+            - `hr`: uint8 (batch, patch, patch, channels);
+            - `kernel`: int32 (batch,), indices into `KERNELS`;
+            - `blur_sigma` (optional): float32 (batch,), HR pixels, 0 for none;
+            - `noise` and `noise_sigma` (optional): standard normal numbers of LR's
+              shape; float32 (batch,), levels, 0 for none;
+            - `jpeg_quality` (optional): int32 (batch,), 1 to 100, 0 for none;
+            - `cutout` (optional): int32 (batch, 4), top, left, bottom, right in LR
+              pixels, an empty box for none;
+            - `lr` and `paired` (optional): uint8 of LR's shape; bool (batch,), whether
+              `lr` holds a real LR patch.
+
         scale: HR pixels per LR pixel.
 
     Returns:
         (lr, hr): float32 in [0, 1], (batch, patch // scale, patch // scale, channels)
-        and (batch, patch, patch, channels).
+        and (batch, patch, patch, channels); LR holds whole levels.
     """
-    lr = downsample(batch["hr"], batch["kernel"], scale) / 255.0
-    hr = ops.cast(batch["hr"], keras.config.floatx()) / 255.0
-    return lr, hr
+    hr = batch["hr"]
+    seen = blur(hr, batch["blur_sigma"]) if "blur_sigma" in batch else hr
+    lr = downsample(seen, batch["kernel"], scale)
+    if "noise" in batch:
+        lr = add_noise(lr, batch["noise"], batch["noise_sigma"])
+    if "jpeg_quality" in batch:
+        lr = compress_jpeg(lr, batch["jpeg_quality"])
+    if "cutout" in batch:
+        lr = cut_out(lr, batch["cutout"])
+    if "lr" in batch:
+        paired = ops.reshape(batch["paired"], (-1, 1, 1, 1))
+        lr = ops.where(paired, ops.cast(batch["lr"], "float32"), lr)
+    return lr / 255.0, ops.cast(hr, keras.config.floatx()) / 255.0

@@ -3,7 +3,8 @@
 Stage `pretrain` teaches the generator pixels, stage `gan` textures. The run directory,
 written here alone: `config.json` (resolved), `checkpoints/`, `metrics.jsonl`, `logs/`
 (TensorBoard), `pretrain.keras` and `generator.keras` (the EMA generators that the
-stages end with). The same call again goes on where the run stopped.
+stages end with), and `data.pack` when the photographs do not fit in memory. The same
+call again goes on where the run stopped.
 """
 
 import dataclasses
@@ -13,10 +14,14 @@ from pathlib import Path
 from srlite import checkpoints
 from srlite.backend import import_keras
 from srlite.config import flatten
-from srlite.data import PatchSampler, load_images
+from srlite.data import PatchSampler
+from srlite.draws import AugmentationDraws
 from srlite.errors import ConfigError
 from srlite.files import replacing
 from srlite.logs import RunLogger
+from srlite.packs import available_memory
+from srlite.photographs import load_images, load_photographs, training_set
+from srlite.sources import split_weight
 from srlite.stages import PRECISIONS, build_losses, build_step
 from srlite.trainer import StopSignal, train_stage
 
@@ -31,6 +36,7 @@ def train(
     *,
     stages=STAGES,
     val_dir=None,
+    pack=None,
     max_minutes=None,
     checkpoint_part_size=None,
     vgg19_weights="imagenet",
@@ -41,11 +47,13 @@ def train(
 
     Args:
         config: `Config`.
-        data_dirs: folders and tar files of HR photographs.
+        data_dirs: `sources` of HR photographs, for stages that have none of their own.
         run_dir: folder of the run; made if missing.
         stages: which of `STAGES` to do.
-        val_dir: folder of HR pictures to measure PSNR on; without it patches of the
-            training pictures are logged, and nothing is measured.
+        val_dir: source or sources of HR pictures to measure PSNR on; without it patches
+            of the training pictures are logged, and nothing is measured.
+        pack: where photographs go that do not fit in memory; `run_dir`/data.pack by
+            default.
         max_minutes: stop, with a checkpoint, after this time, which begins with this
             call and so includes decoding and compiling; None for no limit.
         checkpoint_part_size: None for checkpoints of one file; else they are folders
@@ -70,6 +78,9 @@ def train(
             f"{checkpoint_part_size}"
         )
     stages = [stage for stage in STAGES if stage in stages]
+    sources = _sources(config, stages, data_dirs)
+    min_sizes = _min_sizes(config, sources)
+    augmentations = AugmentationDraws(**dataclasses.asdict(config.augmentation))
     stop = StopSignal(max_minutes)  # now, as decoding and compiling take minutes too
     keras = _prepare_backend()
     if not override:
@@ -78,8 +89,7 @@ def train(
         run_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"cannot write to {run_dir}: {error}") from None
-    patch_size = max(getattr(config, stage).patch_size for stage in stages)
-    images = load_images(data_dirs, min_size=patch_size)
+    photographs = _load(config, min_sizes, pack or run_dir / "data.pack")
     photos = load_images(val_dir, min_size=3 * config.scale) if val_dir else None
     # Feature networks come before the first stage: a download may fail.
     losses = {
@@ -103,12 +113,17 @@ def train(
             parts, step = build_step(
                 keras, config, stage, run_dir / _RESULT["pretrain"], losses[stage]
             )
+            images, lr_images, image_odds = training_set(sources[stage], photographs)
             sampler = PatchSampler(
                 images,
                 options.patch_size,
                 options.batch_size,
                 dataclasses.astuple(config.kernels),
                 seed=(config.seed, STAGES.index(stage)),
+                scale=config.scale,
+                lr_images=lr_images,
+                image_odds=image_odds,
+                augmentations=augmentations,
             )
             done = train_stage(
                 step,
@@ -166,6 +181,46 @@ def check(config, stages):
                 f"{stage}.patch_size must be a multiple of the scale {config.scale}; "
                 f"received {options.patch_size}"
             )
+    crop = config.data.validation_crop
+    if crop < 0 or 0 < crop < 3 * config.scale:
+        raise ConfigError(
+            f"data.validation_crop must be 0 or at least {3 * config.scale}; "
+            f"received {crop}"
+        )
+
+
+def _sources(config, stages, data_dirs):
+    """Map each stage to its sources of photographs."""
+    sources = {}
+    for stage in stages:
+        own = getattr(config, stage).sources
+        sources[stage] = own or [str(source) for source in data_dirs]
+        if not sources[stage]:
+            raise ConfigError(
+                f"stage {stage} has no photographs: give --data-dir or {stage}.sources"
+            )
+    return sources
+
+
+def _min_sizes(config, sources):
+    """Map each source, without its weight, to the largest patch cut from it."""
+    min_sizes = {}
+    for stage, names in sources.items():
+        for _, source in map(split_weight, names):
+            size = getattr(config, stage).patch_size
+            min_sizes[source] = max(size, min_sizes.get(source, 0))
+    return min_sizes
+
+
+def _load(config, min_sizes, pack):
+    """Decode the photographs of all stages, each source once."""
+    gigabytes = config.data.memory_gb
+    return load_photographs(
+        min_sizes,
+        scale=config.scale,
+        max_bytes=available_memory() // 2 if gigabytes is None else gigabytes * 1e9,
+        pack=pack,
+    )
 
 
 def _prepare_backend():
@@ -226,7 +281,9 @@ def _validator(generator, photos, sampler, config):
 
     def measure():
         if photos is not None:
-            return validate(generator, photos, config.scale)
+            return validate(
+                generator, photos, config.scale, crop=config.data.validation_crop
+            )
         _, pictures = validate(generator, sampler.batch(0)["hr"][:4], config.scale)
         return {}, pictures
 

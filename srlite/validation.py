@@ -1,7 +1,7 @@
 """Validation while training: how well pictures come back after each kernel.
 
-PSNR is measured on luma with the usual border (`metrics.psnr`), on centre crops, after
-rounding to 8 bit: what a user gets, not what the network says.
+PSNR is measured on luma with the usual border (`metrics.psnr`), on centre crops or
+whole pictures, after rounding to 8 bit: what a user gets, not what the network says.
 """
 
 import keras
@@ -46,19 +46,26 @@ def restore(generator, hr, scale):
     """
     batch = np.repeat(hr[None], len(KERNELS), axis=0)
     lr = downsample(batch, np.arange(len(KERNELS)), scale)  # (6, H/s, W/s, 3)
+    # Whole photographs go one by one: six at once need gigabytes.
+    group = len(KERNELS) if hr.size <= 3 * CROP**2 else 1
+    lr = keras.ops.convert_to_numpy(lr)
     # Compiled: op by op, JAX takes many times as long.
-    sr = generator.predict_on_batch(lr / 255.0)
-    return keras.ops.convert_to_numpy(lr).astype(np.uint8), to_uint8(sr)
+    sr = [
+        generator.predict_on_batch(part / np.float32(255.0))
+        for part in np.split(lr, len(KERNELS) // group)
+    ]
+    return lr.astype(np.uint8), to_uint8(np.concatenate(sr))
 
 
-def validate(generator, images, scale, num_pictures=4):
+def validate(generator, images, scale, crop=CROP, num_pictures=4):
     """Measure a generator.
 
     Args:
         generator: `keras.Model`, LR to SR.
         images: uint8 HR pictures (height, width, 3) of at least 3 * `scale` pixels.
         scale: HR pixels per LR pixel.
-        num_pictures: pictures returned for a look.
+        crop: HR pixels of the centre of each picture that count; 0 for all of it.
+        num_pictures: pictures returned for a look, whole as they were measured.
 
     Returns:
         (scores, pictures): dict of `psnr` (mean over the kernels) and `psnr_<kernel>`
@@ -66,7 +73,7 @@ def validate(generator, images, scale, num_pictures=4):
     """
     values, pictures = [], {}
     for number, image in enumerate(images):
-        hr = centre_crop(image, CROP, scale)
+        hr = centre_crop(image, crop or max(image.shape), scale)
         lr, sr = restore(generator, hr, scale)
         values.append([psnr(one, hr, scale) for one in sr])
         if number < num_pictures:

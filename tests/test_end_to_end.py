@@ -115,6 +115,7 @@ def test_ctrl_c_and_going_on(photos, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        ([], "stage pretrain has no photographs: give --data-dir or pretrain.sources"),
         (["--data-dir", "{gone}"], "no such folder or tar file"),
         (["--data-dir", "{empty}"], "no usable pictures in"),
         (

@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "srlite"
 
 FLOORS = (
     {
+        "augmentations",
         "backend",
         "comparison",
         "config",
@@ -27,6 +28,7 @@ FLOORS = (
         "checkpoint_parts",
         "checkpoints",
         "data",
+        "draws",
         "loading",
         "logs",
         "losses",
@@ -34,7 +36,10 @@ FLOORS = (
         "metrics",
         "networks",
         "objective",
+        "packs",
+        "photographs",
         "presets",
+        "sources",
         "tflite_checks",
         "upscaler",
     },
@@ -50,8 +55,8 @@ FLOORS = (
     {"benchmark", "recipe", "stages"},
 )
 # Ground floor modules that others of that floor may use.
-FOUNDATION = {"errors", "files", "image_writing", "levels"}
-TENSORFLOW_ALLOWED = {"backend", "export", "recipe", "tensorflow_step"}
+FOUNDATION = {"augmentations", "errors", "files", "image_writing", "levels"}
+TENSORFLOW_ALLOWED = {"backend", "export", "recipe", "sources", "tensorflow_step"}
 
 
 def imports(path):
