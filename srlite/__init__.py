@@ -8,8 +8,8 @@ own floor where the arrow is plain):
   `image_writing`, `images`, `tiling`
 - first floor: `checkpoints`, `data`, `loading`, `logs`, `losses`, `metrics`,
   `networks`, `presets`, `tflite_checks`, `upscaler`
-- second floor: `inference`, `trainer`, `tensorflow_step`,
-  `validation`, `export`
+- second floor: `export`, `inference`, `interpolation`, `plots`, `recalibration`,
+  `tensorflow_step`, `trainer`, `validation`
 - attic: `recipe`, `stages`
 
 Inside, pictures are RGB, float32, [0, 1], channels last; at the edges uint8 or

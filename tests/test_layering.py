@@ -35,7 +35,16 @@ FLOORS = (
         "tflite_checks",
         "upscaler",
     },
-    {"export", "inference", "tensorflow_step", "trainer", "validation"},
+    {
+        "export",
+        "inference",
+        "interpolation",
+        "plots",
+        "recalibration",
+        "tensorflow_step",
+        "trainer",
+        "validation",
+    },
     {"recipe", "stages"},
 )
 # Ground floor modules that others of that floor may use.
