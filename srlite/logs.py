@@ -9,8 +9,10 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
+from srlite.errors import CheckpointError
 from srlite.files import replacing
 
 
@@ -89,3 +91,39 @@ def _is_repeated(line, stage, first_step):
     except json.JSONDecodeError:
         return True  # cut off by a kill
     return row["stage"] == stage and row["step"] > first_step
+
+
+def read_metrics(path):
+    """Read the rows of a `metrics.jsonl`.
+
+    Args:
+        path: the file.
+
+    Returns:
+        dict of stage to dict of name to (steps, values), two float64 arrays in the
+        order of the steps; stages and names in the order of the file.
+
+    Raises:
+        CheckpointError: there is no such file, or a line is damaged.
+    """
+    try:
+        lines = Path(path).read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"cannot read {path}: {error}") from None
+    stages = {}
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+            step, stage = float(row["step"]), row["stage"]
+            values = {k: float(v) for k, v in row.items() if k not in ("step", "stage")}
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise CheckpointError(
+                f"line {number} of {path} is damaged: expected a JSON object with "
+                f"stage, step and numbers, received {line[:40]!r}; remove the line"
+            ) from None
+        for name, value in values.items():
+            stages.setdefault(stage, {}).setdefault(name, []).append((step, value))
+    return {
+        stage: {name: tuple(np.array(sorted(p)).T) for name, p in curves.items()}
+        for stage, curves in stages.items()
+    }

@@ -14,7 +14,6 @@ with any kind of colour vision can tell apart. No display is needed.
 """
 
 import argparse
-import json
 import math
 from pathlib import Path
 
@@ -22,11 +21,12 @@ import numpy as np
 
 from srlite.errors import CheckpointError, ConfigError, run_command
 from srlite.files import replacing
+from srlite.logs import read_metrics
 
 _BLACK = "#000000"
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 _COLUMNS = 3
-_PANEL = (5.0, 3.1)  # inches
+_PANEL = (5.0, 3.4)  # inches
 _NOT_DRAWN = ("stage", "step", "steps_per_second", "dropped", "g_total")
 # Panels that hold several curves, or need another title than a curve's name.
 _PANELS = {
@@ -36,44 +36,8 @@ _PANELS = {
 }
 
 
-def read_metrics(path):
-    """Read the rows of a `metrics.jsonl`.
-
-    Args:
-        path: the file.
-
-    Returns:
-        dict of stage to dict of name to (steps, values), two float64 arrays in the
-        order of the steps; stages and names in the order of the file.
-
-    Raises:
-        CheckpointError: there is no such file, or a line is damaged.
-    """
-    try:
-        lines = Path(path).read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"cannot read {path}: {error}") from None
-    stages = {}
-    for number, line in enumerate(lines, start=1):
-        try:
-            row = json.loads(line)
-            step, stage = float(row["step"]), row["stage"]
-            values = {k: float(v) for k, v in row.items() if k not in ("step", "stage")}
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise CheckpointError(
-                f"line {number} of {path} is damaged: expected a JSON object with "
-                f"stage, step and numbers, received {line[:40]!r}; remove the line"
-            ) from None
-        for name, value in values.items():
-            stages.setdefault(stage, {}).setdefault(name, []).append((step, value))
-    return {
-        stage: {name: tuple(np.array(sorted(p)).T) for name, p in curves.items()}
-        for stage, curves in stages.items()
-    }
-
-
 def smooth(values, window):
-    """Average over a centred window, which is cut short at both ends.
+    """Average over a centred window, of which the ends use the half that is there.
 
     Args:
         values: array (n,).
@@ -84,15 +48,16 @@ def smooth(values, window):
     """
     sums = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
     places = np.arange(len(values))
-    reach = np.minimum(window // 2, np.minimum(places, places[::-1]))
-    return (sums[places + reach + 1] - sums[places - reach]) / (2 * reach + 1)
+    first = np.maximum(places - window // 2, 0)
+    end = np.minimum(places + window // 2 + 1, len(values))
+    return (sums[end] - sums[first]) / (end - first)
 
 
 def value_limits(steps, values, log_scale=False):
     """Choose the lowest and highest value that a panel shows.
 
-    The first tenth of the steps is left out where there are enough, and so are the
-    highest and lowest hundredth of the rest.
+    Where there are enough steps (20), the first tenth of them is left out, and so are
+    the highest and lowest hundredth of the remaining values.
 
     Args:
         steps: array (n,), of all curves of the panel.
@@ -104,13 +69,14 @@ def value_limits(steps, values, log_scale=False):
     """
     shown = np.isfinite(values) & ((values > 0) | (not log_scale))
     steps, values = steps[shown], values[shown]
-    later = steps >= steps.min() + 0.1 * np.ptp(steps) if len(steps) else shown
-    if later.sum() >= 10:
-        values = values[later]
     if not len(values):
         return 0.1, 1.0
+    outliers = 0
+    if len(np.unique(steps)) >= 20:
+        values = values[steps >= steps.min() + 0.1 * np.ptp(steps)]
+        outliers = 1
     values = np.log(values) if log_scale else values
-    low, high = np.percentile(values, [1, 99])
+    low, high = np.percentile(values, [outliers, 100 - outliers])
     margin = 0.08 * (high - low) or 0.05 * abs(high) or 0.05
     low, high = low - margin, high + margin
     return (math.exp(low), math.exp(high)) if log_scale else (low, high)
@@ -120,7 +86,7 @@ def draw(metrics, title, log_scale=False):
     """Draw the curves of a run.
 
     Args:
-        metrics: as `read_metrics` returns it, at least one curve.
+        metrics: as `logs.read_metrics` returns it, at least one curve.
         title: above all panels.
         log_scale: draw losses on a logarithmic axis.
 
@@ -172,7 +138,7 @@ def _draw_panel(axes, name, curves, log_scale):
         label = "mean" if mean else curve.removeprefix("psnr_")
         line = values
         if name != "psnr" and len(values) >= 20:
-            line = smooth(values, 2 * (len(values) // 50) + 3)
+            line = smooth(values, 2 * (len(values) // 40) + 3)
             axes.plot(steps, values, color=colour, alpha=0.25, linewidth=0.8)
         dots = "o" if len(values) < 30 else None
         width = 2.4 if mean else 1.5
@@ -187,10 +153,22 @@ def _draw_panel(axes, name, curves, log_scale):
             zorder=4 if mean else 3,
         )
         ends[label] = line[-1]
+    limits = value_limits(*np.concatenate(list(curves.values()), 1), log_scale)
     if log_scale:
-        axes.set_yscale("log")
-    axes.set_ylim(value_limits(*np.concatenate(list(curves.values()), 1), log_scale))
+        _use_log_axis(axes, limits)
+    axes.set_ylim(limits)
     _dress(axes, name, ends)
+
+
+def _use_log_axis(axes, limits):
+    from matplotlib import ticker
+
+    axes.set_yscale("log")
+    if limits[1] < 30 * limits[0]:
+        # Powers of ten alone would leave most panels with one tick or none.
+        axes.yaxis.set_major_locator(ticker.MaxNLocator(6))
+        axes.yaxis.set_minor_locator(ticker.NullLocator())
+        axes.yaxis.set_major_formatter("{x:g}")
 
 
 def _dress(axes, name, ends):
@@ -206,8 +184,9 @@ def _dress(axes, name, ends):
         axes.legend(
             [handles[label] for label in order],
             [f"{label} {digits.format(ends[label])}" for label in order],
-            loc="center left",
-            bbox_to_anchor=(1.0, 0.5),
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.2),
+            ncols=3,
             frameon=False,
             fontsize=8,
         )
