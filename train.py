@@ -45,6 +45,12 @@ def main(argv=None):
         action="store_true",
         help="go on although the options differ from those the run began with",
     )
+    parser.add_argument(
+        "--init-from",
+        metavar="MODEL",
+        help="begin with the weights of a .keras file, a checkpoint or a run directory "
+        "(fine-tuning)",
+    )
     args = parser.parse_args(argv)
     config = preset(args.preset)
     if args.config:
@@ -63,6 +69,7 @@ def main(argv=None):
         vgg19_weights=args.vgg19_weights,
         efficientnet_weights=args.efficientnet_weights,
         override=args.override,
+        init_from=args.init_from,
     )
     return 0
 

@@ -5,11 +5,11 @@ own floor where the arrow is plain):
 
 - ground floor, imports nothing of srlite but `errors`, `files`, `levels`: `backend`,
   `comparison`, `config`, `degradations`, `discriminators`, `features`, `generators`,
-  `image_writing`, `images`, `tiling`
+  `guard`, `image_writing`, `images`, `tiling`
 - first floor: `checkpoints`, `data`, `loading`, `logs`, `losses`, `metrics`,
   `networks`, `presets`, `tflite_checks`, `upscaler`
 - second floor: `export`, `inference`, `interpolation`, `plots`, `recalibration`,
-  `tensorflow_step`, `trainer`, `validation`
+  `rescue`, `tensorflow_step`, `trainer`, `validation`
 - attic: `recipe`, `stages`
 
 Inside, pictures are RGB, float32, [0, 1], channels last; at the edges uint8 or

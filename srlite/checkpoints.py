@@ -6,6 +6,9 @@ step, the resolved config and a SHA-256 over all tensors. No pickle, nothing of 
 backend: a run begun on one goes on in another. It is written to a temporary name,
 synced and renamed, so that a file under its final name is whole; what is not whole, or
 not of this run, is refused.
+
+The newest of a stage stay, and those at the multiples of a number of steps; and beside
+them `best-<stage>-<step>`, the one of the highest score, with the score in its header.
 """
 
 import hashlib
@@ -42,7 +45,7 @@ def _digest(tensors):
     return digest.hexdigest()
 
 
-def save(directory, stage, step, parts, config, keep=3):
+def save(directory, stage, step, parts, config, keep=3, store_every=0):
     """Write a checkpoint and delete the oldest of its stage beyond `keep`.
 
     Args:
@@ -52,14 +55,61 @@ def save(directory, stage, step, parts, config, keep=3):
         parts: dict of name to anything with Keras `variables`.
         config: dict that JSON can hold.
         keep: checkpoints of this stage that stay.
+        store_every: steps; checkpoints at its multiples stay too. 0 for none.
 
     Returns:
         Path of the file.
     """
+    path = Path(directory) / f"{stage}-{step:08d}.safetensors"
+    _write(path, stage, step, parts, config)
+    for old_step, old in find(directory, stage)[:-keep]:
+        if not store_every or old_step % store_every:
+            old.unlink()
+    return path
+
+
+def save_best(directory, stage, step, parts, config, score):
+    """Write a checkpoint if its score is higher than that of the best so far.
+
+    Args:
+        directory: folder, made if missing.
+        stage: "pretrain" or "gan".
+        step: optimizer updates done in this stage.
+        parts: dict of name to anything with Keras `variables`.
+        config: dict that JSON can hold.
+        score: of any unit; higher is better.
+
+    Returns:
+        Path of the file, or None when the best so far stays.
+
+    Raises:
+        CheckpointError: the best so far is damaged, or the new one cannot be written.
+    """
+    former = list(Path(directory).glob(f"best-{stage}-*.safetensors"))
+    if not score > max(map(_score, former), default=float("-inf")):
+        return None
+    path = Path(directory) / f"best-{stage}-{step:08d}.safetensors"
+    _write(path, stage, step, parts, config, score=str(score))
+    for old in former:
+        if old != path:
+            old.unlink()
+    return path
+
+
+def _score(path):
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return float((file.metadata() or {})["score"])
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise CheckpointError(f"{path} is damaged: {error}; remove it") from None
+
+
+def _write(path, stage, step, parts, config, **more):
     import keras
     from safetensors.numpy import save_file
 
-    directory = Path(directory)
     tensors = {
         name: keras.ops.convert_to_numpy(variable)
         for name, variable in _named_variables(parts).items()
@@ -70,17 +120,14 @@ def save(directory, stage, step, parts, config, keep=3):
         "step": str(step),
         "config": json.dumps(config),
         "sha256": _digest(tensors),
+        **more,
     }
-    path = directory / f"{stage}-{step:08d}.safetensors"
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
             save_file(tensors, temporary, metadata)
     except OSError as error:
         raise CheckpointError(f"cannot write {path}: {error}") from None
-    for _, old in find(directory, stage)[:-keep]:
-        old.unlink()
-    return path
 
 
 def find(directory, stage):

@@ -7,6 +7,7 @@ stages end with). The same call again goes on where the run stopped.
 """
 
 import dataclasses
+import functools
 import json
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from srlite import checkpoints
 from srlite.backend import import_keras
 from srlite.config import flatten
 from srlite.data import PatchSampler, load_images
-from srlite.errors import ConfigError
+from srlite.errors import ConfigError, ModelError
 from srlite.files import replacing
 from srlite.logs import RunLogger
+from srlite.rescue import train_with_rescue
 from srlite.stages import build_losses, build_step
 from srlite.trainer import StopSignal, train_stage
 
@@ -35,6 +37,7 @@ def train(
     vgg19_weights="imagenet",
     efficientnet_weights="imagenet",
     override=False,
+    init_from=None,
 ):
     """Train, or go on training.
 
@@ -50,6 +53,8 @@ def train(
             weights (tests).
         efficientnet_weights: likewise.
         override: go on with a config that differs from the one the run began with.
+        init_from: a ``.keras`` file, checkpoint or run directory whose weights the
+            first of the stages begins with; left aside once that stage has checkpoints.
 
     Returns:
         True when the stages are complete, False when the time was up.
@@ -78,9 +83,9 @@ def train(
                 logger.say(f"stage {stage} is complete: {result}")
                 continue
             options = getattr(config, stage)
-            parts, step = build_step(
-                keras, config, stage, run_dir / _RESULT["pretrain"], losses[stage]
-            )
+            wanted = init_from if stage == stages[0] else None
+            start = _start(run_dir, stage, wanted, logger)
+            parts, step = build_step(keras, config, stage, start, losses[stage])
             sampler = PatchSampler(
                 images,
                 options.patch_size,
@@ -88,13 +93,14 @@ def train(
                 dataclasses.astuple(config.kernels),
                 seed=(config.seed, STAGES.index(stage)),
             )
-            done = train_stage(
+            save = _saver(run_dir, stage, parts, config)
+            training = functools.partial(
+                train_stage,
                 step,
                 sampler,
                 stage=stage,
-                first_step=_resume(run_dir, stage, parts, logger),
                 last_step=options.steps,
-                save=_saver(run_dir, stage, parts, config),
+                save=save,
                 logger=logger,
                 stop=stop,
                 validate=_validator(parts["ema_generator"], photos, sampler, config),
@@ -102,6 +108,17 @@ def train(
                 log_every=config.log.log_every,
                 validate_every=config.log.validate_every,
                 checkpoint_every=config.log.checkpoint_every,
+                keep_best=_best_keeper(run_dir, stage, parts, config),
+                max_dropped_steps=config.log.max_dropped_steps,
+            )
+            done = train_with_rescue(
+                training,
+                _resume(run_dir, stage, parts, logger),
+                parts,
+                run_dir / "checkpoints",
+                stage,
+                save,
+                logger.say,
             )
             if done < options.steps:
                 logger.say(
@@ -119,6 +136,12 @@ def train(
 
 def _check(config, stages):
     """Refuse what would only fail after minutes."""
+    log = config.log
+    if log.store_every % log.checkpoint_every:
+        raise ConfigError(
+            "log.store_every must be a multiple of log.checkpoint_every "
+            f"{log.checkpoint_every}; received {log.store_every}"
+        )
     for stage in stages:
         if stage not in STAGES:
             raise ConfigError(f"unknown stage {stage}; there are {', '.join(STAGES)}")
@@ -171,6 +194,26 @@ def _settle_config(config, run_dir, override):
         raise ConfigError(f"cannot write to {run_dir}: {error}") from None
 
 
+def _start(run_dir, stage, init_from, logger):
+    """Choose the model whose weights a stage begins with; None for random ones."""
+    if checkpoints.find(run_dir / "checkpoints", stage):
+        if init_from is not None:
+            logger.say(
+                f"{run_dir} has checkpoints of its own for stage {stage}; "
+                f"{init_from} is left aside"
+            )
+        return None
+    if init_from is not None or stage == "pretrain":
+        return init_from
+    path = run_dir / _RESULT["pretrain"]
+    if not path.exists():
+        raise ModelError(
+            f"the gan stage starts from {path}, which does not exist; "
+            "run the pretrain stage first"
+        )
+    return path
+
+
 def _resume(run_dir, stage, parts, logger):
     """Load the newest checkpoint of a stage, if any; return the updates done."""
     found = checkpoints.find(run_dir / "checkpoints", stage)
@@ -190,9 +233,27 @@ def _saver(run_dir, stage, parts, config):
             parts,
             config.to_dict(),
             keep=config.log.keep_checkpoints,
+            store_every=config.log.store_every,
         )
 
     return save
+
+
+def _best_keeper(run_dir, stage, parts, config):
+    """Keep the best by PSNR; in the gan stage, the one that invents least."""
+
+    def keep_best(step, scores):
+        if "psnr" in scores and step >= config.log.best_after:
+            checkpoints.save_best(
+                run_dir / "checkpoints",
+                stage,
+                step,
+                parts,
+                config.to_dict(),
+                scores["psnr"],
+            )
+
+    return keep_best
 
 
 def _validator(generator, photos, sampler, config):

@@ -5,12 +5,14 @@ update. The generator is updated first, then the discriminator, on the same batc
 Real and fake pass through the discriminator separately, so that each has its own batch
 statistics; while the generator learns, the discriminator's moving statistics stay as
 they are. The EMA generator follows every variable of the generator, BatchNorm's moving
-statistics included.
+statistics included. An update whose losses or gradients are not finite is dropped whole
+(`guard`).
 """
 
 import tensorflow as tf
 
 from srlite.degradations import degrade
+from srlite.guard import apply_or_drop, is_finite
 
 
 class TensorFlowStep:
@@ -49,13 +51,16 @@ class TensorFlowStep:
                 moves its statistics; False normalises by the statistics as they are.
 
         Returns:
-            dict of loss name to scalar tensor.
+            dict of loss name to scalar tensor, and `dropped`, 1.0 where the update was
+            not applied, else 0.0.
         """
         tensors = {name: tf.convert_to_tensor(array) for name, array in batch.items()}
         return self._compiled(tensors, update_batch_norm)
 
     def _update(self, batch, update_batch_norm):
         generator = self._parts["generator"]
+        statistics = self._statistics()
+        former = [tf.identity(variable.value) for variable in statistics]
         lr, hr = degrade(batch, self._scale)
         with tf.GradientTape() as tape:
             sr = generator(lr, training=update_batch_norm)
@@ -73,11 +78,29 @@ class TensorFlowStep:
                 values["g_adversarial"] = loss(self._judge(sr), self._judge(hr))
                 total += weight * values["g_adversarial"]
         values["g_total"] = total
-        self._apply("generator", tape, total)
-        self._follow()
+        gradients = {"generator": self._gradients("generator", tape, total)}
         if self._adversarial:
-            values |= self._update_discriminator(hr, tf.stop_gradient(sr))
+            judged, tape = self._discriminate(hr, tf.stop_gradient(sr))
+            gradients["discriminator"] = self._gradients(
+                "discriminator", tape, judged["d_adversarial"]
+            )
+            values |= judged
+
+        def apply():
+            for network, given in gradients.items():
+                variables = self._parts[network].trainable_variables
+                self._parts[f"{network}_optimizer"].apply(given, variables)
+            self._follow()
+
+        finite = is_finite(values.values(), sum(gradients.values(), []))
+        optimizers = [self._parts[f"{network}_optimizer"] for network in gradients]
+        values["dropped"] = apply_or_drop(finite, apply, statistics, former, optimizers)
         return values
+
+    def _statistics(self):
+        """Variables that change in a forward pass."""
+        networks = [self._parts.get(name) for name in ("generator", "discriminator")]
+        return sum((n.non_trainable_variables for n in networks if n is not None), [])
 
     def _judge(self, picture):
         """Logits (batch, 1), the discriminator's moving statistics untouched."""
@@ -90,24 +113,19 @@ class TensorFlowStep:
         )
         return logits
 
-    def _update_discriminator(self, hr, sr):
+    def _discriminate(self, hr, sr):
         discriminator, (loss, _) = self._parts["discriminator"], self._adversarial
         with tf.GradientTape() as tape:
             real = discriminator(hr, training=True)
             fake = discriminator(sr, training=True)
             value = loss(real, fake)
-        self._apply("discriminator", tape, value)
         above = tf.cast(real > tf.reduce_mean(fake), tf.float32)
         below = tf.cast(fake < tf.reduce_mean(real), tf.float32)
         accuracy = (tf.reduce_mean(above) + tf.reduce_mean(below)) / 2
-        return {"d_adversarial": value, "d_accuracy": accuracy}
+        return {"d_adversarial": value, "d_accuracy": accuracy}, tape
 
-    def _apply(self, network, tape, loss):
-        variables = self._parts[network].trainable_variables
-        gradients = tape.gradient(loss, variables)
-        self._parts[f"{network}_optimizer"].apply_gradients(
-            zip(gradients, variables, strict=True)
-        )
+    def _gradients(self, network, tape, loss):
+        return tape.gradient(loss, self._parts[network].trainable_variables)
 
     def _follow(self):
         """Move the EMA generator towards the generator."""

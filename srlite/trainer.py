@@ -13,6 +13,7 @@ import numpy as np
 
 from srlite.data import prefetch
 from srlite.errors import SrliteError
+from srlite.guard import DropCounter
 
 
 class StopSignal:
@@ -75,12 +76,14 @@ def train_stage(
     log_every=50,
     validate_every=1000,
     checkpoint_every=500,
+    keep_best=None,
+    max_dropped_steps=10,
 ):
     """Train from `first_step` to `last_step`, or until `stop` has a reason.
 
     Args:
         step: function of (batch, update_batch_norm) that does one update and returns a
-            dict of scalars.
+            dict of scalars, with `dropped` 1.0 where the update was not applied.
         sampler: `data.PatchSampler`.
         stage: "pretrain" or "gan", for the logs.
         first_step: updates already done in this stage.
@@ -94,14 +97,20 @@ def train_stage(
         log_every: steps.
         validate_every: steps.
         checkpoint_every: steps.
+        keep_best: function of (updates done, scalars of `validate`), called after it.
+        max_dropped_steps: dropped updates in a row that end the training. Until an
+            update is applied again, no checkpoint is written.
 
     Returns:
         Updates done in this stage; a checkpoint of just that state has been saved.
 
     Raises:
-        SrliteError: a loss is not finite; the last checkpoint is from before.
+        DivergenceError: too many updates in a row were dropped; the last checkpoint is
+            from before.
+        SrliteError: a loss is not finite though the update was not dropped.
     """
     done, pending = first_step, []
+    drops = DropCounter(max_dropped_steps)
     since = time.perf_counter()
     logger.start(stage, first_step, last_step)
 
@@ -110,7 +119,10 @@ def train_stage(
         nonlocal since
         if not pending:
             return None
-        means = {k: float(np.mean([p[k] for p in pending])) for k in pending[0]}
+        kept, dropped = drops.take_out(pending)
+        means = (
+            {k: float(np.mean([p[k] for p in kept])) for k in kept[0]} if kept else {}
+        )
         if not all(math.isfinite(value) for value in means.values()):
             raise SrliteError(
                 f"a loss of stage {stage} is not finite at step {done}: {means}; "
@@ -118,7 +130,8 @@ def train_stage(
             )
         now = time.perf_counter()
         rate = len(pending) / (now - since)
-        logger.scalars(stage, done, {**means, "steps_per_second": rate})
+        counted = {"dropped": dropped} if dropped else {}
+        logger.scalars(stage, done, {**means, **counted, "steps_per_second": rate})
         since = now
         pending.clear()
         return means
@@ -131,11 +144,14 @@ def train_stage(
         logger.advance(flush() if last or done % log_every == 0 else None)
         if last or done % checkpoint_every == 0:
             flush()
-            save(done)
+            if last or not drops.in_a_row:
+                save(done)
         if validate and (done == last_step or done % validate_every == 0):
             scalars, pictures = validate()
             logger.scalars(stage, done, scalars)
             logger.images(stage, done, pictures)
+            if keep_best:
+                keep_best(done, scalars)
             if scalars:
                 text = ", ".join(f"{k} {v:.2f}" for k, v in scalars.items())
                 logger.say(f"{stage} step {done}: {text}")
