@@ -51,6 +51,13 @@ def main(argv=None):
         help="begin with the weights of a .keras file, a checkpoint or a run directory "
         "(fine-tuning)",
     )
+    parser.add_argument(
+        "--wandb",
+        nargs="?",
+        const="srlite",
+        metavar="PROJECT",
+        help="log to Weights & Biases too (default project: srlite)",
+    )
     args = parser.parse_args(argv)
     config = preset(args.preset)
     if args.config:
@@ -70,6 +77,7 @@ def main(argv=None):
         efficientnet_weights=args.efficientnet_weights,
         override=args.override,
         init_from=args.init_from,
+        wandb_project=args.wandb,
     )
     return 0
 

@@ -1,10 +1,13 @@
-"""What a run tells: a progress bar, `metrics.jsonl`, TensorBoard.
+"""What a run tells: a progress bar, `metrics.jsonl`, TensorBoard, Weights & Biases.
 
 `metrics.jsonl` holds one JSON object per line with `stage`, `step` and scalars; losses
 are means over the steps since the line before. TensorBoard files are written by
-tensorboardX, which needs neither TensorFlow nor torch; tags are `stage/name`.
+tensorboardX, which needs neither TensorFlow nor torch; tags are `stage/name`. Weights &
+Biases gets the same when asked for, and is imported only then; `WANDB_MODE=offline`
+keeps everything on this machine and needs no account.
 """
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -12,17 +15,27 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from srlite.errors import CheckpointError
+from srlite.errors import BackendError, CheckpointError
 from srlite.files import replacing
 
 
 class RunLogger:
     """Writes the logs of a run directory; a context manager."""
 
-    def __init__(self, run_dir):
-        """Open the logs in `run_dir`, a path."""
+    def __init__(self, run_dir, wandb_project=None):
+        """Open the logs.
+
+        Args:
+            run_dir: path.
+            wandb_project: Weights & Biases project that gets the scalars too; None for
+                none.
+
+        Raises:
+            BackendError: Weights & Biases is not installed, or refuses to start.
+        """
         from tensorboardX import SummaryWriter
 
+        self._wandb = wandb_project and _wandb_run(Path(run_dir), wandb_project)
         self._path = Path(run_dir) / "metrics.jsonl"
         self._writer = SummaryWriter(str(Path(run_dir) / "logs"))
         self._bar = None
@@ -36,6 +49,8 @@ class RunLogger:
         if self._bar is not None:
             self._bar.close()
         self._writer.close()
+        if self._wandb:
+            self._wandb.finish()
 
     def start(self, stage, first_step, last_step):
         """Begin a stage: forget lines after `first_step`, draw the bar.
@@ -74,6 +89,9 @@ class RunLogger:
             file.write(line + "\n")
         for name, value in values.items():
             self._writer.add_scalar(f"{stage}/{name}", value, step)
+        if self._wandb:
+            tagged = {f"{stage}/{name}": value for name, value in values.items()}
+            self._wandb.log({f"{stage}/step": step, **tagged})
 
     def images(self, stage, step, pictures):
         """Write a dict of uint8 pictures (height, width, 3) for a step."""
@@ -83,6 +101,36 @@ class RunLogger:
     def say(self, text):
         """Print a line above the bar."""
         tqdm.write(text, file=sys.stderr)
+
+
+def _wandb_run(run_dir, project):
+    """Begin or go on with the run of a folder."""
+    try:
+        import wandb
+    except ImportError:
+        raise BackendError(
+            "logging to Weights & Biases needs its package: pip install 'srlite[wandb]'"
+        ) from None
+    # Of the folder, so that a resumed run goes on with its own curves.
+    identity = hashlib.sha256(str(run_dir.resolve()).encode()).hexdigest()[:16]
+    settings = wandb.Settings(console="off", silent=True)
+    try:
+        run = wandb.init(
+            project=project,
+            name=run_dir.resolve().name,
+            id=identity,
+            resume="allow",
+            dir=run_dir,
+            settings=settings,
+        )
+    except wandb.errors.Error as error:
+        raise BackendError(
+            f"Weights & Biases does not start ({error}); WANDB_MODE=offline needs no "
+            "account"
+        ) from None
+    for stage in ("pretrain", "gan"):
+        run.define_metric(f"{stage}/*", step_metric=f"{stage}/step")
+    return run
 
 
 def _is_repeated(line, stage, first_step):

@@ -38,6 +38,7 @@ def train(
     efficientnet_weights="imagenet",
     override=False,
     init_from=None,
+    wandb_project=None,
 ):
     """Train, or go on training.
 
@@ -55,6 +56,7 @@ def train(
         override: go on with a config that differs from the one the run began with.
         init_from: a ``.keras`` file, checkpoint or run directory whose weights the
             first of the stages begins with; left aside once that stage has checkpoints.
+        wandb_project: Weights & Biases project to log to; None for none.
 
     Returns:
         True when the stages are complete, False when the time was up.
@@ -76,7 +78,7 @@ def train(
         stage: build_losses(getattr(config, stage), vgg19_weights, efficientnet_weights)
         for stage in stages
     }
-    with RunLogger(run_dir) as logger, StopSignal(max_minutes) as stop:
+    with RunLogger(run_dir, wandb_project) as logger, StopSignal(max_minutes) as stop:
         for stage in stages:
             result = run_dir / _RESULT[stage]
             if result.exists():
