@@ -22,7 +22,6 @@ from srlite.data import load_images
 from srlite.errors import ConfigError, ModelError, run_command
 from srlite.files import replacing
 from srlite.loading import load_generator
-from srlite.recalibration import PATCH_SIZE, recalibrate
 
 # What a layer's config may differ in between equal architectures: how it began, how it
 # was trained, and names that Keras counts up as it goes.
@@ -159,6 +158,9 @@ def main(argv=None):
     generator, gan = load_generator(args.psnr_model), load_generator(args.gan_model)
     generator.set_weights(interpolate_weights(generator, gan, args.alpha))
     if args.recalibrate:
+        # Imports Keras, which `load_generator` has done calmly by now.
+        from srlite.recalibration import PATCH_SIZE, recalibrate
+
         photos = load_images(args.recalibrate, min_size=PATCH_SIZE)
         before, after = recalibrate(generator, photos)
         print(f"recalibrated: PSNR {before:.2f} -> {after:.2f} dB on the photographs")

@@ -27,7 +27,7 @@ PATCH_SIZE = 128  # HR pixels
 _PHOTOS = 8  # on which PSNR is measured
 
 
-def recalibrate(generator, images, num_patches=240, seed=0):
+def recalibrate(generator, images, num_patches=96, seed=0):
     """Measure the statistics of every BatchNorm layer, and set them.
 
     Args:
