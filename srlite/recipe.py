@@ -144,6 +144,11 @@ def _check(config, stages):
             "log.store_every must be a multiple of log.checkpoint_every "
             f"{log.checkpoint_every}; received {log.store_every}"
         )
+    if log.max_dropped_steps < 1:
+        raise ConfigError(
+            "log.max_dropped_steps must be at least 1; "
+            f"received {log.max_dropped_steps}"
+        )
     for stage in stages:
         if stage not in STAGES:
             raise ConfigError(f"unknown stage {stage}; there are {', '.join(STAGES)}")

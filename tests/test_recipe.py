@@ -185,7 +185,7 @@ def test_models_by_checkpoint_and_run_directory(finished, tmp_path):
         load_generator(foreign)
 
 
-def test_best_and_stored_checkpoints_stay(finished, photos, vgg19_file, tmp_path):
+def test_best_and_stored_checkpoints_stay(photos, tmp_path):
     run_dir = tmp_path / "run"
     changes = {"validate_every": 2, "best_after": 4, "store_every": 4}
     config = CONFIG.updated({"log": changes | {"keep_checkpoints": 1}})
@@ -203,6 +203,9 @@ def test_best_and_stored_checkpoints_stay(finished, photos, vgg19_file, tmp_path
         ConfigError, match="store_every must be a multiple of .* 2; rec"
     ):
         train(odd, [photos], tmp_path / "other")
+    never = CONFIG.updated({"log.max_dropped_steps": 0})
+    with pytest.raises(ConfigError, match="max_dropped_steps must be at least 1; rec"):
+        train(never, [photos], tmp_path / "other")
 
 
 def test_starts_from_given_weights(finished, photos, vgg19_file, tmp_path, capfd):
