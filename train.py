@@ -59,6 +59,19 @@ def main(argv=None):
         action="store_true",
         help="go on although the options differ from those the run began with",
     )
+    parser.add_argument(
+        "--init-from",
+        metavar="MODEL",
+        help="begin with the weights of a .keras file, a checkpoint or a run directory "
+        "(fine-tuning)",
+    )
+    parser.add_argument(
+        "--wandb",
+        nargs="?",
+        const="srlite",
+        metavar="PROJECT",
+        help="log to Weights & Biases too (default project: srlite)",
+    )
     args = parser.parse_args(argv)
     config = preset(args.preset)
     if args.config:
@@ -79,6 +92,8 @@ def main(argv=None):
         vgg19_weights=args.vgg19_weights,
         efficientnet_weights=args.efficientnet_weights,
         override=args.override,
+        init_from=args.init_from,
+        wandb_project=args.wandb,
     )
     return 0
 

@@ -3,13 +3,14 @@
 The house, floor by floor; a module imports only from floors below it (or from its
 own floor where the arrow is plain):
 
-- ground floor, imports nothing of srlite but `errors`, `files`, `levels`: `backend`,
-  `comparison`, `config`, `degradations`, `discriminators`, `features`, `generators`,
-  `image_writing`, `images`, `tiling`
-- first floor: `checkpoint_parts`, `checkpoints`, `data`, `loading`, `logs`, `losses`,
-  `meter`, `metrics`, `networks`, `objective`, `presets`, `tflite_checks`, `upscaler`
-- second floor: `evaluation`, `inference`, `trainer`, `tensorflow_step`, `jax_step`,
-  `validation`, `export`
+- ground floor, imports nothing of srlite but `augmentations`, `errors`, `files`,
+  `image_writing`, `levels`: `backend`, `comparison`, `config`, `degradations`,
+  `discriminators`, `features`, `generators`, `images`, `tiling`
+- first floor: `checkpoint_parts`, `checkpoints`, `data`, `draws`, `loading`, `logs`,
+  `losses`, `meter`, `metrics`, `networks`, `objective`, `packs`, `photographs`,
+  `presets`, `sources`, `tflite_checks`, `upscaler`
+- second floor: `evaluation`, `export`, `inference`, `interpolation`, `jax_step`,
+  `plots`, `recalibration`, `tensorflow_step`, `trainer`, `validation`
 - attic: `benchmark`, `recipe`, `stages`
 
 Inside, pictures are RGB, float32, [0, 1], channels last; at the edges uint8 or

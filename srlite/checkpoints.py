@@ -7,6 +7,9 @@ backend: a run begun on one goes on in another. It is written to a temporary nam
 synced and renamed, so that a file under its final name is whole; what is not whole, or
 not of this run, is refused.
 
+The newest of a stage stay, and those at the multiples of a number of steps; and beside
+them `best-<stage>-<step>`, the one of the highest score, with the score in its header.
+
 Where files must not be large, a checkpoint is a folder instead: each part in files of
 its own (`checkpoint_parts`), and an index. The folder too gets its name last.
 """
@@ -47,7 +50,7 @@ def _digest(tensors):
     return digest.hexdigest()
 
 
-def save(directory, stage, step, parts, config, keep=3, part_size=None):
+def save(directory, stage, step, parts, config, keep=3, store_every=0, part_size=None):
     """Write a checkpoint and delete the oldest of its stage beyond `keep`.
 
     Args:
@@ -57,16 +60,64 @@ def save(directory, stage, step, parts, config, keep=3, part_size=None):
         parts: dict of name to anything with Keras `variables`.
         config: dict that JSON can hold.
         keep: checkpoints of this stage that stay.
+        store_every: steps; checkpoints at its multiples stay too. 0 for none.
         part_size: None for one file; else a folder, in which no file is larger than
             this many bytes.
 
     Returns:
         Path of the file or folder.
     """
+    ending = ".safetensors" if part_size is None else ""
+    path = Path(directory) / f"{stage}-{step:08d}{ending}"
+    _write(path, stage, step, parts, config, part_size)
+    for old_step, old in find(directory, stage)[:-keep]:
+        if not store_every or old_step % store_every:
+            _remove(old)
+    return path
+
+
+def save_best(directory, stage, step, parts, config, score):
+    """Write a checkpoint, in one file, if its score is the highest so far.
+
+    Args:
+        directory: folder, made if missing.
+        stage: "pretrain" or "gan".
+        step: optimizer updates done in this stage.
+        parts: dict of name to anything with Keras `variables`.
+        config: dict that JSON can hold.
+        score: of any unit; higher is better.
+
+    Returns:
+        Path of the file, or None when the best so far stays.
+
+    Raises:
+        CheckpointError: the best so far is damaged, or the new one cannot be written.
+    """
+    former = list(Path(directory).glob(f"best-{stage}-*.safetensors"))
+    if not score > max(map(_score, former), default=float("-inf")):
+        return None
+    path = Path(directory) / f"best-{stage}-{step:08d}.safetensors"
+    _write(path, stage, step, parts, config, score=str(score))
+    for old in former:
+        if old != path:
+            old.unlink()
+    return path
+
+
+def _score(path):
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return float((file.metadata() or {})["score"])
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise CheckpointError(f"{path} is damaged: {error}; remove it") from None
+
+
+def _write(path, stage, step, parts, config, part_size=None, **more):
     import keras
     from safetensors.numpy import save_file
 
-    directory = Path(directory)
     tensors = {
         name: keras.ops.convert_to_numpy(variable)
         for name, variable in _named_variables(parts).items()
@@ -77,12 +128,11 @@ def save(directory, stage, step, parts, config, keep=3, part_size=None):
         "step": str(step),
         "config": json.dumps(config),
         "sha256": _digest(tensors),
+        **more,
     }
-    path = directory / f"{stage}-{step:08d}"
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         if part_size is None:
-            path = path.with_suffix(".safetensors")
             with replacing(path) as temporary:
                 save_file(tensors, temporary, metadata)
         else:
@@ -90,9 +140,6 @@ def save(directory, stage, step, parts, config, keep=3, part_size=None):
                 checkpoint_parts.write(temporary, tensors, metadata, part_size)
     except OSError as error:
         raise CheckpointError(f"cannot write {path}: {error}") from None
-    for _, old in find(directory, stage)[:-keep]:
-        _remove(old)
-    return path
 
 
 def _remove(path):

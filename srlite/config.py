@@ -113,12 +113,14 @@ class GanConfig(StageConfig):
 
 @dataclass(frozen=True)
 class LogConfig:
-    """How often things are written, in steps, and how many checkpoints stay."""
+    """How often things are written, in steps, and which checkpoints stay."""
 
     log_every: int = 50
     validate_every: int = 1000
     checkpoint_every: int = 500
     keep_checkpoints: int = 3
+    store_every: int = 0  # checkpoints at its multiples stay for ever; 0: none
+    best_after: int = 2000  # from here on the one of the highest PSNR stays too
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,40 @@
-"""What a run tells: a progress bar, `metrics.jsonl`, TensorBoard.
+"""What a run tells: a progress bar, `metrics.jsonl`, TensorBoard, Weights & Biases.
 
 `metrics.jsonl` holds one JSON object per line with `stage`, `step` and scalars; losses
 are means over the steps since the line before. TensorBoard files are written by
 tensorboardX, which needs neither TensorFlow nor torch; tags are `stage/name`. Without
-tensorboardX they are left out.
+tensorboardX they are left out. Weights & Biases gets the same when asked for, and is
+imported only then; `WANDB_MODE=offline` keeps everything on this machine and needs no
+account.
 """
 
+import hashlib
 import json
 import sys
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
+from srlite.errors import BackendError, CheckpointError
 from srlite.files import replacing
 
 
 class RunLogger:
     """Writes the logs of a run directory; a context manager."""
 
-    def __init__(self, run_dir):
-        """Open the logs in `run_dir`, a path."""
+    def __init__(self, run_dir, wandb_project=None):
+        """Open the logs.
+
+        Args:
+            run_dir: path.
+            wandb_project: Weights & Biases project that gets the scalars too; None for
+                none.
+
+        Raises:
+            BackendError: Weights & Biases is not installed, or refuses to start.
+        """
+        self._wandb = wandb_project and _wandb_run(Path(run_dir), wandb_project)
         self._path = Path(run_dir) / "metrics.jsonl"
         self._bar = None
         try:
@@ -40,6 +55,8 @@ class RunLogger:
             self._bar.close()
         if self._writer is not None:
             self._writer.close()
+        if self._wandb:
+            self._wandb.finish()
 
     def start(self, stage, first_step, last_step):
         """Begin a stage: forget lines after `first_step`, draw the bar.
@@ -78,6 +95,9 @@ class RunLogger:
             file.write(line + "\n")
         for name, value in values.items() if self._writer else ():
             self._writer.add_scalar(f"{stage}/{name}", value, step)
+        if self._wandb:
+            tagged = {f"{stage}/{name}": value for name, value in values.items()}
+            self._wandb.log({f"{stage}/step": step, **tagged})
 
     def images(self, stage, step, pictures):
         """Write a dict of uint8 pictures (height, width, 3) for a step."""
@@ -89,9 +109,75 @@ class RunLogger:
         tqdm.write(text, file=sys.stderr)
 
 
+def _wandb_run(run_dir, project):
+    """Begin or go on with the run of a folder."""
+    try:
+        import wandb
+    except ImportError:
+        raise BackendError(
+            "logging to Weights & Biases needs its package: pip install 'srlite[wandb]'"
+        ) from None
+    # Of the folder, so that a resumed run goes on with its own curves.
+    identity = hashlib.sha256(str(run_dir.resolve()).encode()).hexdigest()[:16]
+    settings = wandb.Settings(console="off", silent=True)
+    try:
+        run = wandb.init(
+            project=project,
+            name=run_dir.resolve().name,
+            id=identity,
+            resume="allow",
+            dir=run_dir,
+            settings=settings,
+        )
+    except wandb.errors.Error as error:
+        raise BackendError(
+            f"Weights & Biases does not start ({error}); WANDB_MODE=offline needs no "
+            "account"
+        ) from None
+    for stage in ("pretrain", "gan"):
+        run.define_metric(f"{stage}/*", step_metric=f"{stage}/step")
+    return run
+
+
 def _is_repeated(line, stage, first_step):
     try:
         row = json.loads(line)
     except json.JSONDecodeError:
         return True  # cut off by a kill
     return row["stage"] == stage and row["step"] > first_step
+
+
+def read_metrics(path):
+    """Read the rows of a `metrics.jsonl`.
+
+    Args:
+        path: the file.
+
+    Returns:
+        dict of stage to dict of name to (steps, values), two float64 arrays in the
+        order of the steps; stages and names in the order of the file.
+
+    Raises:
+        CheckpointError: there is no such file, or a line is damaged.
+    """
+    try:
+        lines = Path(path).read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"cannot read {path}: {error}") from None
+    stages = {}
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+            step, stage = float(row["step"]), row["stage"]
+            values = {k: float(v) for k, v in row.items() if k not in ("step", "stage")}
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise CheckpointError(
+                f"line {number} of {path} is damaged: expected a JSON object with "
+                f"stage, step and numbers, received {line[:40]!r}; remove the line"
+            ) from None
+        for name, value in values.items():
+            stages.setdefault(stage, {}).setdefault(name, []).append((step, value))
+    return {
+        stage: {name: tuple(np.array(sorted(p)).T) for name, p in curves.items()}
+        for stage, curves in stages.items()
+    }

@@ -16,7 +16,7 @@ from srlite.backend import import_keras
 from srlite.config import flatten
 from srlite.data import PatchSampler
 from srlite.draws import AugmentationDraws
-from srlite.errors import ConfigError
+from srlite.errors import ConfigError, ModelError
 from srlite.files import replacing
 from srlite.logs import RunLogger
 from srlite.packs import available_memory
@@ -42,6 +42,8 @@ def train(
     vgg19_weights="imagenet",
     efficientnet_weights="imagenet",
     override=False,
+    init_from=None,
+    wandb_project=None,
 ):
     """Train, or go on training.
 
@@ -62,6 +64,9 @@ def train(
             weights (tests).
         efficientnet_weights: likewise.
         override: go on with a config that differs from the one the run began with.
+        init_from: a ``.keras`` file, checkpoint or run directory whose weights the
+            first of the stages begins with; left aside once that stage has checkpoints.
+        wandb_project: Weights & Biases project to log to; None for none.
 
     Returns:
         True when the stages are complete, False when the time was up.
@@ -103,16 +108,16 @@ def train(
     }
     with replacing(run_dir / "config.json") as temporary:
         temporary.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
-    with RunLogger(run_dir) as logger, stop:
+    with RunLogger(run_dir, wandb_project) as logger, stop:
         for stage in stages:
             result = run_dir / _RESULT[stage]
             if result.exists():
                 logger.say(f"stage {stage} is complete: {result}")
                 continue
             options = getattr(config, stage)
-            parts, step = build_step(
-                keras, config, stage, run_dir / _RESULT["pretrain"], losses[stage]
-            )
+            wanted = init_from if stage == stages[0] else None
+            start = _start(run_dir, stage, wanted, logger)
+            parts, step = build_step(keras, config, stage, start, losses[stage])
             images, lr_images, image_odds = training_set(sources[stage], photographs)
             sampler = PatchSampler(
                 images,
@@ -140,6 +145,7 @@ def train(
                 validate_every=config.log.validate_every,
                 checkpoint_every=config.log.checkpoint_every,
                 steps_per_execution=config.steps_per_execution,
+                keep_best=_best_keeper(run_dir, stage, parts, config),
             )
             if done < options.steps:
                 logger.say(
@@ -165,6 +171,12 @@ def check(config, stages):
     if config.precision not in PRECISIONS:
         raise ConfigError(
             f"precision must be {' or '.join(PRECISIONS)}; received {config.precision}"
+        )
+    log = config.log
+    if log.store_every % log.checkpoint_every:
+        raise ConfigError(
+            "log.store_every must be a multiple of log.checkpoint_every "
+            f"{log.checkpoint_every}; received {log.store_every}"
         )
     for stage in stages:
         if stage not in STAGES:
@@ -251,6 +263,26 @@ def _compare_config(resolved, path):
         )
 
 
+def _start(run_dir, stage, init_from, logger):
+    """Choose the model whose weights a stage begins with; None for random ones."""
+    if checkpoints.find(run_dir / "checkpoints", stage):
+        if init_from is not None:
+            logger.say(
+                f"{run_dir} has checkpoints of its own for stage {stage}; "
+                f"{init_from} is left aside"
+            )
+        return None
+    if init_from is not None or stage == "pretrain":
+        return init_from
+    path = run_dir / _RESULT["pretrain"]
+    if not path.exists():
+        raise ModelError(
+            f"the gan stage starts from {path}, which does not exist; "
+            "run the pretrain stage first"
+        )
+    return path
+
+
 def _resume(run_dir, stage, parts, logger):
     """Load the newest checkpoint of a stage, if any; return the updates done."""
     found = checkpoints.find(run_dir / "checkpoints", stage)
@@ -270,10 +302,28 @@ def _saver(run_dir, stage, parts, config, part_size):
             parts,
             config.to_dict(),
             keep=config.log.keep_checkpoints,
+            store_every=config.log.store_every,
             part_size=part_size and part_size * 2**20,
         )
 
     return save
+
+
+def _best_keeper(run_dir, stage, parts, config):
+    """Keep the best by PSNR; in the gan stage, the one that invents least."""
+
+    def keep_best(step, scores):
+        if "psnr" in scores and step >= config.log.best_after:
+            checkpoints.save_best(
+                run_dir / "checkpoints",
+                stage,
+                step,
+                parts,
+                config.to_dict(),
+                scores["psnr"],
+            )
+
+    return keep_best
 
 
 def _validator(generator, photos, sampler, config):

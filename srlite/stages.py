@@ -32,8 +32,11 @@ def build_losses(options, vgg19_weights, efficientnet_weights, precision="float3
     return losses
 
 
-def build_step(keras, config, stage, pretrained, losses):
-    """Make the networks and optimizers of a stage, and the step that trains them."""
+def build_step(keras, config, stage, start, losses):
+    """Make the networks and optimizers of a stage, and the step that trains them.
+
+    `start` is the model whose weights the generator begins with, or None.
+    """
     from srlite.generators import rrdb_net
 
     options = getattr(config, stage)
@@ -59,13 +62,15 @@ def build_step(keras, config, stage, pretrained, losses):
         "ema_generator": rrdb_net(config.scale, **generator),
         "generator_optimizer": adam(),
     }
-    weights = parts["generator"].get_weights()
+    if start is None:
+        weights = parts["generator"].get_weights()
+    else:
+        weights = _read_weights(start, parts["generator"])
     adversarial = None
     if stage == "gan":
         from srlite.discriminators import vgg_discriminator
         from srlite.losses import RelativisticAverageLoss
 
-        weights = _pretrained(pretrained, parts["generator"])
         parts["discriminator"] = vgg_discriminator(
             **dataclasses.asdict(config.discriminator)
         )
@@ -116,13 +121,8 @@ def step_class(backend):
     return TensorFlowStep
 
 
-def _pretrained(path, generator):
-    """Read the weights of the pixel stage's generator."""
-    if not path.exists():
-        raise ModelError(
-            f"the gan stage starts from {path}, which does not exist; "
-            "run the pretrain stage first"
-        )
+def _read_weights(path, generator):
+    """Read weights that fit a generator."""
     weights = load_generator(path).get_weights()
     if [w.shape for w in weights] != [w.shape for w in generator.get_weights()]:
         raise ModelError(f"{path} is of another shape than the config's generator")

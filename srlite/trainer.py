@@ -79,6 +79,7 @@ def train_stage(
     validate_every=1000,
     checkpoint_every=500,
     steps_per_execution=1,
+    keep_best=None,
 ):
     """Train from `first_step` to `last_step`, or until `stop` has a reason.
 
@@ -99,6 +100,7 @@ def train_stage(
         checkpoint_every: steps.
         steps_per_execution: updates per call of the backend, where that many fit before
             something else is to be done; single ones elsewhere.
+        keep_best: function of (updates done, scalars of `validate`), called after it.
 
     Returns:
         Updates done in this stage; a checkpoint of just that state has been saved.
@@ -143,7 +145,9 @@ def train_stage(
             if validate and (done == last_step or done % validate_every == 0):
                 with meter.left_out():
                     step.sync()
-                    _validate(validate, logger, stage, done)
+                    scalars = _validate(validate, logger, stage, done)
+                    if keep_best:
+                        keep_best(done, scalars)
             if last:
                 _tell_speed(logger, stage, done - first_step, speed)
                 break
@@ -157,6 +161,7 @@ def _validate(validate, logger, stage, done):
     if scalars:
         text = ", ".join(f"{k} {v:.2f}" for k, v in scalars.items())
         logger.say(f"{stage} step {done}: {text}")
+    return scalars
 
 
 def _tell_speed(logger, stage, steps, figures):

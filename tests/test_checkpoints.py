@@ -174,3 +174,32 @@ def test_missing_and_mismatched(tmp_path):
     del parts["generator_optimizer"]
     with pytest.raises(CheckpointError, match="another model: generator_optimizer/"):
         checkpoints.load(path, parts)
+
+
+def test_every_kth_stays(tmp_path):
+    parts = make_parts(0)
+    for step in range(2, 15, 2):
+        checkpoints.save(tmp_path, "gan", step, parts, {}, keep=2, store_every=4)
+    assert [step for step, _ in checkpoints.find(tmp_path, "gan")] == [4, 8, 12, 14]
+
+
+def test_best_stays_until_a_better_one_comes(tmp_path):
+    parts = make_parts(0)
+    checkpoints.save(tmp_path, "gan", 9, parts, {})
+    for step, score, kept in ((1, -3.5, 1), (2, 7.0, 2), (3, 7.0, 2), (4, 6.9, 2)):
+        path = checkpoints.save_best(tmp_path, "gan", step, parts, {"a": 1}, score)
+        (best,) = tmp_path.glob("best-*")
+        assert best.name == f"best-gan-{kept:08d}.safetensors"
+        assert path == (best if step == kept else None)
+    checkpoints.save_best(tmp_path, "pretrain", 1, parts, {}, 1.0)
+    assert len(list(tmp_path.glob("best-*"))) == 2
+    assert [step for step, _ in checkpoints.find(tmp_path, "gan")] == [9]
+    others = make_parts(1)
+    info = checkpoints.load(best, others)
+    assert info == {"stage": "gan", "step": 2, "config": {"a": 1}}
+    assert same(parts, others)
+    checkpoints.save_best(tmp_path, "gan", 5, parts, {}, 7.1)
+    assert not best.exists()
+    truncate(tmp_path / "best-gan-00000005.safetensors")
+    with pytest.raises(CheckpointError, match="best-gan-00000005.* is damaged"):
+        checkpoints.save_best(tmp_path, "gan", 6, parts, {}, 8.0)

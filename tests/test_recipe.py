@@ -260,3 +260,59 @@ def test_bad_data_options(photos, tmp_path):
         with pytest.raises(SrliteError, match=says):
             train(CONFIG.updated(changes), data_dirs, run)
         assert not run.exists()
+
+
+def test_best_and_stored_checkpoints_stay(photos, tmp_path):
+    run_dir = tmp_path / "run"
+    changes = {"validate_every": 2, "best_after": 4, "store_every": 4}
+    config = CONFIG.updated({"log": changes | {"keep_checkpoints": 1}})
+    assert train(config, [photos], run_dir, stages=["pretrain"], val_dir=photos)
+    folder = run_dir / "checkpoints"
+    assert [step for step, _ in checkpoints.find(folder, "pretrain")] == [4, 6]
+    (best,) = folder.glob("best-*")
+    rows = [json.loads(line) for line in (run_dir / "metrics.jsonl").open()]
+    scores = {row["step"]: row["psnr"] for row in rows if "psnr" in row}
+    assert list(scores) == [2, 4, 6]
+    winner = max((4, 6), key=scores.get)
+    assert best.name == f"best-pretrain-{winner:08d}.safetensors"
+    odd = CONFIG.updated({"log.store_every": 3})
+    with pytest.raises(
+        ConfigError, match="store_every must be a multiple of .* 2; rec"
+    ):
+        train(odd, [photos], tmp_path / "other")
+
+
+def test_starts_from_given_weights(finished, photos, vgg19_file, tmp_path, capfd):
+    """The gan stage from another run's pixel stage is that of one run, to the bit."""
+    other = tmp_path / "other"
+    arguments = {
+        "stages": ["gan"],
+        "val_dir": photos,
+        "vgg19_weights": vgg19_file,
+        "init_from": finished / "pretrain.keras",
+    }
+    assert not train(CONFIG, [photos], other, max_minutes=0.0, **arguments)
+    assert "left aside" not in capfd.readouterr().err
+    assert train(CONFIG, [photos], other, **arguments)
+    assert "has checkpoints of its own for stage gan" in capfd.readouterr().err
+    straight, resumed = tensors(finished, "gan"), tensors(other, "gan")
+    for name in straight:
+        np.testing.assert_array_equal(straight[name], resumed[name], err_msg=name)
+
+    run_dir = tmp_path / "fine"
+    newest = checkpoints.find(finished / "checkpoints", "gan")[-1][1]
+    slow = {"learning_rate": 1e-12, "final_learning_rate": 1e-12, "warmup_steps": 0}
+    config = CONFIG.updated({"pretrain": slow | {"freeze_batch_norm_after": 0}})
+    train(config, [photos], run_dir, stages=["pretrain"], init_from=newest)
+    tuned, given = tensors(run_dir, "pretrain"), tensors(finished, "gan")
+    for name in (name for name in tuned if name.startswith("generator/")):
+        np.testing.assert_allclose(
+            tuned[name], given[f"ema_{name}"], atol=1e-9, err_msg=name
+        )
+    large = CONFIG.updated({"generator.filters": 12})
+    with pytest.raises(ModelError, match="pretrain.keras is of another shape"):
+        init_from = finished / "pretrain.keras"
+        train(large, [photos], tmp_path / "x", stages=["pretrain"], init_from=init_from)
+    with pytest.raises(ModelError, match="there is no model .*gone"):
+        gone = tmp_path / "gone.keras"
+        train(CONFIG, [photos], tmp_path / "y", stages=["pretrain"], init_from=gone)
