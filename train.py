@@ -7,8 +7,8 @@ Ctrl-C saves a checkpoint; the same command again goes on from there.
 
 import argparse
 
-from srlite.config import parse_assignment, read_toml
 from srlite.errors import run_command
+from srlite.options import parse_assignment, read_toml
 from srlite.presets import PRESETS, preset
 
 
@@ -21,11 +21,10 @@ def main(argv=None):
     parser.add_argument(
         "--data-dir",
         nargs="+",
-        required=True,
         metavar="DIR",
         help="folders (recursive) and tar files of HR photographs",
     )
-    parser.add_argument("--run-dir", required=True, metavar="DIR")
+    parser.add_argument("--run-dir", metavar="DIR")
     parser.add_argument("--val-dir", metavar="DIR", help="HR pictures to measure on")
     parser.add_argument("--config", metavar="FILE.toml", help="options, by section")
     parser.add_argument(
@@ -38,21 +37,37 @@ def main(argv=None):
     )
     parser.add_argument("--stages", nargs="+", default=["pretrain", "gan"])
     parser.add_argument("--max-minutes", type=float, metavar="M")
-    parser.add_argument("--vgg19-weights", default="imagenet", metavar="FILE.h5")
+    parser.add_argument(
+        "--vgg19-weights",
+        "--vgg16-weights",
+        default="imagenet",
+        metavar="FILE.h5",
+        help="of the content network",
+    )
     parser.add_argument("--efficientnet-weights", default="imagenet", metavar="FILE.h5")
     parser.add_argument(
         "--override",
         action="store_true",
         help="go on although the options differ from those the run began with",
     )
+    parser.add_argument(
+        "--summary",
+        action="store_true",
+        help="print the networks and their sizes, also to RUN_DIR/summary.txt, and end",
+    )
     args = parser.parse_args(argv)
+    if not args.summary and not (args.data_dir and args.run_dir):
+        parser.error("--data-dir and --run-dir are required (except for --summary)")
     config = preset(args.preset)
     if args.config:
         config = config.updated(read_toml(args.config))
     config = config.updated(dict(map(parse_assignment, args.set)))
 
-    from srlite.recipe import train
+    from srlite.recipe import summarize, train
 
+    if args.summary:
+        print(summarize(config, args.run_dir), end="")
+        return 0
     train(
         config,
         args.data_dir,

@@ -12,12 +12,19 @@ from pathlib import Path
 
 from srlite import checkpoints
 from srlite.backend import import_keras
-from srlite.config import flatten
 from srlite.data import PatchSampler, load_images
 from srlite.errors import ConfigError
 from srlite.files import replacing
 from srlite.logs import RunLogger
-from srlite.stages import build_losses, build_step
+from srlite.options import flatten
+from srlite.stages import (
+    build_discriminator,
+    build_generator,
+    build_losses,
+    build_step,
+    stage_sampler,
+)
+from srlite.summary import describe
 from srlite.trainer import StopSignal, train_stage
 
 STAGES = ("pretrain", "gan")
@@ -47,7 +54,7 @@ def train(
             training pictures are logged, and nothing is measured.
         max_minutes: stop, with a checkpoint, after this time; None for no limit.
         vgg19_weights: "imagenet" (Keras downloads them), a path, or None for random
-            weights (tests).
+            weights (tests); of VGG16, if that is the config's content network.
         efficientnet_weights: likewise.
         override: go on with a config that differs from the one the run began with.
 
@@ -68,7 +75,9 @@ def train(
     photos = load_images(val_dir, min_size=3 * config.scale) if val_dir else None
     # Feature networks come before the first stage: a download may fail.
     losses = {
-        stage: build_losses(getattr(config, stage), vgg19_weights, efficientnet_weights)
+        stage: build_losses(
+            getattr(config, stage), vgg19_weights, efficientnet_weights, config.channels
+        )
         for stage in stages
     }
     with RunLogger(run_dir) as logger, StopSignal(max_minutes) as stop:
@@ -81,13 +90,15 @@ def train(
             parts, step = build_step(
                 keras, config, stage, run_dir / _RESULT["pretrain"], losses[stage]
             )
+            seed = (config.seed, STAGES.index(stage))
             sampler = PatchSampler(
                 images,
                 options.patch_size,
                 options.batch_size,
                 dataclasses.astuple(config.kernels),
-                seed=(config.seed, STAGES.index(stage)),
+                seed,
             )
+            sampler = stage_sampler(sampler, config, stage, seed)
             done = train_stage(
                 step,
                 sampler,
@@ -117,23 +128,38 @@ def train(
     return True
 
 
+def summarize(config, run_dir=None):
+    """Describe the networks of a config, untrained.
+
+    Args:
+        config: `Config`.
+        run_dir: folder that gets the text as `summary.txt`; None for no file.
+
+    Returns:
+        The text.
+
+    Raises:
+        ConfigError: the options do not go with each other, or nothing can be written.
+    """
+    config.check()
+    import_keras("the summary")
+    text = describe(
+        {
+            "generator": build_generator(config),
+            "discriminator": build_discriminator(config),
+        }
+    )
+    if run_dir is not None:
+        _write(Path(run_dir) / "summary.txt", text)
+    return text
+
+
 def _check(config, stages):
     """Refuse what would only fail after minutes."""
     for stage in stages:
         if stage not in STAGES:
             raise ConfigError(f"unknown stage {stage}; there are {', '.join(STAGES)}")
-        options = getattr(config, stage)
-        for name in ("steps", "batch_size", "patch_size"):
-            if getattr(options, name) < 1:
-                raise ConfigError(
-                    f"{stage}.{name} must be at least 1; "
-                    f"received {getattr(options, name)}"
-                )
-        if options.patch_size % config.scale:
-            raise ConfigError(
-                f"{stage}.patch_size must be a multiple of the scale {config.scale}; "
-                f"received {options.patch_size}"
-            )
+    config.check()
 
 
 def _prepare_backend():
@@ -163,12 +189,17 @@ def _settle_config(config, run_dir, override):
                 "add --override to go on with the new ones"
             )
         return
+    _write(path, json.dumps(resolved, indent=2) + "\n")
+
+
+def _write(path, text):
+    """Write a text file of the run directory, which is made if missing."""
     try:
-        run_dir.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
-            temporary.write_text(json.dumps(resolved, indent=2) + "\n")
+            temporary.write_text(text)
     except OSError as error:
-        raise ConfigError(f"cannot write to {run_dir}: {error}") from None
+        raise ConfigError(f"cannot write to {path.parent}: {error}") from None
 
 
 def _resume(run_dir, stage, parts, logger):

@@ -44,7 +44,8 @@ class TensorFlowStep:
         """Do one update.
 
         Args:
-            batch: dict of NumPy arrays, as `data.PatchSampler.batch` gives it.
+            batch: dict of NumPy arrays, as `data.PatchSampler.batch` gives it; with
+                `fake_label` (batch, 1) if the discriminator is to answer that on fakes.
             update_batch_norm: True normalises the generator's features by the batch and
                 moves its statistics; False normalises by the statistics as they are.
 
@@ -76,7 +77,9 @@ class TensorFlowStep:
         self._apply("generator", tape, total)
         self._follow()
         if self._adversarial:
-            values |= self._update_discriminator(hr, tf.stop_gradient(sr))
+            values |= self._update_discriminator(
+                hr, tf.stop_gradient(sr), batch.get("fake_label")
+            )
         return values
 
     def _judge(self, picture):
@@ -90,12 +93,12 @@ class TensorFlowStep:
         )
         return logits
 
-    def _update_discriminator(self, hr, sr):
+    def _update_discriminator(self, hr, sr, fake_label):
         discriminator, (loss, _) = self._parts["discriminator"], self._adversarial
         with tf.GradientTape() as tape:
             real = discriminator(hr, training=True)
             fake = discriminator(sr, training=True)
-            value = loss(real, fake)
+            value = loss(real, fake if fake_label is None else (fake, fake_label))
         self._apply("discriminator", tape, value)
         above = tf.cast(real > tf.reduce_mean(fake), tf.float32)
         below = tf.cast(fake < tf.reduce_mean(real), tf.float32)

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from srlite.config import flatten, parse_assignment, read_toml
 from srlite.errors import ConfigError
+from srlite.options import flatten, parse_assignment, read_toml
 from srlite.presets import PRESETS, preset
 
 
@@ -21,7 +21,7 @@ def test_values_are_read_by_type():
         "pretrain.freeze_batch_norm_after=none",
         "generator.batch_norm=false",
         "generator.upsampling=nearest",
-        'gan.content_layers=["block1_conv1", "block2_conv1"]',
+        'gan.content_loss.layers=["block1_conv1", "block2_conv1"]',
     )
     assert config.gan.steps == 7
     assert config.gan.pixel == 1.0 and isinstance(config.gan.pixel, float)
@@ -29,7 +29,7 @@ def test_values_are_read_by_type():
     assert config.pretrain.freeze_batch_norm_after is None
     assert config.generator.batch_norm is False
     assert config.generator.upsampling == "nearest"
-    assert config.gan.content_layers == ("block1_conv1", "block2_conv1")
+    assert config.gan.content_loss.layers == ("block1_conv1", "block2_conv1")
     assert preset("light").gan.steps != 7  # the preset itself stays
 
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from srlite.errors import ConfigError
 from srlite.generators import rrdb_net
 
 TINY = {"filters": 8, "growth_channels": 4, "num_blocks": 1}
@@ -118,10 +119,12 @@ def test_esrgan_has_the_published_size():
 
 def test_initializer_scale():
     keras.utils.set_random_seed(0)
-    whole = _tiny().get_layer("head").get_weights()[0]
+    whole = _tiny()
     keras.utils.set_random_seed(0)
-    tenth = _tiny(initializer_scale=0.1).get_layer("head").get_weights()[0]
-    np.testing.assert_allclose(tenth, 0.1 * whole, rtol=1e-5)
+    tenth = _tiny(initializer_scale=0.1)
+    for name, factor in (("rrdb1_dense1_conv1", 0.1), ("head", 1.0), ("fusion", 1.0)):
+        kernels = (g.get_layer(name).get_weights()[0] for g in (tenth, whole))
+        np.testing.assert_allclose(next(kernels), factor * next(kernels), rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -134,5 +137,5 @@ def test_initializer_scale():
     ],
 )
 def test_errors_name_what_was_received(options, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ConfigError, match=message):
         rrdb_net(**options)

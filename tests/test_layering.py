@@ -21,6 +21,9 @@ FLOORS = (
         "image_writing",
         "images",
         "levels",
+        "options",
+        "schedules",
+        "summary",
         "tiling",
     },
     {
@@ -39,7 +42,7 @@ FLOORS = (
     {"recipe", "stages"},
 )
 # Ground floor modules that others of that floor may use.
-FOUNDATION = {"errors", "files", "image_writing", "levels"}
+FOUNDATION = {"errors", "files", "image_writing", "levels", "options"}
 TENSORFLOW_ALLOWED = {"backend", "export", "recipe", "tensorflow_step"}
 
 
