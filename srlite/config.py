@@ -286,7 +286,7 @@ class Config:
                     f"must be a multiple of the scale {self.scale}; received {size}",
                 )
         if not any(dataclasses.astuple(self.kernels)):
-            yield "kernels.bicubic", "or another kernel must have odds above 0"
+            yield "one of the kernels.*", "must be above 0; received 0 for all"
 
     def to_dict(self):
         """Return the options as nested dicts that JSON can hold."""

@@ -14,6 +14,8 @@ from srlite.presets import preset
 TINY = preset("tiny").updated(
     {
         "generator.filters": 8,
+        "generator.num_dense_blocks": 1,
+        "generator.num_convolutions": 2,
         "gan.patch_size": 32,
         "gan.style": None,
         "gan.content_loss.layers": ["block1_conv1", "block1_conv2"],
@@ -30,6 +32,8 @@ def other(value):
     """Another value of the same type."""
     if isinstance(value, bool):
         return not value
+    if isinstance(value, str):
+        return f"another {value}"
     if isinstance(value, tuple):
         return tuple(other(item) for item in value)
     return value + 1 if isinstance(value, int) else value / 2
@@ -52,7 +56,7 @@ def test_generator_options(config):
     for name, value in dataclasses.asdict(config.generator).items():
         if name == "name":
             continue
-        changes = {f"generator.{name}": other(value) if name != "upsampling" else None}
+        changes = {f"generator.{name}": other(value)}
         if name == "upsampling":
             changes = {"generator.upsampling": "nearest", "generator.anchor": False}
         changed = built(stages.build_generator, config.updated(changes))
@@ -94,10 +98,10 @@ def test_optimizer_options(stage):
         prefix = f"{stage}.generator_optimizer."
         config = TINY.updated({prefix + k: v for k, v in changes.items()})
         options = getattr(config, stage).generator_optimizer
-        optimizer = stages.build_optimizer(keras, options, 20)
+        optimizer = stages.build_optimizer(keras, options, 400)
         schedule = optimizer._learning_rate
         settings = optimizer.get_config() | {"learning_rate": None}
-        return settings, [float(schedule(step)) for step in range(0, 20, 2)]
+        return settings, [float(schedule(step)) for step in range(0, 400, 40)]
 
     before = made({})
     for name, value in changes.items():
@@ -105,10 +109,10 @@ def test_optimizer_options(stage):
     settings, _ = made({"clip_norm": 2.0, "epsilon": 1e-3})
     assert settings["global_clipnorm"] == 2.0 and settings["epsilon"] == 1e-3
     step = {"schedule": "step", "warmup_steps": 0}
-    _, rates = made(step | {"decay_every": 10, "decay_factor": 0.1})
+    _, rates = made(step | {"decay_every": 200, "decay_factor": 0.1})
     highest = base.learning_rate
     np.testing.assert_allclose(rates, [highest] * 5 + [0.1 * highest] * 5, rtol=1e-5)
-    multi = {"schedule": "multi_step", "warmup_steps": 0, "boundaries": [4, 12]}
+    multi = {"schedule": "multi_step", "warmup_steps": 0, "boundaries": [80, 240]}
     _, rates = made(multi)
     expected = highest * np.array([1, 1, 0.5, 0.5, 0.5, 0.5] + 4 * [0.25])
     np.testing.assert_allclose(rates, expected, rtol=1e-5)
@@ -196,6 +200,7 @@ class Pictures:
     """A sampler of random pictures."""
 
     def batch(self, step):
+        """Return four pictures and their kernels."""
         random = np.random.default_rng(step)
         hr = random.integers(0, 256, (4, 8, 8, 3), np.uint8)
         return {"hr": hr, "kernel": np.arange(4, dtype=np.int32)}
