@@ -8,7 +8,7 @@ own floor where the arrow is plain):
   `image_writing`, `images`, `tiling`
 - first floor: `checkpoints`, `data`, `loading`, `logs`, `losses`, `metrics`,
   `networks`, `presets`, `tflite_checks`, `upscaler`
-- second floor: `inference`, `trainer`, `tensorflow_step`,
+- second floor: `evaluation`, `inference`, `trainer`, `tensorflow_step`,
   `validation`, `export`
 - attic: `recipe`, `stages`
 

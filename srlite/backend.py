@@ -29,7 +29,7 @@ def import_keras(task, tensorflow=False):
         with silence():
             import keras
 
-            if tensorflow:
+            if keras.config.backend() == "tensorflow":
                 import tensorflow as tf
 
                 # Devices are looked for at first use, with a complaint for each

@@ -116,6 +116,21 @@ def downsample(hr, kernel, scale):
     return ops.clip(ops.round(lr), 0.0, 255.0)
 
 
+def shrink(hr, kernel, scale):
+    """Shrink one picture as a file.
+
+    Args:
+        hr: uint8 (height, width, channels), multiples of `scale`.
+        kernel: one of `KERNELS`.
+        scale: HR pixels per LR pixel.
+
+    Returns:
+        uint8 array (height // scale, width // scale, channels).
+    """
+    lr = downsample(hr[None], np.array([KERNELS.index(kernel)]), scale)
+    return ops.convert_to_numpy(lr)[0].astype(np.uint8)
+
+
 def degrade(batch, scale):
     """Turn a sampled batch into the pair that a step trains on.
 

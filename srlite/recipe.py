@@ -69,7 +69,9 @@ def train(
     _check(config, stages)
     stages = [stage for stage in STAGES if stage in stages]
     keras = _prepare_backend()
-    _settle_config(config, run_dir, override)
+    if not override:
+        _compare_config(config.to_dict(), run_dir / "config.json")
+    _make(run_dir)
     patch_size = max(getattr(config, stage).patch_size for stage in stages)
     images = load_images(data_dirs, min_size=patch_size)
     photos = load_images(val_dir, min_size=3 * config.scale) if val_dir else None
@@ -80,6 +82,8 @@ def train(
         )
         for stage in stages
     }
+    with replacing(run_dir / "config.json") as temporary:
+        temporary.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
     with RunLogger(run_dir) as logger, StopSignal(max_minutes) as stop:
         for stage in stages:
             result = run_dir / _RESULT[stage]
@@ -139,7 +143,7 @@ def summarize(config, run_dir=None):
         The text.
 
     Raises:
-        ConfigError: the options do not go with each other, or nothing can be written.
+        ConfigError: the options do not go with each other, or `run_dir` cannot be made.
     """
     config.check()
     import_keras("the summary")
@@ -150,7 +154,10 @@ def summarize(config, run_dir=None):
         }
     )
     if run_dir is not None:
-        _write(Path(run_dir) / "summary.txt", text)
+        run_dir = Path(run_dir)
+        _make(run_dir)
+        with replacing(run_dir / "summary.txt") as temporary:
+            temporary.write_text(text)
     return text
 
 
@@ -162,6 +169,14 @@ def _check(config, stages):
     config.check()
 
 
+def _make(run_dir):
+    """Make the run directory if it is missing."""
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot write to {run_dir}: {error}") from None
+
+
 def _prepare_backend():
     """Import Keras; the same seed will give the same bits."""
     keras = import_keras("training", tensorflow=True)
@@ -171,35 +186,22 @@ def _prepare_backend():
     return keras
 
 
-def _settle_config(config, run_dir, override):
-    """Write `config.json`, or compare with the one that is there."""
-    path = run_dir / "config.json"
-    resolved = config.to_dict()
-    if path.exists() and not override:
-        try:
-            former = flatten(json.loads(path.read_text()))
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"cannot read {path}: {error}") from None
-        now = flatten(resolved)
-        odd = [k for k in sorted(former | now) if former.get(k) != now.get(k)]
-        if odd:
-            listed = ", ".join(f"{k} {former.get(k)} -> {now.get(k)}" for k in odd)
-            raise ConfigError(
-                f"{run_dir} was begun with other options ({listed}); "
-                "add --override to go on with the new ones"
-            )
+def _compare_config(resolved, path):
+    """Refuse options that differ from those in `path`, if it exists."""
+    if not path.exists():
         return
-    _write(path, json.dumps(resolved, indent=2) + "\n")
-
-
-def _write(path, text):
-    """Write a text file of the run directory, which is made if missing."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            temporary.write_text(text)
-    except OSError as error:
-        raise ConfigError(f"cannot write to {path.parent}: {error}") from None
+        former = flatten(json.loads(path.read_text()))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from None
+    now = flatten(resolved)
+    odd = [k for k in sorted(former | now) if former.get(k) != now.get(k)]
+    if odd:
+        listed = ", ".join(f"{k} {former.get(k)} -> {now.get(k)}" for k in odd)
+        raise ConfigError(
+            f"{path.parent} was begun with other options ({listed}); "
+            "add --override to go on with the new ones"
+        )
 
 
 def _resume(run_dir, stage, parts, logger):

@@ -140,3 +140,24 @@ def test_bad_input_is_one_sentence(photos, tmp_path, arguments, says):
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: ") and says in line
+
+
+@pytest.mark.slow
+def test_training_learns(tmp_path):
+    """A few hundred small steps do better than the nearest-neighbour start."""
+    from srlite.loading import load_generator
+    from srlite.validation import validate
+
+    for name in ("astronaut", "coffee", "rocket"):
+        Image.fromarray(getattr(data, name)()).save(tmp_path / f"{name}.png")
+    run_dir = tmp_path / "run"
+    arguments = ("--data-dir", tmp_path, "--run-dir", run_dir, "--stages", "pretrain")
+    run("train.py", "--preset", "tiny", *arguments, "--set", "pretrain.steps=300")
+    generator = load_generator(run_dir)
+    hr = [data.chelsea()[20:276, 100:356]]
+    trained, _ = validate(generator, hr, 4)
+    tail = generator.get_layer("tail")
+    tail.set_weights([np.zeros_like(w) for w in tail.get_weights()])
+    nearest, _ = validate(generator, hr, 4)
+    for name, value in trained.items():
+        assert value > nearest[name] + 0.5, (trained, nearest)

@@ -38,7 +38,7 @@ FLOORS = (
         "tflite_checks",
         "upscaler",
     },
-    {"export", "inference", "tensorflow_step", "trainer", "validation"},
+    {"evaluation", "export", "inference", "tensorflow_step", "trainer", "validation"},
     {"recipe", "stages"},
 )
 # Ground floor modules that others of that floor may use.

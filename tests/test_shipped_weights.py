@@ -1,0 +1,113 @@
+"""What the shipped weights promise, on photos that they were not trained on."""
+
+import hashlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skimage import data
+
+from srlite.degradations import KERNELS, shrink
+from srlite.images import enlarge_bicubic
+from srlite.loading import load_generator
+from srlite.metrics import psnr
+from srlite.tflite_checks import check_difference, check_ops, check_size
+from srlite.upscaler import WEIGHTS_DIR, Upscaler, shipped_models
+
+CARD = (WEIGHTS_DIR / "README.md").read_text()
+SHARED = Path(__file__).parents[2] / "shared"
+MODELS = shipped_models()
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def name(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def upscaler(name):
+    return Upscaler.from_file(name)
+
+
+def test_there_are_models():
+    assert "light_psnr" in MODELS
+
+
+def test_files_are_those_of_the_card(name):
+    for ending in ("tflite", "keras"):
+        content = (WEIGHTS_DIR / f"{name}.{ending}").read_bytes()
+        assert hashlib.sha256(content).hexdigest() in CARD
+        assert f"{len(content):,} bytes" in CARD
+
+
+def test_tflite_is_the_keras_model(name):
+    content = (WEIGHTS_DIR / f"{name}.tflite").read_bytes()
+    check_size(content)
+    check_ops(content)
+    generator = load_generator(WEIGHTS_DIR / f"{name}.keras")
+    photos = [data.astronaut()[:96, 150:250], data.coffee()[:80, :120]]
+    largest, _ = check_difference(content, generator, "float32", photos)
+    assert largest <= 1.0
+
+
+@pytest.mark.parametrize("level", [0, 17, 128, 255])
+def test_flat_pictures_stay_flat(upscaler, level):
+    sr = upscaler.upscale(np.full((40, 40, 3), level, np.uint8)).astype(int)
+    assert np.abs(sr - level).max() <= 1
+
+
+@pytest.mark.parametrize("photo", ["astronaut", "coffee", "chelsea", "rocket"])
+def test_mean_colour_stays(upscaler, photo):
+    lr = getattr(data, photo)()[:120, 60:220]
+    sr = upscaler.upscale(lr)
+    assert np.abs(sr.mean((0, 1)) - lr.mean((0, 1))).max() <= 0.5
+
+
+def test_smallest_picture(upscaler):
+    sr = upscaler.upscale(np.full((1, 1, 3), (10, 120, 250), np.uint8))
+    assert sr.shape == (4, 4, 3)
+    assert np.abs(sr.astype(int) - (10, 120, 250)).max() <= 3
+
+
+def test_tiles_equal_the_whole(name):
+    lr = data.coffee()[100:260, 150:350]
+    whole = Upscaler.from_file(name, tile=512).upscale(lr).astype(int)
+    tiled = Upscaler.from_file(name, tile=48).upscale(lr).astype(int)
+    assert np.abs(whole - tiled).max() <= 1
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_gains_on_every_kernel(upscaler, kernel):
+    gains = []
+    for photo in ("astronaut", "coffee", "chelsea", "rocket"):
+        hr = getattr(data, photo)()[40:296, 100:420]
+        lr = shrink(hr, kernel, 4)
+        gains.append(
+            psnr(upscaler.upscale(lr), hr, 4) - psnr(enlarge_bicubic(lr, 4), hr, 4)
+        )
+    assert np.mean(gains) > 0.3, gains
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not SHARED.is_dir(), reason="Set5 does not come with the project")
+def test_figures_of_the_card():
+    """The card's table for Set5 is what an independent script measures."""
+    for name in MODELS:
+        table = CARD[CARD.index(f"## {name}\n") :]
+        row = re.search(r"\| Set5 \|(.*)\|\n", table)[1].split("|")
+        model = WEIGHTS_DIR / f"{name}.tflite"
+        done = subprocess.run(
+            [
+                *(sys.executable, SHARED / "tools" / "score.py", "--model", model),
+                *("--hr-dir", SHARED / "data" / "bench" / "Set5" / "HR"),
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        measured = dict(re.findall(r"^(\w+) +(\d+\.\d+) ", done.stdout, re.MULTILINE))
+        for kernel, value in zip(KERNELS, row, strict=False):
+            assert float(value) == pytest.approx(float(measured[kernel]), abs=0.01)
