@@ -7,8 +7,8 @@ Ctrl-C saves a checkpoint; the same command again goes on from there.
 
 import argparse
 
-from srlite.config import parse_assignment, read_toml
 from srlite.errors import run_command
+from srlite.options import parse_assignment, read_toml
 from srlite.presets import PRESETS, preset
 
 
@@ -26,7 +26,7 @@ def main(argv=None):
         help="HR photographs: folders (recursive), tar files, .pack files, "
         "tfds:NAME:SPLIT, pairs:LR_DIR:HR_DIR; 2@SOURCE gives one a weight",
     )
-    parser.add_argument("--run-dir", required=True, metavar="DIR")
+    parser.add_argument("--run-dir", metavar="DIR")
     parser.add_argument(
         "--val-dir", nargs="+", metavar="SOURCE", help="HR pictures to measure on"
     )
@@ -52,7 +52,13 @@ def main(argv=None):
         metavar="MIB",
         help="checkpoints as folders of files no larger than this",
     )
-    parser.add_argument("--vgg19-weights", default="imagenet", metavar="FILE.h5")
+    parser.add_argument(
+        "--vgg19-weights",
+        "--vgg16-weights",
+        default="imagenet",
+        metavar="FILE.h5",
+        help="of the content network",
+    )
     parser.add_argument("--efficientnet-weights", default="imagenet", metavar="FILE.h5")
     parser.add_argument(
         "--override",
@@ -72,14 +78,24 @@ def main(argv=None):
         metavar="PROJECT",
         help="log to Weights & Biases too (default project: srlite)",
     )
+    parser.add_argument(
+        "--summary",
+        action="store_true",
+        help="print the networks and their sizes, also to RUN_DIR/summary.txt, and end",
+    )
     args = parser.parse_args(argv)
+    if not args.summary and not args.run_dir:
+        parser.error("--run-dir is required (except for --summary)")
     config = preset(args.preset)
     if args.config:
         config = config.updated(read_toml(args.config))
     config = config.updated(dict(map(parse_assignment, args.set)))
 
-    from srlite.recipe import train
+    from srlite.recipe import summarize, train
 
+    if args.summary:
+        print(summarize(config, args.run_dir), end="")
+        return 0
     train(
         config,
         args.data_dir,

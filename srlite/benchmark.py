@@ -18,13 +18,13 @@ from pathlib import Path
 import numpy as np
 
 from srlite.backend import import_keras
-from srlite.config import parse_assignment
 from srlite.data import PatchSampler, load_images
 from srlite.errors import run_command
 from srlite.logs import RunLogger
+from srlite.options import parse_assignment
 from srlite.presets import preset
 from srlite.recipe import STAGES, check
-from srlite.stages import build_losses, build_step
+from srlite.stages import build_losses, build_step, stage_sampler
 from srlite.trainer import StopSignal, stack_batches, train_stage
 
 _TURNS = 5
@@ -61,11 +61,12 @@ def benchmark_training(config, stage, steps=50, data_dirs=None):
     sampler = PatchSampler(
         images, options.patch_size, options.batch_size, kernels, seed=config.seed
     )
+    sampler = stage_sampler(sampler, config, stage, (config.seed,))
     # The loop's first execution of a turn is not timed: it waits for the first batch.
     executions = -(-steps // (_TURNS * size))
     length = (executions + 1) * size
     with tempfile.TemporaryDirectory() as folder:
-        step = _build(keras, config, stage, Path(folder))
+        step = _build(keras, config, stage)
         update = step if size == 1 else step.many
         batch = stack_batches(sampler, range(size))
         _wait(update(batch, False))  # compiles
@@ -111,13 +112,12 @@ def benchmark_training(config, stage, steps=50, data_dirs=None):
     }
 
 
-def _build(keras, config, stage, folder):
-    """Make the step of a stage; stage `gan` starts from an untrained generator."""
-    if stage == "gan":
-        parts, _ = build_step(keras, config, "pretrain", None, {})
-        parts["ema_generator"].save(folder / "pretrain.keras")
-    losses = build_losses(getattr(config, stage), None, None, config.precision)
-    return build_step(keras, config, stage, folder / "pretrain.keras", losses)[1]
+def _build(keras, config, stage):
+    """Make the step of a stage, with random weights."""
+    losses = build_losses(
+        getattr(config, stage), None, None, config.channels, config.precision
+    )
+    return build_step(keras, config, stage, None, losses)[1]
 
 
 def _wait(values):

@@ -1,58 +1,200 @@
 """The configuration of a training run: frozen dataclasses, TOML in, JSON out.
 
-Only `config`, `presets`, `recipe` and the root scripts know a `Config`; everything else
-takes plain keyword arguments. Every option has a name of the form `section.option`
-(`gan.steps`). A loss weight of 0.0 measures and logs a loss without training on it;
-None ("none" in a file or on the command line) leaves it out altogether.
+Only `config`, `presets`, `stages`, `recipe` and the root scripts know a `Config`;
+everything else takes plain keyword arguments. Every option has a name of the form
+`section.option` (`gan.steps`, `gan.generator_optimizer.learning_rate`). A loss weight
+of 0.0 measures and logs a loss without training on it; None ("none" in a file or on
+the command line) leaves it out altogether.
 """
 
 import dataclasses
-import difflib
 import json
-import tomllib
-import types
-import typing
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Annotated, Literal
 
+from srlite import options
 from srlite.errors import ConfigError
+from srlite.options import (
+    Bound,
+    Count,
+    CountOrZero,
+    Fraction,
+    NotNegative,
+    Positive,
+    Probability,
+)
+
+_Scale = Annotated[
+    int, Bound("a power of two, at least 2", lambda x: x > 1 and x & (x - 1) == 0)
+]
 
 
 @dataclass(frozen=True)
-class GeneratorConfig:
+class RRDBNetConfig:
     """Arguments of `generators.rrdb_net`."""
 
-    filters: int = 64
-    growth_channels: int = 32
-    num_blocks: int = 2
-    num_dense_blocks: int = 3
-    num_convolutions: int = 4
+    name: Literal["rrdb_net"] = "rrdb_net"
+    filters: Count = 64
+    growth_channels: Count = 32
+    num_blocks: CountOrZero = 2
+    num_dense_blocks: Count = 3
+    num_convolutions: Count = 4
     residual_scaling: float = 0.2
     batch_norm: bool = True
-    upsampling: str = "depth_to_space"
+    upsampling: Literal["depth_to_space", "depth_to_space_x2", "nearest"] = (
+        "depth_to_space"
+    )
     anchor: bool = True
-    initializer_scale: float = 1.0
+    initializer_scale: Positive = 1.0
+
+    def problems(self):
+        """Yield what does not go together."""
+        if self.anchor and self.upsampling != "depth_to_space":
+            yield (
+                "anchor",
+                "must be false unless generator.upsampling is 'depth_to_space'; "
+                f"received true with {self.upsampling!r}",
+            )
+
+
+@dataclass(frozen=True)
+class SRResNetConfig:
+    """Arguments of `generators.srresnet`."""
+
+    name: Literal["srresnet"] = "srresnet"
+    filters: Count = 64
+    num_blocks: CountOrZero = 16
+    batch_norm: bool = True
+    initializer_scale: Positive = 1.0
+
+
+_GENERATORS = {"rrdb_net": RRDBNetConfig, "srresnet": SRResNetConfig}
 
 
 @dataclass(frozen=True)
 class DiscriminatorConfig:
     """Arguments of `discriminators.vgg_discriminator`."""
 
-    filters: tuple[int, ...] = (32, 64, 128, 256)
-    dense_units: int = 100
-    strided_kernel_size: int = 4
+    filters: tuple[Count, ...] = (32, 64, 128, 256)
+    dense_units: Count = 100
+    strided_kernel_size: Count = 4
+    pooled: bool = True  # else flattened: weights for each place of a patch
+    batch_norm: bool = True
+    spectral_norm: bool = False
+
+    def problems(self):
+        """Yield what does not go together."""
+        if not self.filters:
+            yield "filters", "must name the channels of at least one stage; received []"
 
 
 @dataclass(frozen=True)
 class KernelOdds:
     """Relative odds of each down-sampling kernel, in the order of `KERNELS`."""
 
-    nearest: float = 1.0
-    bilinear: float = 1.0
-    bilinear_aliased: float = 1.0
-    bicubic: float = 1.0
-    bicubic_aliased: float = 1.0
-    area: float = 1.0
+    nearest: NotNegative = 1.0
+    bilinear: NotNegative = 1.0
+    bilinear_aliased: NotNegative = 1.0
+    bicubic: NotNegative = 1.0
+    bicubic_aliased: NotNegative = 1.0
+    area: NotNegative = 1.0
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """Adam, and arguments of `schedules.Schedule`."""
+
+    learning_rate: Positive = 1e-4  # at its highest
+    schedule: Literal["constant", "step", "multi_step", "cosine"] = "constant"
+    warmup_steps: CountOrZero = 0
+    final_learning_rate: NotNegative = 0.0  # of cosine
+    decay_every: Count | None = None  # steps, of step
+    boundaries: tuple[Count, ...] = ()  # steps, of multi_step
+    decay_factor: Positive = 0.5  # of step and multi_step
+    beta_1: Fraction = 0.9
+    beta_2: Fraction = 0.999
+    epsilon: Positive = 1e-7
+    clip_norm: Positive | None = None  # of all gradients together; None: no clipping
+
+    def problems(self):
+        """Yield what does not go together."""
+        if (self.schedule == "step") != (self.decay_every is not None):
+            yield (
+                "decay_every",
+                "must be given with schedule='step', and only then; received "
+                f"{self.decay_every} with {self.schedule!r}",
+            )
+        if (self.schedule == "multi_step") != bool(self.boundaries):
+            yield (
+                "boundaries",
+                "must be given with schedule='multi_step', and only then; received "
+                f"{list(self.boundaries)} with {self.schedule!r}",
+            )
+        if list(self.boundaries) != sorted(set(self.boundaries)):
+            yield "boundaries", f"must increase; received {list(self.boundaries)}"
+        if self.final_learning_rate > self.learning_rate:
+            yield (
+                "final_learning_rate",
+                f"must be at most the learning_rate {self.learning_rate}; "
+                f"received {self.final_learning_rate}",
+            )
+
+
+@dataclass(frozen=True)
+class ContentConfig:
+    """The network of the content loss, and how its taps become one number."""
+
+    network: str = "vgg19"  # or vgg16
+    layers: tuple[str, ...] = ("block5_conv4",)
+    layer_weights: tuple[float, ...] = (1.0,)
+    layer_scales: tuple[Positive, ...] = (20.0,)  # what a tap's distance is divided by
+    normalization: Literal["none", "taps", "weights"] = "none"  # what the sum is
+    criterion: Literal["l1", "l2"] = "l1"
+    before_activation: bool = True
+    preprocessing: Literal["caffe", "torch"] = "caffe"
+
+    def problems(self):
+        """Yield what does not go together."""
+        if self.network not in ("vgg16", "vgg19"):
+            yield (
+                "network",
+                "must be 'vgg16' or 'vgg19', as Keras has no other VGG (none of 11 or "
+                f"13 layers); received {self.network!r}",
+            )
+        for name in ("layer_weights", "layer_scales"):
+            if len(getattr(self, name)) != len(self.layers):
+                yield (
+                    name,
+                    f"must hold one value per layer ({len(self.layers)}); "
+                    f"received {list(getattr(self, name))}",
+                )
+        if self.normalization == "weights" and not sum(self.layer_weights) > 0:
+            yield (
+                "layer_weights",
+                "must have a sum above 0 with normalization='weights'; "
+                f"received {list(self.layer_weights)}",
+            )
+
+
+@dataclass(frozen=True)
+class AdversarialConfig:
+    """The kind of adversarial loss."""
+
+    kind: Literal["relativistic_average", "standard"] = "relativistic_average"
+    # What the discriminator is to answer on fakes: drawn evenly between these two.
+    fake_labels: tuple[Probability, Probability] = (0.0, 0.0)
+
+    def problems(self):
+        """Yield what does not go together."""
+        low, high = self.fake_labels
+        if low > high:
+            yield "fake_labels", f"must be lowest, highest; received {[low, high]}"
+        if self.kind != "standard" and high > 0:
+            yield (
+                "fake_labels",
+                "must be [0, 0] unless the kind is 'standard'; "
+                f"received {[low, high]} with {self.kind!r}",
+            )
 
 
 @dataclass(frozen=True)
@@ -73,54 +215,51 @@ class AugmentationConfig:
 class DataConfig:
     """Where photographs are kept and how they are measured on."""
 
-    memory_gb: float | None = (
-        None  # beyond it a pack on disk; None: half of what is free
-    )
-    validation_crop: int = 256  # HR pixels of the centre of each picture; 0: all of it
+    # Beyond it a pack on the disk; None: half of what is free.
+    memory_gb: NotNegative | None = None
+    # HR pixels of the centre of each picture; 0: all of it.
+    validation_crop: CountOrZero = 256
 
 
 @dataclass(frozen=True)
 class StageConfig:
     """What both stages have. Steps are optimizer updates; sizes are HR pixels."""
 
-    steps: int
-    batch_size: int
-    patch_size: int
-    learning_rate: float  # at its highest; falls as a half cosine to the final one
-    final_learning_rate: float
-    warmup_steps: int
-    beta_1: float  # Adam's
-    beta_2: float
-    ema_decay: float
-    freeze_batch_norm_after: int | None  # None: never
-    pixel: float | None  # loss weight
+    steps: Count
+    batch_size: Count
+    patch_size: Count
+    ema_decay: Fraction
+    freeze_batch_norm_after: CountOrZero | None  # None: never
+    pixel: NotNegative | None  # loss weight
+    generator_optimizer: OptimizerConfig
+    pixel_criterion: Literal["l1", "l2"] = "l1"
     # Photographs of this stage alone, as `sources` names them; none: those of the run.
-    sources: tuple[str, ...] = field(default=(), kw_only=True)
+    sources: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GanConfig(StageConfig):
-    """The adversarial stage: its loss weights and feature taps."""
+    """The adversarial stage: its loss weights and what the losses look at."""
 
-    content: float | None
-    style: float | None
-    adversarial: float
-    content_layers: tuple[str, ...]  # of VGG19, before the activation
-    content_layer_weights: tuple[float, ...]
-    content_layer_scales: tuple[float, ...]  # what each tap's distance is divided by
-    style_layers: tuple[str, ...]  # of EfficientNetB4
+    content: NotNegative | None
+    style: NotNegative | None
+    adversarial: NotNegative
+    discriminator_optimizer: OptimizerConfig
+    content_loss: ContentConfig = field(default_factory=ContentConfig)
+    adversarial_loss: AdversarialConfig = field(default_factory=AdversarialConfig)
+    style_layers: tuple[str, ...] = ("block5f_project_conv",)  # of EfficientNetB4
 
 
 @dataclass(frozen=True)
 class LogConfig:
     """How often things are written, in steps, and which checkpoints stay."""
 
-    log_every: int = 50
-    validate_every: int = 1000
-    checkpoint_every: int = 500
-    keep_checkpoints: int = 3
-    store_every: int = 0  # checkpoints at its multiples stay for ever; 0: none
-    best_after: int = 2000  # from here on the one of the highest PSNR stays too
+    log_every: Count = 50
+    validate_every: Count = 1000
+    checkpoint_every: Count = 500
+    keep_checkpoints: Count = 3
+    store_every: CountOrZero = 0  # checkpoints at its multiples stay for ever; 0: none
+    best_after: CountOrZero = 2000  # from here the one of the highest PSNR stays too
 
 
 @dataclass(frozen=True)
@@ -130,11 +269,13 @@ class Config:
     preset: str
     pretrain: StageConfig
     gan: GanConfig
-    seed: int = 0
-    scale: int = 4
-    steps_per_execution: int = 1  # updates per call of the backend
-    precision: str = "float32"  # of the convolutions in training, or "bfloat16"
-    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    seed: CountOrZero = 0
+    scale: _Scale = 4
+    channels: Literal[1, 3] = 3  # of every picture: grey or RGB
+    steps_per_execution: Count = 1  # updates per call of the backend
+    # Of the convolutions while training; what is saved is float32.
+    precision: Literal["float32", "bfloat16"] = "float32"
+    generator: RRDBNetConfig | SRResNetConfig = field(default_factory=RRDBNetConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     kernels: KernelOdds = field(default_factory=KernelOdds)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
@@ -144,96 +285,42 @@ class Config:
     def updated(self, changes):
         """Return a copy with some options changed.
 
+        Another `generator.name` brings that generator's options at their defaults.
+
         Args:
             changes: dict of dotted names to values, or nested dicts as TOML gives them.
 
         Raises:
-            ConfigError: an unknown option, or a value of the wrong type.
+            ConfigError: an unknown option, or a value of the wrong type or range.
         """
-        return _updated(self, changes, prefix="")
+        changes = options.flatten(changes)
+        name = changes.get("generator.name", self.generator.name)
+        if name not in _GENERATORS:
+            raise ConfigError(
+                f"generator.name must be {' or '.join(map(repr, _GENERATORS))}; "
+                f"received {name!r}"
+            )
+        config = self
+        if name != self.generator.name:
+            config = dataclasses.replace(self, generator=_GENERATORS[name]())
+        return options.updated(config, changes)
+
+    def check(self):
+        """Raise a `ConfigError` if options do not go with each other."""
+        options.check(self)
+
+    def problems(self):
+        """Yield what does not go together."""
+        for stage in ("pretrain", "gan"):
+            size = getattr(self, stage).patch_size
+            if size % self.scale:
+                yield (
+                    f"{stage}.patch_size",
+                    f"must be a multiple of the scale {self.scale}; received {size}",
+                )
+        if not any(dataclasses.astuple(self.kernels)):
+            yield "one of the kernels.*", "must be above 0; received 0 for all"
 
     def to_dict(self):
         """Return the options as nested dicts that JSON can hold."""
         return json.loads(json.dumps(dataclasses.asdict(self)))
-
-
-def flatten(options, prefix=""):
-    """Map nested dicts to one dict of dotted names."""
-    flat = {}
-    for key, value in options.items():
-        if isinstance(value, dict):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
-
-
-def _updated(config, changes, prefix):
-    hints = typing.get_type_hints(type(config))
-    nested = {}
-    for name, value in flatten(changes).items():
-        key, _, rest = name.partition(".")
-        if key not in hints or bool(rest) != dataclasses.is_dataclass(hints[key]):
-            raise ConfigError(_unknown(config, name, prefix))
-        if rest:
-            nested.setdefault(key, {})[rest] = value
-        else:
-            nested[key] = _checked(value, hints[key], prefix + name)
-    for key, value in nested.items():
-        if dataclasses.is_dataclass(hints[key]):
-            nested[key] = _updated(getattr(config, key), value, f"{prefix}{key}.")
-    return dataclasses.replace(config, **nested)
-
-
-def _unknown(config, name, prefix):
-    known = list(flatten(dataclasses.asdict(config)))
-    close = difflib.get_close_matches(name, known, n=3) or [
-        option for option in known if option.split(".")[-1] == name.split(".")[-1]
-    ]
-    hint = f"; did you mean {' or '.join(prefix + c for c in close)}?" if close else ""
-    return f"unknown option {prefix}{name}{hint}"
-
-
-def _checked(value, hint, name):
-    """Return `value` as the type of its option."""
-    if isinstance(hint, types.UnionType):
-        if value is None or value == "none":
-            return None
-        hint = next(h for h in typing.get_args(hint) if h is not type(None))
-    if typing.get_origin(hint) is tuple:
-        items = value if isinstance(value, list | tuple) else [value]
-        return tuple(_checked(item, typing.get_args(hint)[0], name) for item in items)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if type(value) is not hint:
-        raise ConfigError(f"{name} must be of type {hint.__name__}; received {value!r}")
-    return value
-
-
-def read_toml(path):
-    """Read the options in a TOML file.
-
-    Raises:
-        ConfigError: the file is missing or is not TOML.
-    """
-    try:
-        return tomllib.loads(Path(path).read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"cannot read the options in {path}: {error}") from None
-
-
-def parse_assignment(text):
-    """Split `section.option=value` into name and value.
-
-    The value is read as TOML (`5`, `1e-4`, `true`, `[1, 2]`), else as plain text.
-
-    Raises:
-        ConfigError: there is no `=`.
-    """
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise ConfigError(f"--set wants section.option=value; received {text!r}")
-    try:
-        return name.strip(), tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return name.strip(), value.strip()

@@ -7,6 +7,13 @@ layers, so that one `.keras` file carries graph and weights.
 The shape is SRGAN's (Ledig et al. 2017, https://arxiv.org/abs/1609.04802, section 2.1
 and figure 4), which ESRGAN keeps: stages of two convolutions, the second of which
 halves the picture, BatchNorm after every convolution but the first, LeakyReLU(0.2).
+
+Spectral normalisation (Miyato et al. 2018, https://arxiv.org/abs/1802.05957) divides
+each kernel by its largest singular value whenever the network runs with
+`training=True`; `keras.layers.SpectralNormalization` also writes the result back. So in
+TensorFlow's plain calls the kernel is projected and the gradient taken there, while
+JAX, which knows no assignment, differentiates through the division as in the paper.
+Either way the norm is held near 1, but the two backends train differently with it.
 """
 
 import keras
@@ -17,20 +24,8 @@ from srlite.errors import ConfigError
 LEAKY_SLOPE = 0.2  # SRGAN's and ESRGAN's
 
 
-def _convolution(x, filters, kernel_size, strides, batch_norm, name):
-    x = layers.Conv2D(
-        filters,
-        kernel_size,
-        strides=strides,
-        padding="same",
-        use_bias=not batch_norm,
-        # He et al. 2015, https://arxiv.org/abs/1502.01852
-        kernel_initializer="he_normal",
-        name=f"{name}_conv",
-    )(x)
-    if batch_norm:
-        x = layers.BatchNormalization(name=f"{name}_bn")(x)
-    return layers.LeakyReLU(negative_slope=LEAKY_SLOPE, name=f"{name}_lrelu")(x)
+def _spectrally_normalised(layer):
+    return layers.SpectralNormalization(layer, name=f"{layer.name}_sn")
 
 
 def vgg_discriminator(
@@ -38,6 +33,8 @@ def vgg_discriminator(
     filters=(32, 64, 128, 256),
     dense_units=100,
     strided_kernel_size=4,
+    batch_norm=True,
+    spectral_norm=False,
     channels=3,
 ):
     """Build the VGG-like discriminator of SRGAN and ESRGAN.
@@ -59,6 +56,9 @@ def vgg_discriminator(
         dense_units: units of the dense layer before the logit (ESRGAN 100, SRGAN 1024).
         strided_kernel_size: kernel size of the convolutions of stride 2 (4 in
             ESRGAN's code, where stride and kernel match; 3 in SRGAN).
+        batch_norm: BatchNorm after every convolution but the first.
+        spectral_norm: divide every kernel, the dense ones too, by its largest singular
+            value.
         channels: picture channels, 1 or 3.
 
     Returns:
@@ -71,16 +71,33 @@ def vgg_discriminator(
         raise ConfigError(
             f"filters must name the channels of at least one stage; received {filters}"
         )
-    picture = keras.Input((patch_size, patch_size, channels), name="picture")
-    x = picture
+    constrained = _spectrally_normalised if spectral_norm else lambda layer: layer
+
+    def convolution(x, width, kernel_size, strides, name, normalised=batch_norm):
+        conv = layers.Conv2D(
+            width,
+            kernel_size,
+            strides=strides,
+            padding="same",
+            use_bias=not normalised,
+            # He et al. 2015, https://arxiv.org/abs/1502.01852
+            kernel_initializer="he_normal",
+            name=f"{name}_conv",
+        )
+        x = constrained(conv)(x)
+        if normalised:
+            x = layers.BatchNormalization(name=f"{name}_bn")(x)
+        return layers.LeakyReLU(negative_slope=LEAKY_SLOPE, name=f"{name}_lrelu")(x)
+
+    x = picture = keras.Input((patch_size, patch_size, channels), name="picture")
     for i, width in enumerate(filters, start=1):
-        x = _convolution(x, width, 3, 1, i > 1, f"stage{i}_1")
-        x = _convolution(x, width, strided_kernel_size, 2, True, f"stage{i}_2")
+        x = convolution(x, width, 3, 1, f"stage{i}_1", batch_norm and i > 1)
+        x = convolution(x, width, strided_kernel_size, 2, f"stage{i}_2")
     if patch_size is None:
         x = layers.GlobalAveragePooling2D(name="pool")(x)  # (B, filters[-1])
     else:
         x = layers.Flatten(name="flatten")(x)
-    x = layers.Dense(dense_units, name="dense")(x)
+    x = constrained(layers.Dense(dense_units, name="dense"))(x)
     x = layers.LeakyReLU(negative_slope=LEAKY_SLOPE, name="dense_lrelu")(x)
-    logit = layers.Dense(1, name="logit")(x)  # (B, 1)
+    logit = constrained(layers.Dense(1, name="logit"))(x)  # (B, 1)
     return keras.Model(picture, logit, name="vgg_discriminator")

@@ -1,10 +1,11 @@
 """Frozen feature networks: functions that return a multi-output `keras.Model`.
 
-Input RGB (batch, height, width, 3), float32, [0, 1], as everywhere in srlite; each
-network rescales inside to what it was trained on. Output: a list of tensors, one per
-named layer, in the order of the names (the bare tensor for one name, as Keras unpacks
-lists of one): what the convolution gives before any activation. Nothing is trainable,
-and `training=True` changes nothing.
+Input RGB (batch, height, width, 3), float32, [0, 1], as everywhere in srlite, or grey
+(one channel), which is repeated to RGB; each network rescales inside to what it was
+trained on. Output: a list of tensors, one per named layer, in the order of the names
+(the bare tensor for one name, as Keras unpacks lists of one): what the convolution
+gives before any activation, unless asked otherwise. Nothing is trainable, and
+`training=True` changes nothing.
 
 `weights` is "imagenet" (downloaded by Keras and kept in its cache), the path of a
 `keras.applications` weights file without the top (`.h5` or `.weights.h5`), or None for
@@ -21,7 +22,8 @@ from srlite.errors import ConfigError, ModelError
 
 # The mean of ImageNet's pixels in RGB, levels; VGG was trained with it subtracted.
 _CAFFE_MEAN = (123.68, 116.779, 103.939)
-# The standard deviations of ImageNet's pixels in RGB, [0, 1].
+# The mean and standard deviations of ImageNet's pixels in RGB, [0, 1].
+_IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STDDEV = (0.229, 0.224, 0.225)
 
 
@@ -71,55 +73,110 @@ def _check_names(names, known, network_name):
             )
 
 
-def vgg19_features(layers, weights="imagenet"):
-    """Build the frozen VGG19 with taps before the activations.
+def _for_channels(features, channels):
+    """Let a network of RGB pictures take grey ones if `channels` is 1."""
+    if channels == 3:
+        return features
+    grey = keras.Input((None, None, 1), name="grey")
+    rgb = keras.layers.Concatenate(name="rgb")([grey] * 3)
+    features = keras.Model(grey, features(rgb), name=features.name)
+    features.trainable = False
+    return features
+
+
+def _preprocessed(picture, preprocessing):
+    """Rescale RGB in [0, 1] to what a VGG was trained on."""
+    if preprocessing == "caffe":
+        offset = [-mean for mean in _CAFFE_MEAN]
+        x = keras.layers.Rescaling(255.0, offset=offset)(picture)
+        return keras.ops.flip(x, axis=-1)  # RGB to BGR
+    if preprocessing == "torch":
+        scale = [1.0 / stddev for stddev in _IMAGENET_STDDEV]
+        pairs = zip(_IMAGENET_MEAN, _IMAGENET_STDDEV, strict=True)
+        offset = [-mean / stddev for mean, stddev in pairs]
+        return keras.layers.Rescaling(scale, offset=offset)(picture)
+    raise ConfigError(
+        f"preprocessing must be 'caffe' or 'torch'; received {preprocessing!r}"
+    )
+
+
+def vgg_features(
+    network,
+    layers,
+    weights="imagenet",
+    *,
+    before_activation=True,
+    preprocessing="caffe",
+    channels=3,
+):
+    """Build a frozen VGG with taps at its convolutions.
 
     Simonyan and Zisserman 2014 (https://arxiv.org/abs/1409.1556); taps before the
     activation as in ESRGAN (Wang et al. 2018, https://arxiv.org/abs/1809.00219,
-    section 3.3). The input becomes BGR, 0..255, mean-subtracted, so taps are large:
-    their mean magnitude on photographs is in the tens to hundreds.
+    section 3.3), or after it as in SRGAN. With "caffe" the input becomes BGR, 0..255,
+    mean-subtracted, so taps are large: their mean magnitude on photographs is in the
+    tens to hundreds.
 
     Args:
+        network: "vgg16" or "vgg19".
         layers: names of the tapped convolutions, such as "block3_conv4"; the network
             is built as deep as the deepest of them.
         weights: "imagenet", the path of a weights file, or None.
+        before_activation: tap the linear convolution; else its ReLU.
+        preprocessing: "caffe", what Keras's ImageNet weights were trained with, or
+            "torch", torchvision's: RGB in [0, 1], minus ImageNet's mean, divided by
+            its standard deviation. For weights that came from there.
+        channels: picture channels, 1 or 3.
 
     Returns:
-        `keras.Model`, (batch, H, W, 3) -> list of (batch, H / 2**(b - 1),
+        `keras.Model`, (batch, H, W, channels) -> list of (batch, H / 2**(b - 1),
         W / 2**(b - 1), filters), rounded down, b being the number of the layer's block.
 
     Raises:
-        ConfigError: a name is not that of a convolution of VGG19.
+        ConfigError: there is no such network, preprocessing or convolution.
         ModelError: the weights cannot be downloaded or read.
     """
-    network = _pretrained(
-        keras.applications.VGG19, weights, "--vgg19-weights", "content"
-    )
-    known = [x.name for x in network.layers if isinstance(x, keras.layers.Conv2D)]
-    _check_names(layers, known, "VGG19")
-
+    if network not in ("vgg16", "vgg19"):
+        raise ConfigError(
+            "the content network must be 'vgg16' or 'vgg19', as Keras has no other VGG "
+            f"(none of 11 or 13 layers); received {network!r}"
+        )
+    name = network.upper()
     picture = keras.Input((None, None, 3), name="picture")
-    x = keras.layers.Rescaling(255.0, offset=[-mean for mean in _CAFFE_MEAN])(picture)
-    x = keras.ops.flip(x, axis=-1)  # RGB to BGR
+    x = _preprocessed(picture, preprocessing)
+    original = _pretrained(
+        getattr(keras.applications, name), weights, f"--{network}-weights", "content"
+    )
+    known = [x.name for x in original.layers if isinstance(x, keras.layers.Conv2D)]
+    _check_names(layers, known, name)
+
     taps = {}
     # Keras fuses the ReLU into each convolution: rebuild the chain with linear ones.
-    for layer in network.layers[1:]:
+    for layer in original.layers[1:]:
         if layer.name not in known:
             x = layer(x)
             continue
         config = layer.get_config() | {"activation": "linear"}
         linear = keras.layers.Conv2D.from_config(config)
-        taps[layer.name] = linear(x)
+        tap = linear(x)
         linear.set_weights(layer.get_weights())
+        x = keras.layers.ReLU(name=f"{layer.name}_relu")(tap)
+        taps[layer.name] = tap if before_activation else x
         if taps.keys() >= set(layers):
             break
-        x = keras.layers.ReLU(name=f"{layer.name}_relu")(taps[layer.name])
-    features = keras.Model(picture, [taps[name] for name in layers], name="vgg19")
+    features = keras.Model(picture, [taps[name] for name in layers], name=network)
     features.trainable = False
-    return features
+    return _for_channels(features, channels)
 
 
-def efficientnet_b4_features(layers=("block5f_project_conv",), weights="imagenet"):
+def vgg19_features(layers, weights="imagenet", **options):
+    """Build the frozen VGG19; arguments as those of `vgg_features`."""
+    return vgg_features("vgg19", layers, weights, **options)
+
+
+def efficientnet_b4_features(
+    layers=("block5f_project_conv",), weights="imagenet", channels=3
+):
     """Build the frozen EfficientNetB4 with taps at its linear convolutions.
 
     Tan and Le 2019 (https://arxiv.org/abs/1905.11946). A `project_conv` ends a block's
@@ -131,10 +188,11 @@ def efficientnet_b4_features(layers=("block5f_project_conv",), weights="imagenet
     Args:
         layers: names of the tapped convolutions.
         weights: "imagenet", the path of a weights file, or None.
+        channels: picture channels, 1 or 3.
 
     Returns:
-        `keras.Model`, (batch, H, W, 3) -> list of (batch, h, w, filters); H / 16,
-        W / 16 and 160 channels for "block5f_project_conv".
+        `keras.Model`, (batch, H, W, channels) -> list of (batch, h, w, filters);
+        H / 16, W / 16 and 160 channels for "block5f_project_conv".
 
     Raises:
         ConfigError: a name is not that of a linear convolution of EfficientNetB4.
@@ -169,4 +227,4 @@ def efficientnet_b4_features(layers=("block5f_project_conv",), weights="imagenet
         tapped, clone_function=lambda layer: layer, call_function=call
     )
     features.trainable = False
-    return features
+    return _for_channels(features, channels)

@@ -10,34 +10,40 @@ https://arxiv.org/abs/1809.00219, section 3.1). BatchNorm, which ESRGAN removes,
 option here: it stands between a convolution and its activation, where it folds into
 the convolution on export and costs nothing on the phone. The residual stream itself
 (head, last convolution of each dense block, fusion, tail) is never normalised.
+
+SRResNet is SRGAN's generator (Ledig et al. 2017, https://arxiv.org/abs/1609.04802,
+section 2.1 and figure 4).
 """
+
+import functools
 
 import keras
 from keras import layers
 
+from srlite.errors import ConfigError
+
 LEAKY_SLOPE = 0.2  # ESRGAN's
 
 
-class _Convolutions:
-    """Makes the 3x3 convolutions of one network: same padding, same initialiser."""
+def _conv(filters, name, size=3, use_bias=True, zeros=False, initializer_scale=1.0):
+    # He et al. 2015 (https://arxiv.org/abs/1502.01852), made smaller by a factor as in
+    # ESRGAN section 3.1; VarianceScaling's scale is that of the variance.
+    initializer = keras.initializers.VarianceScaling(
+        scale=2.0 * initializer_scale**2, mode="fan_in", distribution="truncated_normal"
+    )
+    return layers.Conv2D(
+        filters,
+        size,
+        padding="same",
+        use_bias=use_bias,
+        kernel_initializer="zeros" if zeros else initializer,
+        name=name,
+    )
 
-    def __init__(self, initializer_scale):
-        self._scale = initializer_scale
 
-    def __call__(self, filters, name, use_bias=True, zeros=False):
-        # He et al. 2015 (https://arxiv.org/abs/1502.01852), made smaller by a factor
-        # as in ESRGAN section 3.4; VarianceScaling's scale is that of the variance.
-        initializer = keras.initializers.VarianceScaling(
-            scale=2.0 * self._scale**2, mode="fan_in", distribution="truncated_normal"
-        )
-        return layers.Conv2D(
-            filters,
-            3,
-            padding="same",
-            use_bias=use_bias,
-            kernel_initializer="zeros" if zeros else initializer,
-            name=name,
-        )
+def _check_scale(scale):
+    if scale < 2 or scale & (scale - 1):
+        raise ConfigError(f"scale must be a power of two, at least 2; received {scale}")
 
 
 def _activation(x, name):
@@ -45,9 +51,16 @@ def _activation(x, name):
 
 
 def _dense_block(
-    x, conv, growth_channels, num_convolutions, residual_scaling, batch_norm, name
+    x,
+    growth_channels,
+    num_convolutions,
+    residual_scaling,
+    batch_norm,
+    initializer_scale,
+    name,
 ):
     """Densely connected convolutions with a scaled residual around them."""
+    conv = functools.partial(_conv, initializer_scale=initializer_scale)
     filters = x.shape[-1]
     seen = [x]
     for i in range(1, num_convolutions):
@@ -62,10 +75,10 @@ def _dense_block(
     return layers.Add(name=f"{name}_add")([x, y])
 
 
-def _upsample_at_once(x, lr, conv, scale, anchor):
+def _upsample_at_once(x, lr, scale, anchor):
     """From features to the picture by one convolution and one pixel shuffle."""
     # With an anchor, training starts at the nearest-neighbour enlargement itself.
-    x = conv(lr.shape[-1] * scale**2, "tail", zeros=anchor)(x)  # (B, H, W, s**2 * C)
+    x = _conv(lr.shape[-1] * scale**2, "tail", zeros=anchor)(x)  # (B, H, W, s**2 * C)
     if anchor:
         # Four at a time: XNNPACK leaves a concatenation of more than 5 to slower code.
         for i in range(1, scale.bit_length()):
@@ -74,18 +87,18 @@ def _upsample_at_once(x, lr, conv, scale, anchor):
     return keras.ops.depth_to_space(x, scale)  # (B, scale*H, scale*W, channels)
 
 
-def _upsample_by_steps(x, conv, scale, filters, channels, upsampling):
+def _upsample_by_steps(x, scale, filters, channels, upsampling):
     """From features to the picture by x2 steps, (B, scale*H, scale*W, channels)."""
     for i in range(1, scale.bit_length()):
         if upsampling == "depth_to_space_x2":
-            x = conv(4 * filters, f"up{i}")(x)
+            x = _conv(4 * filters, f"up{i}")(x)
             x = keras.ops.depth_to_space(x, 2)
         else:
             x = layers.UpSampling2D(2, interpolation="nearest", name=f"up{i}_size")(x)
-            x = conv(filters, f"up{i}")(x)
+            x = _conv(filters, f"up{i}")(x)
         x = _activation(x, f"up{i}")
-    x = _activation(conv(filters, "tail1")(x), "tail1")
-    return conv(channels, "tail2")(x)
+    x = _activation(_conv(filters, "tail1")(x), "tail1")
+    return _conv(channels, "tail2")(x)
 
 
 def rrdb_net(
@@ -121,49 +134,130 @@ def rrdb_net(
             that the network learns the difference only. Made of repeated channels
             before the pixel shuffle, because a resize op keeps phones off their GPU;
             so it asks for `upsampling="depth_to_space"`.
-        initializer_scale: factor on He-normal initial kernels (0.1 in ESRGAN).
+        initializer_scale: factor on the He-normal initial kernels of the dense blocks
+            (0.1 in the authors' code; the other kernels are not scaled there either).
         channels: picture channels, 1 or 3.
 
     Returns:
         `keras.Model`, (batch, H, W, channels) -> (batch, scale*H, scale*W, channels).
 
     Raises:
-        ValueError: `scale` is not a power of two, or `upsampling` is unknown or does
+        ConfigError: `scale` is not a power of two, or `upsampling` is unknown or does
             not go with `anchor`.
     """
-    if scale < 2 or scale & (scale - 1):
-        raise ValueError(f"scale must be a power of two, at least 2; received {scale}")
+    _check_scale(scale)
     choices = ("depth_to_space", "depth_to_space_x2", "nearest")
     if upsampling not in choices:
-        raise ValueError(
+        raise ConfigError(
             f"upsampling must be one of {choices}; received {upsampling!r}"
         )
     if anchor and upsampling != "depth_to_space":
-        raise ValueError(
+        raise ConfigError(
             "anchor=True needs upsampling='depth_to_space'; "
             f"received upsampling={upsampling!r}"
         )
-    conv = _Convolutions(initializer_scale)
     lr = keras.Input((None, None, channels), name="lr")
-    head = x = conv(filters, "head")(lr)  # (B, H, W, filters)
+    head = x = _conv(filters, "head")(lr)  # (B, H, W, filters)
     for b in range(1, num_blocks + 1):
         block_input = x
         for d in range(1, num_dense_blocks + 1):
             x = _dense_block(
                 x,
-                conv,
                 growth_channels,
                 num_convolutions,
                 residual_scaling,
                 batch_norm,
+                initializer_scale,
                 name=f"rrdb{b}_dense{d}",
             )
         if num_dense_blocks > 1:
             x = layers.Rescaling(residual_scaling, name=f"rrdb{b}_scale")(x)
             x = layers.Add(name=f"rrdb{b}_add")([block_input, x])
-    x = layers.Add(name="fusion_add")([head, conv(filters, "fusion")(x)])
+    x = layers.Add(name="fusion_add")([head, _conv(filters, "fusion")(x)])
     if upsampling == "depth_to_space":
-        sr = _upsample_at_once(x, lr, conv, scale, anchor)
+        sr = _upsample_at_once(x, lr, scale, anchor)
     else:
-        sr = _upsample_by_steps(x, conv, scale, filters, channels, upsampling)
+        sr = _upsample_by_steps(x, scale, filters, channels, upsampling)
     return keras.Model(lr, sr, name="rrdb_net")
+
+
+def srresnet(
+    scale=4,
+    filters=64,
+    num_blocks=16,
+    batch_norm=True,
+    initializer_scale=1.0,
+    channels=3,
+):
+    """Build SRResNet, the generator of SRGAN.
+
+    Residual blocks of two 3x3 convolutions, one long skip, a pixel shuffle per x2, and
+    9x9 convolutions at both ends. Every PReLU has one slope per channel, shared by all
+    places, so that it takes pictures of any size. Unlike the paper's, pictures are in
+    [0, 1] on both sides.
+
+    Args:
+        scale: SR pixels per LR pixel along each axis, a power of two.
+        filters: channels of the residual stream (64 in the paper).
+        num_blocks: residual blocks (16 in the paper).
+        batch_norm: BatchNorm after the convolutions of the blocks and the one after
+            the last block, which then have no bias.
+        initializer_scale: factor on the He-normal initial kernels of the blocks.
+        channels: picture channels, 1 or 3.
+
+    Returns:
+        `keras.Model`, (batch, H, W, channels) -> (batch, scale*H, scale*W, channels).
+
+    Raises:
+        ConfigError: `scale` is not a power of two.
+    """
+    _check_scale(scale)
+
+    def prelu(x, name):
+        # He et al. 2015 (https://arxiv.org/abs/1502.01852), section 2.1: from 0.25.
+        start = keras.initializers.Constant(0.25)
+        return layers.PReLU(start, shared_axes=[1, 2], name=f"{name}_prelu")(x)
+
+    def normalised(x, name, factor=1.0):
+        x = _conv(filters, name, use_bias=not batch_norm, initializer_scale=factor)(x)
+        return layers.BatchNormalization(name=f"{name}_bn")(x) if batch_norm else x
+
+    lr = keras.Input((None, None, channels), name="lr")
+    head = x = prelu(_conv(filters, "head", size=9)(lr), "head")  # (B, H, W, filters)
+    for b in range(1, num_blocks + 1):
+        y = prelu(normalised(x, f"block{b}_conv1", initializer_scale), f"block{b}")
+        y = normalised(y, f"block{b}_conv2", initializer_scale)
+        x = layers.Add(name=f"block{b}_add")([x, y])
+    x = layers.Add(name="fusion_add")([head, normalised(x, "fusion")])
+    for i in range(1, scale.bit_length()):
+        x = keras.ops.depth_to_space(_conv(4 * filters, f"up{i}")(x), 2)
+        x = prelu(x, f"up{i}")
+    sr = _conv(channels, "tail", size=9)(x)  # (B, scale*H, scale*W, channels)
+    return keras.Model(lr, sr, name="srresnet")
+
+
+GENERATORS = {"rrdb_net": rrdb_net, "srresnet": srresnet}
+
+
+def build_generator(options, scale, channels=3):
+    """Build a generator from its options as a dict, as a run's config holds them.
+
+    Args:
+        options: the builder's keyword arguments, and `name`, a key of `GENERATORS`;
+            without a name it is "rrdb_net".
+        scale: SR pixels per LR pixel along each axis.
+        channels: picture channels, 1 or 3.
+
+    Returns:
+        `keras.Model`.
+
+    Raises:
+        ConfigError: there is no such generator, or an option has an impossible value.
+    """
+    options = dict(options)
+    name = options.pop("name", "rrdb_net")
+    if name not in GENERATORS:
+        raise ConfigError(
+            f"unknown generator {name}; there are {', '.join(GENERATORS)}"
+        )
+    return GENERATORS[name](scale, channels=channels, **options)

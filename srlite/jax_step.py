@@ -126,7 +126,7 @@ class JaxStep:
         if objective.adversarial:
             state, judged = self._learn(
                 "discriminator",
-                lambda: objective.discriminator_loss(hr, sr),
+                lambda: objective.discriminator_loss(hr, sr, batch.get("fake_label")),
                 state,
                 frozen,
             )

@@ -71,9 +71,13 @@ def load_generator(path):
 def _generator_of_checkpoint(path):
     info, tensors = checkpoints.read(path)
     import_keras("reading a checkpoint")
-    from srlite.generators import rrdb_net
+    from srlite.generators import build_generator
 
-    generator = rrdb_net(info["config"]["scale"], **info["config"]["generator"])
+    config = info["config"]
+    # Written before there were grey pictures, a config has no channels.
+    generator = build_generator(
+        config["generator"], config["scale"], config.get("channels", 3)
+    )
     part = {k: v for k, v in tensors.items() if k.startswith("ema_generator/")}
     checkpoints.assign(part, {"ema_generator": generator}, path)
     return generator

@@ -75,7 +75,9 @@ class ContentLoss(keras.losses.Loss):
     and channels of |sr - hr| / scale, or of the square of that.
     """
 
-    def __init__(self, features, tap_weights, tap_scales, criterion="l1"):
+    def __init__(
+        self, features, tap_weights, tap_scales, criterion="l1", normalization="none"
+    ):
         """Make the loss.
 
         Args:
@@ -86,10 +88,13 @@ class ContentLoss(keras.losses.Loss):
                 VGG19 to another; the scales take that away, so that weights can be
                 compared with each other and with published ones.
             criterion: "l1" or "l2".
+            normalization: what the sum over the taps is divided by: "none" (1), "taps"
+                (their number) or "weights" (the sum of `tap_weights`).
 
         Raises:
-            ConfigError: `criterion` is another one, `tap_weights` or `tap_scales` are
-                not as many as the outputs, or a scale is not positive.
+            ConfigError: `criterion` or `normalization` is another one, `tap_weights` or
+                `tap_scales` are not as many as the outputs, a scale is not positive, or
+                the sum to divide by is not.
         """
         super().__init__()
         self._distance = _criterion(criterion)
@@ -101,8 +106,18 @@ class ContentLoss(keras.losses.Loss):
             )
         if min(tap_scales) <= 0:
             raise ConfigError(f"tap scales must be positive; received {tap_scales}")
+        divisors = {"none": 1.0, "taps": taps, "weights": sum(tap_weights)}
+        if normalization not in divisors:
+            raise ConfigError(
+                f"normalization must be one of {tuple(divisors)}; "
+                f"received {normalization!r}"
+            )
+        if divisors[normalization] <= 0:
+            raise ConfigError(
+                f"tap weights must have a sum above 0; received {tap_weights}"
+            )
         self._features = features
-        self._tap_weights = tuple(tap_weights)
+        self._tap_weights = tuple(w / divisors[normalization] for w in tap_weights)
         self._tap_scales = tuple(tap_scales)
 
     def call(self, y_true, y_pred):
@@ -147,12 +162,25 @@ class AdversarialLoss(keras.losses.Loss):
     exchanged for the generator it is the non-saturating form given there and in SRGAN
     (Ledig et al. 2017, https://arxiv.org/abs/1609.04802, equation 6), plus a term
     without gradient. 2 ln 2 where all logits are 0.
+
+    In the discriminator's loss the label of the fakes may be t > 0 instead of 0 (label
+    smoothing, Salimans et al. 2016, https://arxiv.org/abs/1606.03498, section 3.4):
+    then `b` is a pair of logits and labels, and its term the cross-entropy
+    -t log D(b) - (1 - t) log(1 - D(b)).
     """
 
     def call(self, y_true, y_pred):
-        """Return (batch,) from the logits to raise and to lower, each (batch, 1)."""
+        """Return (batch,).
+
+        Args:
+            y_true: logits to raise, (batch, 1).
+            y_pred: logits to lower, (batch, 1), or a tuple of those and their labels in
+                [0, 1], (batch, 1).
+        """
+        logits, labels = y_pred if isinstance(y_pred, tuple) else (y_pred, 0.0)
         # softplus(-x) is -log(sigmoid(x)) without overflow and without log(0).
-        return _mean_per_example(ops.softplus(-y_true) + ops.softplus(y_pred))
+        fake = ops.softplus(logits) - labels * logits
+        return _mean_per_example(ops.softplus(-y_true) + fake)
 
 
 class RelativisticAverageLoss(keras.losses.Loss):

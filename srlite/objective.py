@@ -82,12 +82,13 @@ class Objective:
         values["g_total"] = total
         return total, (values, sr)
 
-    def discriminator_loss(self, hr, sr):
+    def discriminator_loss(self, hr, sr, fake_label=None):
         """Compute what the discriminator minimises; moves its statistics.
 
         Args:
             hr: float32 (batch, P, P, channels), [0, 1].
             sr: likewise, without gradient.
+            fake_label: (batch, 1) if the discriminator is to answer that on fakes.
 
         Returns:
             (loss, values): scalar; dict of name to scalar. `d_accuracy` is the share of
@@ -96,7 +97,7 @@ class Objective:
         discriminator, (loss, _) = self._parts["discriminator"], self._adversarial
         real = discriminator(hr, training=True)  # (B, 1)
         fake = discriminator(sr, training=True)
-        value = loss(real, fake)
+        value = loss(real, fake if fake_label is None else (fake, fake_label))
         above = ops.mean(ops.cast(real > ops.mean(fake), "float32"))
         below = ops.mean(ops.cast(fake < ops.mean(real), "float32"))
         return value, {"d_adversarial": value, "d_accuracy": (above + below) / 2}

@@ -13,16 +13,23 @@ from pathlib import Path
 
 from srlite import checkpoints
 from srlite.backend import import_keras
-from srlite.config import flatten
 from srlite.data import PatchSampler
 from srlite.draws import AugmentationDraws
 from srlite.errors import ConfigError, ModelError
 from srlite.files import replacing
 from srlite.logs import RunLogger
+from srlite.options import flatten
 from srlite.packs import available_memory
 from srlite.photographs import load_images, load_photographs, training_set
 from srlite.sources import split_weight
-from srlite.stages import PRECISIONS, build_losses, build_step
+from srlite.stages import (
+    build_discriminator,
+    build_generator,
+    build_losses,
+    build_step,
+    stage_sampler,
+)
+from srlite.summary import describe
 from srlite.trainer import StopSignal, train_stage
 
 STAGES = ("pretrain", "gan")
@@ -61,7 +68,7 @@ def train(
         checkpoint_part_size: None for checkpoints of one file; else they are folders
             of files of at most this many MiB.
         vgg19_weights: "imagenet" (Keras downloads them), a path, or None for random
-            weights (tests).
+            weights (tests); of VGG16, if that is the config's content network.
         efficientnet_weights: likewise.
         override: go on with a config that differs from the one the run began with.
         init_from: a ``.keras`` file, checkpoint or run directory whose weights the
@@ -90,10 +97,7 @@ def train(
     keras = _prepare_backend()
     if not override:
         _compare_config(config.to_dict(), run_dir / "config.json")
-    try:
-        run_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"cannot write to {run_dir}: {error}") from None
+    _make(run_dir)
     photographs = _load(config, min_sizes, pack or run_dir / "data.pack")
     photos = load_images(val_dir, min_size=3 * config.scale) if val_dir else None
     # Feature networks come before the first stage: a download may fail.
@@ -102,7 +106,8 @@ def train(
             getattr(config, stage),
             vgg19_weights,
             efficientnet_weights,
-            config.precision,
+            channels=config.channels,
+            precision=config.precision,
         )
         for stage in stages
     }
@@ -119,17 +124,19 @@ def train(
             start = _start(run_dir, stage, wanted, logger)
             parts, step = build_step(keras, config, stage, start, losses[stage])
             images, lr_images, image_odds = training_set(sources[stage], photographs)
+            seed = (config.seed, STAGES.index(stage))
             sampler = PatchSampler(
                 images,
                 options.patch_size,
                 options.batch_size,
                 dataclasses.astuple(config.kernels),
-                seed=(config.seed, STAGES.index(stage)),
+                seed=seed,
                 scale=config.scale,
                 lr_images=lr_images,
                 image_odds=image_odds,
                 augmentations=augmentations,
             )
+            sampler = stage_sampler(sampler, config, stage, seed)
             done = train_stage(
                 step,
                 sampler,
@@ -161,17 +168,37 @@ def train(
     return True
 
 
+def summarize(config, run_dir=None):
+    """Describe the networks of a config, untrained.
+
+    Args:
+        config: `Config`.
+        run_dir: folder that gets the text as `summary.txt`; None for no file.
+
+    Returns:
+        The text.
+
+    Raises:
+        ConfigError: the options do not go with each other, or `run_dir` cannot be made.
+    """
+    config.check()
+    import_keras("the summary")
+    text = describe(
+        {
+            "generator": build_generator(config),
+            "discriminator": build_discriminator(config),
+        }
+    )
+    if run_dir is not None:
+        run_dir = Path(run_dir)
+        _make(run_dir)
+        with replacing(run_dir / "summary.txt") as temporary:
+            temporary.write_text(text)
+    return text
+
+
 def check(config, stages):
     """Refuse what would only fail after minutes."""
-    if config.steps_per_execution < 1:
-        raise ConfigError(
-            "steps_per_execution must be at least 1; "
-            f"received {config.steps_per_execution}"
-        )
-    if config.precision not in PRECISIONS:
-        raise ConfigError(
-            f"precision must be {' or '.join(PRECISIONS)}; received {config.precision}"
-        )
     log = config.log
     if log.store_every % log.checkpoint_every:
         raise ConfigError(
@@ -181,24 +208,21 @@ def check(config, stages):
     for stage in stages:
         if stage not in STAGES:
             raise ConfigError(f"unknown stage {stage}; there are {', '.join(STAGES)}")
-        options = getattr(config, stage)
-        for name in ("steps", "batch_size", "patch_size"):
-            if getattr(options, name) < 1:
-                raise ConfigError(
-                    f"{stage}.{name} must be at least 1; "
-                    f"received {getattr(options, name)}"
-                )
-        if options.patch_size % config.scale:
-            raise ConfigError(
-                f"{stage}.patch_size must be a multiple of the scale {config.scale}; "
-                f"received {options.patch_size}"
-            )
+    config.check()
     crop = config.data.validation_crop
-    if crop < 0 or 0 < crop < 3 * config.scale:
+    if 0 < crop < 3 * config.scale:
         raise ConfigError(
             f"data.validation_crop must be 0 or at least {3 * config.scale}; "
             f"received {crop}"
         )
+
+
+def _make(run_dir):
+    """Make the run directory if it is missing."""
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot write to {run_dir}: {error}") from None
 
 
 def _sources(config, stages, data_dirs):

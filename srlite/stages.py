@@ -2,34 +2,126 @@
 
 import dataclasses
 
+import numpy as np
+
 from srlite.errors import ModelError
+from srlite.images import to_grey
 from srlite.loading import load_generator
 
-PRECISIONS = ("float32", "bfloat16")
+
+class StageSampler:
+    """Batches of a sampler as a stage wants them: grey, with labels for the fakes."""
+
+    def __init__(self, sampler, channels, fake_labels, seed):
+        """Wrap a sampler.
+
+        Args:
+            sampler: has `batch(step)`, which gives RGB pictures.
+            channels: 3 leaves pictures as they are, 1 makes them grey.
+            fake_labels: None, or lowest and highest label; then each batch holds a
+                `fake_label` for each of its pictures, drawn evenly between them.
+            seed: sequence of ints.
+        """
+        self._sampler = sampler
+        self._channels = channels
+        self._fake_labels = fake_labels
+        self._seed = seed
+
+    def batch(self, step):
+        """Return the batch of a step: a pure function of (seed, step)."""
+        batch = dict(self._sampler.batch(step))
+        if self._channels == 1:
+            for name, array in batch.items():
+                if array.ndim == 4:
+                    batch[name] = to_grey(array)[..., None]  # (B, P, P, 1)
+        if self._fake_labels is not None:
+            random = np.random.default_rng([*self._seed, step, 1])
+            shape = (len(batch["hr"]), 1)
+            labels = random.uniform(*self._fake_labels, shape)
+            batch["fake_label"] = labels.astype(np.float32)
+        return batch
 
 
-def build_losses(options, vgg19_weights, efficientnet_weights, precision="float32"):
+def stage_sampler(sampler, config, stage, seed):
+    """Wrap a sampler as a stage of a `Config` asks for."""
+    labels = config.gan.adversarial_loss.fake_labels
+    wanted = stage == "gan" and any(labels)
+    return StageSampler(sampler, config.channels, labels if wanted else None, seed)
+
+
+def build_losses(
+    options, vgg_weights, efficientnet_weights, channels=3, precision="float32"
+):
     """Make the losses of a stage: name to (loss on HR and SR, weight)."""
     from srlite import features
     from srlite.losses import ContentLoss, PixelLoss, StyleLoss
 
     losses = {}
     if options.pixel is not None:
-        losses["pixel"] = (PixelLoss(), options.pixel)
+        losses["pixel"] = (PixelLoss(options.pixel_criterion), options.pixel)
     if getattr(options, "content", None) is not None:
-        vgg19 = features.vgg19_features(options.content_layers, vgg19_weights)
-        set_precision(vgg19, precision)
+        content = options.content_loss
+        vgg = features.vgg_features(
+            content.network,
+            content.layers,
+            vgg_weights,
+            before_activation=content.before_activation,
+            preprocessing=content.preprocessing,
+            channels=channels,
+        )
+        set_precision(vgg, precision)
         loss = ContentLoss(
-            vgg19, options.content_layer_weights, options.content_layer_scales
+            vgg,
+            content.layer_weights,
+            content.layer_scales,
+            criterion=content.criterion,
+            normalization=content.normalization,
         )
         losses["content"] = (loss, options.content)
     if getattr(options, "style", None) is not None:
         efficientnet = features.efficientnet_b4_features(
-            options.style_layers, efficientnet_weights
+            options.style_layers, efficientnet_weights, channels
         )
         set_precision(efficientnet, precision)
         losses["style"] = (StyleLoss(efficientnet), options.style)
     return losses
+
+
+def build_generator(config):
+    """Make the generator of a `Config`, untrained."""
+    from srlite import generators
+
+    options = dataclasses.asdict(config.generator)
+    return generators.build_generator(options, config.scale, config.channels)
+
+
+def build_discriminator(config):
+    """Make the discriminator of a `Config`, untrained."""
+    from srlite.discriminators import vgg_discriminator
+
+    options = dataclasses.asdict(config.discriminator)
+    patch_size = None if options.pop("pooled") else config.gan.patch_size
+    return vgg_discriminator(patch_size, **options, channels=config.channels)
+
+
+def build_optimizer(keras, options, steps):
+    """Make Adam with its schedule over the steps of a stage.
+
+    Args:
+        keras: the module.
+        options: `OptimizerConfig`.
+        steps: updates of the stage.
+    """
+    from srlite.schedules import Schedule
+
+    options = dataclasses.asdict(options)
+    adam = {name: options.pop(name) for name in ("beta_1", "beta_2", "epsilon")}
+    clip_norm = options.pop("clip_norm")
+    schedule = Schedule(**options, steps=steps)
+    # Named, because its name is part of its variables' names in a checkpoint.
+    return keras.optimizers.Adam(
+        schedule, **adam, global_clipnorm=clip_norm, name="adam"
+    )
 
 
 def build_step(keras, config, stage, start, losses):
@@ -37,30 +129,15 @@ def build_step(keras, config, stage, start, losses):
 
     `start` is the model whose weights the generator begins with, or None.
     """
-    from srlite.generators import rrdb_net
-
     options = getattr(config, stage)
     # Anew for each stage, so that it starts alike whether or not another ran before.
     keras.utils.set_random_seed(config.seed)
-
-    def adam():
-        schedule = keras.optimizers.schedules.CosineDecay(
-            initial_learning_rate=0.0,
-            decay_steps=max(options.steps - options.warmup_steps, 1),
-            alpha=options.final_learning_rate / options.learning_rate,
-            warmup_target=options.learning_rate,
-            warmup_steps=options.warmup_steps,
-        )
-        # Named, because its name is part of its variables' names in a checkpoint.
-        return keras.optimizers.Adam(
-            schedule, beta_1=options.beta_1, beta_2=options.beta_2, name="adam"
-        )
-
-    generator = dataclasses.asdict(config.generator)
     parts = {
-        "generator": rrdb_net(config.scale, **generator),
-        "ema_generator": rrdb_net(config.scale, **generator),
-        "generator_optimizer": adam(),
+        "generator": build_generator(config),
+        "ema_generator": build_generator(config),
+        "generator_optimizer": build_optimizer(
+            keras, options.generator_optimizer, options.steps
+        ),
     }
     if start is None:
         weights = parts["generator"].get_weights()
@@ -68,14 +145,14 @@ def build_step(keras, config, stage, start, losses):
         weights = _read_weights(start, parts["generator"])
     adversarial = None
     if stage == "gan":
-        from srlite.discriminators import vgg_discriminator
-        from srlite.losses import RelativisticAverageLoss
-
-        parts["discriminator"] = vgg_discriminator(
-            **dataclasses.asdict(config.discriminator)
+        parts["discriminator"] = build_discriminator(config)
+        parts["discriminator_optimizer"] = build_optimizer(
+            keras, options.discriminator_optimizer, options.steps
         )
-        parts["discriminator_optimizer"] = adam()
-        adversarial = (RelativisticAverageLoss(), options.adversarial)
+        adversarial = (
+            build_adversarial_loss(options.adversarial_loss.kind),
+            options.adversarial,
+        )
     for name in ("generator", "ema_generator"):
         parts[name].set_weights(weights)
     # Not the EMA generator: it is what is measured and saved.
@@ -97,7 +174,7 @@ def set_precision(network, precision):
 
     Args:
         network: Functional `keras.Model`, changed in place.
-        precision: one of `PRECISIONS`.
+        precision: "float32" or "bfloat16".
     """
     import keras
 
@@ -119,6 +196,15 @@ def step_class(backend):
     from srlite.tensorflow_step import TensorFlowStep
 
     return TensorFlowStep
+
+
+def build_adversarial_loss(kind):
+    """Make the loss on logits: "relativistic_average" or "standard"."""
+    from srlite import losses
+
+    if kind == "standard":
+        return losses.AdversarialLoss()
+    return losses.RelativisticAverageLoss()
 
 
 def _read_weights(path, generator):

@@ -36,7 +36,8 @@ class TensorFlowStep:
         """Do one update.
 
         Args:
-            batch: dict of NumPy arrays, as `data.PatchSampler.batch` gives it.
+            batch: dict of NumPy arrays, as `data.PatchSampler.batch` gives it; with
+                `fake_label` (batch, 1) if the discriminator is to answer that on fakes.
             update_batch_norm: True normalises the generator's features by the batch and
                 moves its statistics; False normalises by the statistics as they are.
 
@@ -85,7 +86,9 @@ class TensorFlowStep:
         self._objective.follow()
         if self._objective.adversarial:
             with tf.GradientTape() as tape:
-                loss, judged = self._objective.discriminator_loss(hr, sr)
+                loss, judged = self._objective.discriminator_loss(
+                    hr, sr, batch.get("fake_label")
+                )
             self._apply("discriminator", tape, loss)
             values |= judged
         return values

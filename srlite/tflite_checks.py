@@ -31,6 +31,7 @@ ALLOWED_OPS = frozenset(
         "LEAKY_RELU",
         "MINIMUM",
         "MUL",
+        "PRELU",
         "RELU",
     }
 )

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from srlite.degradations import KERNELS, downsample
-from srlite.images import to_uint8
+from srlite.images import to_grey, to_uint8
 from srlite.metrics import psnr
 
 CROP = 256  # HR pixels; keeps the validation of a dozen pictures within seconds
@@ -38,7 +38,7 @@ def restore(generator, hr, scale):
 
     Args:
         generator: `keras.Model`, LR to SR.
-        hr: uint8 (height, width, 3), multiples of `scale`.
+        hr: uint8 (height, width, channels), multiples of `scale`.
         scale: HR pixels per LR pixel.
 
     Returns:
@@ -62,7 +62,8 @@ def validate(generator, images, scale, crop=CROP, num_pictures=4):
 
     Args:
         generator: `keras.Model`, LR to SR.
-        images: uint8 HR pictures (height, width, 3) of at least 3 * `scale` pixels.
+        images: uint8 HR pictures (height, width, 3) of at least 3 * `scale` pixels, or
+            (height, width, 1); RGB ones become grey for a generator of grey pictures.
         scale: HR pixels per LR pixel.
         crop: HR pixels of the centre of each picture that count; 0 for all of it.
         num_pictures: pictures returned for a look, whole as they were measured.
@@ -74,7 +75,10 @@ def validate(generator, images, scale, crop=CROP, num_pictures=4):
     values, pictures = [], {}
     for number, image in enumerate(images):
         hr = centre_crop(image, crop or max(image.shape), scale)
+        if generator.input_shape[-1] == 1 and hr.shape[-1] == 3:
+            hr = to_grey(hr)[..., None]  # (H, W, 1)
         lr, sr = restore(generator, hr, scale)
+        lr, sr, hr = (np.broadcast_to(x, (*x.shape[:-1], 3)) for x in (lr, sr, hr))
         values.append([psnr(one, hr, scale) for one in sr])
         if number < num_pictures:
             k = KERNELS.index("bicubic")

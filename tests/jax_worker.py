@@ -27,12 +27,13 @@ CONFIG = preset("tiny").updated(
         "generator.growth_channels": 4,
         "generator.num_dense_blocks": 1,
         "discriminator.filters": [4, 8],
-        "pretrain.warmup_steps": 1,
-        "gan.warmup_steps": 1,
+        "pretrain.generator_optimizer.warmup_steps": 1,
+        "gan.generator_optimizer.warmup_steps": 1,
+        "gan.discriminator_optimizer.warmup_steps": 1,
         "gan.pixel": 0.1,
-        "gan.content_layers": ["block1_conv2"],
-        "gan.content_layer_weights": [1.0],
-        "gan.content_layer_scales": [100.0],
+        "gan.content_loss.layers": ["block1_conv2"],
+        "gan.content_loss.layer_weights": [1.0],
+        "gan.content_loss.layer_scales": [100.0],
     }
 )
 
@@ -40,7 +41,8 @@ CONFIG = preset("tiny").updated(
 def build(folder, stage):
     options = getattr(CONFIG, stage)
     losses = build_losses(options, folder / "vgg19.weights.h5", None)
-    return build_step(keras, CONFIG, stage, folder / "pretrain.keras", losses)
+    start = folder / "pretrain.keras" if stage == "gan" else None
+    return build_step(keras, CONFIG, stage, start, losses)
 
 
 def save(path, stage, step, parts, number):

@@ -1,11 +1,13 @@
 """Config, presets: options in, options out, errors that name the option."""
 
+import dataclasses
 import json
 
 import pytest
 
-from srlite.config import flatten, parse_assignment, read_toml
+from srlite.config import RRDBNetConfig, SRResNetConfig
 from srlite.errors import ConfigError
+from srlite.options import flatten, parse_assignment, read_toml
 from srlite.presets import PRESETS, preset
 
 
@@ -21,7 +23,7 @@ def test_values_are_read_by_type():
         "pretrain.freeze_batch_norm_after=none",
         "generator.batch_norm=false",
         "generator.upsampling=nearest",
-        'gan.content_layers=["block1_conv1", "block2_conv1"]',
+        'gan.content_loss.layers=["block1_conv1", "block2_conv1"]',
     )
     assert config.gan.steps == 7
     assert config.gan.pixel == 1.0 and isinstance(config.gan.pixel, float)
@@ -29,7 +31,7 @@ def test_values_are_read_by_type():
     assert config.pretrain.freeze_batch_norm_after is None
     assert config.generator.batch_norm is False
     assert config.generator.upsampling == "nearest"
-    assert config.gan.content_layers == ("block1_conv1", "block2_conv1")
+    assert config.gan.content_loss.layers == ("block1_conv1", "block2_conv1")
     assert preset("light").gan.steps != 7  # the preset itself stays
 
 
@@ -50,6 +52,114 @@ def test_values_are_read_by_type():
 def test_bad_option_is_named(assignment, says):
     with pytest.raises(ConfigError, match=says.replace(".", r"\.")):
         changed(assignment)
+
+
+@pytest.mark.parametrize(
+    ("assignments", "says"),
+    [
+        (["gan.steps=0"], "gan.steps must be at least 1; received 0"),
+        (["gan.steps=-1"], "gan.steps must be at least 1; received -1"),
+        (["scale=3"], "scale must be a power of two, at least 2; received 3"),
+        (["channels=2"], "channels must be 1 or 3; received 2"),
+        (["channels=true"], "channels must be 1 or 3; received True"),
+        (["pretrain.ema_decay=1"], "pretrain.ema_decay must be at least 0 and below 1"),
+        (["gan.content=-1"], "gan.content must be at least 0; received -1.0"),
+        (["gan.content=nan"], "gan.content must be at least 0; received nan"),
+        (["kernels.area=-1"], "kernels.area must be at least 0"),
+        (["pretrain.pixel_criterion=l3"], "pixel_criterion must be 'l1' or 'l2'; rec"),
+        (
+            ["generator.name=unet"],
+            "generator.name must be 'rrdb_net' or 'srresnet'; received 'unet'",
+        ),
+        (
+            ["generator.name=srresnet", "generator.growth_channels=8"],
+            "unknown option generator.growth_channels; there are generator.name, gen",
+        ),
+        (["generator.upsampling=linear"], "generator.upsampling must be 'depth_to_sp"),
+        (
+            ["generator.upsampling=nearest"],
+            "generator.anchor must be false unless generator.upsampling is",
+        ),
+        (["discriminator.filters=[]"], "discriminator.filters must name the channels"),
+        (["discriminator.filters=[8, 0]"], "filters must be at least 1; received 0"),
+        (
+            ["gan.discriminator_optimizer.schedule=linear"],
+            "gan.discriminator_optimizer.schedule must be 'constant' or 'step' or ",
+        ),
+        (
+            ["pretrain.generator_optimizer.schedule=step"],
+            "pretrain.generator_optimizer.decay_every must be given with schedule",
+        ),
+        (
+            ["pretrain.generator_optimizer.schedule=multi_step"],
+            "pretrain.generator_optimizer.boundaries must be given with schedule",
+        ),
+        (
+            [
+                "gan.generator_optimizer.schedule=multi_step",
+                "gan.generator_optimizer.boundaries=[5, 5]",
+            ],
+            "gan.generator_optimizer.boundaries must increase; received [5, 5]",
+        ),
+        (
+            ["gan.generator_optimizer.final_learning_rate=1"],
+            "final_learning_rate must be at most the learning_rate 0.0001",
+        ),
+        (
+            ["gan.generator_optimizer.clip_norm=0"],
+            "gan.generator_optimizer.clip_norm must be above 0; received 0",
+        ),
+        (
+            ["gan.content_loss.network=vgg13"],
+            "gan.content_loss.network must be 'vgg16' or 'vgg19', as Keras has no oth",
+        ),
+        (
+            ["gan.content_loss.layer_scales=[1, 2]"],
+            "gan.content_loss.layer_scales must hold one value per layer (3); rec",
+        ),
+        (
+            [
+                "gan.content_loss.normalization=weights",
+                "gan.content_loss.layer_weights=[1, -1, 0]",
+            ],
+            "gan.content_loss.layer_weights must have a sum above 0 with normal",
+        ),
+        (
+            ["gan.adversarial_loss.fake_labels=[0.1, 0.2]"],
+            "gan.adversarial_loss.fake_labels must be [0, 0] unless the kind is 'stan",
+        ),
+        (
+            ["gan.adversarial_loss.fake_labels=0.1"],
+            "gan.adversarial_loss.fake_labels must hold 2 values; received 0.1",
+        ),
+        (
+            [
+                "gan.adversarial_loss.kind=standard",
+                "gan.adversarial_loss.fake_labels=[0.2, 0.1]",
+            ],
+            "gan.adversarial_loss.fake_labels must be lowest, highest",
+        ),
+        (["gan.patch_size=30"], "gan.patch_size must be a multiple of the scale 4; re"),
+    ],
+)
+def test_bad_value_is_named(assignments, says):
+    with pytest.raises(ConfigError) as error:
+        changed(*assignments).check()
+    assert says in str(error.value) and "\n" not in str(error.value)
+
+
+def test_kernels_without_odds():
+    names = dataclasses.asdict(preset("light").kernels)
+    with pytest.raises(ConfigError, match=r"^one of the kernels\.\* must be above 0"):
+        changed(*(f"kernels.{name}=0" for name in names)).check()
+
+
+def test_another_generator_comes_with_its_own_options():
+    config = changed("generator.filters=32", "generator.name=srresnet")
+    assert config.generator == SRResNetConfig(filters=32)
+    assert config.updated({"generator.num_blocks": 2}).generator.filters == 32
+    back = config.updated({"generator.name": "rrdb_net"})
+    assert back.generator == RRDBNetConfig()
 
 
 def test_toml_file(tmp_path):

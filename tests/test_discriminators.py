@@ -72,6 +72,57 @@ def test_reloads_with_the_same_output(tmp_path):
     np.testing.assert_array_equal(again(pictures), discriminator(pictures))
 
 
+def _spectral():
+    keras.utils.set_random_seed(0)
+    return vgg_discriminator(
+        filters=FILTERS, dense_units=5, batch_norm=False, spectral_norm=True
+    )
+
+
+def _norms(discriminator):
+    kernels = [v for v in discriminator.trainable_variables if v.name == "kernel"]
+    matrices = (np.reshape(kernel, (-1, kernel.shape[-1])) for kernel in kernels)
+    return [np.linalg.norm(matrix, ord=2) for matrix in matrices]
+
+
+def test_spectral_normalisation_brings_every_kernel_to_norm_1():
+    discriminator = _spectral()
+    pictures = _pictures(2, 16, 16, 3)
+    assert len(_norms(discriminator)) == 2 * len(FILTERS) + 2
+    assert max(_norms(discriminator)) > 1.5
+    for _ in range(50):
+        discriminator(pictures, training=True)
+    np.testing.assert_allclose(_norms(discriminator), 1.0, atol=0.02)
+
+
+def test_spectral_normalisation_is_the_same_each_time():
+    pictures = _pictures(2, 16, 16, 3)
+    first, second = _spectral(), _spectral()
+    for _ in range(3):
+        logits = first(pictures, training=True), second(pictures, training=True)
+    np.testing.assert_array_equal(*logits)
+
+
+def test_spectral_normalisation_works_without_state():
+    discriminator = _spectral()
+    pictures = _pictures(2, 16, 16, 3)
+    trainable = [v.value for v in discriminator.trainable_variables]
+    others = [v.value for v in discriminator.non_trainable_variables]
+    before = [np.array(v) for v in discriminator.variables]
+    logits, updated = discriminator.stateless_call(
+        trainable, others, pictures, training=True
+    )
+    for variable, value in zip(discriminator.variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value)
+    assert any(not np.array_equal(a, b) for a, b in zip(others, updated, strict=True))
+    np.testing.assert_allclose(logits, discriminator(pictures, training=True))
+
+
+def test_without_batch_norm():
+    layers = vgg_discriminator(filters=FILTERS, batch_norm=False).layers
+    assert not any(isinstance(x, keras.layers.BatchNormalization) for x in layers)
+
+
 def test_no_stage_is_an_error():
     with pytest.raises(ConfigError, match=r"at least one stage; received \(\)"):
         vgg_discriminator(filters=())

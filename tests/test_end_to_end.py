@@ -23,9 +23,9 @@ TINY = [
     "gan.patch_size=32",
     "gan.steps=2",
     "log.log_every=1",
-    "gan.content_layers=block2_conv2",
-    "gan.content_layer_weights=1",
-    "gan.content_layer_scales=175",
+    "gan.content_loss.layers=block2_conv2",
+    "gan.content_loss.layer_weights=1",
+    "gan.content_loss.layer_scales=175",
 ]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from srlite.errors import ConfigError, ModelError
-from srlite.features import efficientnet_b4_features, vgg19_features
+from srlite.features import efficientnet_b4_features, vgg19_features, vgg_features
 
 TAPS = ("block3_conv4", "block1_conv2", "block5_conv4")
 STYLE = ("block2b_project_conv", "block5f_project_conv")
@@ -65,6 +65,55 @@ def test_vgg19_is_as_deep_as_its_deepest_tap_and_frozen(vgg19):
         vgg19[0].get_layer(name).count_params()
         for name in ("block1_conv1", "block1_conv2", "block2_conv1")
     )
+
+
+def test_taps_after_the_activation(vgg19, pictures):
+    before = vgg19_features(TAPS, vgg19[1])(pictures)
+    after = vgg19_features(TAPS, vgg19[1], before_activation=False)(pictures)
+    for linear, rectified in zip(before, after, strict=True):
+        np.testing.assert_array_equal(np.maximum(linear, 0), rectified)
+
+
+def test_vgg16_is_that_of_keras(tmp_path, pictures):
+    keras.utils.set_random_seed(0)
+    original = keras.applications.VGG16(include_top=False, weights=None)
+    original.save_weights(tmp_path / "vgg16.weights.h5")
+    name = "block3_conv3"
+    caffe = keras.applications.vgg16.preprocess_input(255.0 * pictures)
+    expected = keras.Model(original.input, original.get_layer(name).output)(caffe)
+    features = vgg_features("vgg16", [name], tmp_path / "vgg16.weights.h5")
+    tolerance = 1e-5 * np.max(expected)
+    np.testing.assert_allclose(
+        np.maximum(features(pictures), 0), expected, atol=tolerance
+    )
+
+
+def test_torch_preprocessing(vgg19, pictures):
+    mean, stddev = np.array([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]], np.float32)
+    kernel, bias = vgg19[0].get_layer("block1_conv1").get_weights()
+    expected = keras.ops.conv((pictures - mean) / stddev, kernel, padding="same") + bias
+    features = vgg19_features(["block1_conv1"], vgg19[1], preprocessing="torch")
+    np.testing.assert_allclose(features(pictures), expected, atol=1e-5)
+
+
+def test_grey_pictures_count_as_rgb(vgg19, pictures):
+    grey = pictures[..., :1]
+    rgb = np.repeat(grey, 3, axis=-1)
+    style = efficientnet_b4_features(STYLE, None, channels=1)
+    rgb_style = style.layers[-1]  # building it twice takes long
+    content = vgg19_features(TAPS[:2], vgg19[1], channels=1)
+    rgb_content = vgg19_features(TAPS[:2], vgg19[1])
+    for one, three in ((style, rgb_style), (content, rgb_content)):
+        assert one.trainable_variables == []
+        for a, b in zip(one(grey), three(rgb), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_other_networks_and_preprocessings():
+    with pytest.raises(ConfigError, match="none of 11 or 13 layers.*'vgg13'"):
+        vgg_features("vgg13", TAPS, None)
+    with pytest.raises(ConfigError, match="'caffe' or 'torch'; received 'tf'"):
+        vgg19_features(TAPS, None, preprocessing="tf")
 
 
 @pytest.fixture(scope="module")

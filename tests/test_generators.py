@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from srlite.generators import rrdb_net
+from srlite.errors import ConfigError
+from srlite.generators import build_generator, rrdb_net, srresnet
 
 TINY = {"filters": 8, "growth_channels": 4, "num_blocks": 1}
 UPSAMPLINGS = ("depth_to_space", "depth_to_space_x2", "nearest")
@@ -118,10 +119,12 @@ def test_esrgan_has_the_published_size():
 
 def test_initializer_scale():
     keras.utils.set_random_seed(0)
-    whole = _tiny().get_layer("head").get_weights()[0]
+    whole = _tiny()
     keras.utils.set_random_seed(0)
-    tenth = _tiny(initializer_scale=0.1).get_layer("head").get_weights()[0]
-    np.testing.assert_allclose(tenth, 0.1 * whole, rtol=1e-5)
+    tenth = _tiny(initializer_scale=0.1)
+    for name, factor in (("rrdb1_dense1_conv1", 0.1), ("head", 1.0), ("fusion", 1.0)):
+        kernels = (g.get_layer(name).get_weights()[0] for g in (tenth, whole))
+        np.testing.assert_allclose(next(kernels), factor * next(kernels), rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -134,5 +137,58 @@ def test_initializer_scale():
     ],
 )
 def test_errors_name_what_was_received(options, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ConfigError, match=message):
         rrdb_net(**options)
+
+
+SMALL = {"filters": 8, "num_blocks": 2}
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_srresnet_takes_odd_sizes(scale):
+    sr = srresnet(scale, **SMALL)(_pictures(2, 5, 7, 3))
+    assert sr.shape == (2, 5 * scale, 7 * scale, 3)
+    grey = srresnet(scale, **SMALL, channels=1)(_pictures(1, 4, 4, 1))
+    assert grey.shape == (1, 4 * scale, 4 * scale, 1)
+
+
+def test_srresnet_reloads_with_the_same_output(tmp_path):
+    keras.utils.set_random_seed(0)
+    generator = srresnet(**SMALL)
+    lr = _pictures(2, 6, 9, 3)
+    generator(lr, training=True)  # moves BatchNorm's statistics off their start
+    generator.save(tmp_path / "generator.keras")
+    again = keras.saving.load_model(tmp_path / "generator.keras", safe_mode=True)
+    np.testing.assert_array_equal(again(lr), generator(lr))
+
+
+def test_srresnet_shares_slopes_over_space():
+    generator = srresnet(**SMALL)
+    slopes = [x.alpha for x in generator.layers if isinstance(x, keras.layers.PReLU)]
+    assert len(slopes) == 1 + 2 + 2  # head, a block each, an x2 step each
+    assert {tuple(slope.shape) for slope in slopes} == {(1, 1, 8)}
+    inner = keras.Model(
+        generator.input,
+        [generator.get_layer(name).output for name in ("head", "head_prelu")],
+    )
+    before, after = map(np.asarray, inner(_pictures(1, 6, 6, 3)))
+    expected = np.where(before > 0, before, 0.25 * before)
+    np.testing.assert_allclose(after, expected, atol=1e-6)
+
+
+def test_srresnet_without_batch_norm():
+    layers = srresnet(**SMALL, batch_norm=False).layers
+    assert not any(isinstance(x, keras.layers.BatchNormalization) for x in layers)
+    assert all(x.use_bias for x in layers if isinstance(x, keras.layers.Conv2D))
+
+
+def test_built_by_name():
+    generator = build_generator({"name": "srresnet", **SMALL}, 2, channels=1)
+    assert generator.name == "srresnet"
+    assert generator(_pictures(1, 4, 4, 1)).shape == (1, 8, 8, 1)
+    # What checkpoints held before there were names.
+    assert build_generator(TINY, 4).name == "rrdb_net"
+    with pytest.raises(ConfigError, match="unknown generator unet; there are rrdb_net"):
+        build_generator({"name": "unet"}, 4)
+    with pytest.raises(ConfigError, match="power of two.*3"):
+        srresnet(3)

@@ -19,8 +19,8 @@ from PIL import Image
 from skimage import data
 
 from srlite import checkpoints
-from srlite.config import flatten
 from srlite.data import PatchSampler
+from srlite.options import flatten
 from srlite.recipe import train
 
 ROOT = Path(__file__).parents[1]

@@ -22,6 +22,9 @@ FLOORS = (
         "image_writing",
         "images",
         "levels",
+        "options",
+        "schedules",
+        "summary",
         "tiling",
     },
     {
@@ -58,7 +61,14 @@ FLOORS = (
     {"benchmark", "recipe", "stages"},
 )
 # Ground floor modules that others of that floor may use.
-FOUNDATION = {"augmentations", "errors", "files", "image_writing", "levels"}
+FOUNDATION = {
+    "augmentations",
+    "errors",
+    "files",
+    "image_writing",
+    "levels",
+    "options",
+}
 TENSORFLOW_ALLOWED = {"backend", "export", "recipe", "sources", "tensorflow_step"}
 
 

@@ -124,6 +124,15 @@ def test_a_feature_network_with_one_output(features):
     np.testing.assert_allclose(content.call(hr, sr), 1.5 * expected, rtol=1e-5)
 
 
+def test_the_sum_over_the_taps_is_divided(features):
+    hr, sr = _random(0, BATCH, 8, 6, 3), _random(1, BATCH, 8, 6, 3)
+    weights, scales = (0.5, 2.5), (2.0, 5.0)
+    plain = ContentLoss(features, weights, scales)(hr, sr)
+    for normalization, divisor in (("none", 1), ("taps", 2), ("weights", 3)):
+        loss = ContentLoss(features, weights, scales, normalization=normalization)
+        np.testing.assert_allclose(loss(hr, sr), plain / divisor, rtol=1e-6)
+
+
 def _sigmoid(x):
     return 1.0 / (1.0 + np.exp(-x))
 
@@ -175,6 +184,20 @@ def test_adversarial_loss_is_its_formula(logits):
     np.testing.assert_allclose(values, expected[:, 0], rtol=1e-5)
 
 
+def test_adversarial_loss_with_labels_is_the_cross_entropy(logits):
+    real, fake = np.float64(logits)
+    labels = np.float32([[0.0], [0.1], [0.2]])
+    loss = AdversarialLoss()
+    values = loss.call(logits[0], (logits[1], labels))
+    judged = _sigmoid(fake)
+    expected = -labels * np.log(judged) - (1 - labels) * np.log(1 - judged)
+    expected -= np.log(_sigmoid(real))
+    assert values.shape == (BATCH,)
+    np.testing.assert_allclose(values, expected[:, 0], rtol=1e-5)
+    whole = loss(logits[0], (logits[1], labels))
+    np.testing.assert_allclose(whole, expected.mean(), rtol=1e-5)
+
+
 ADVERSARIAL_LOSSES = [AdversarialLoss, RelativisticAverageLoss]
 
 
@@ -202,5 +225,9 @@ def test_errors_name_what_was_received(features):
         PixelLoss("huber")
     with pytest.raises(ConfigError, match="2 taps; received 1 weights and 2 scales"):
         ContentLoss(features, (1.0,), (1.0, 1.0))
+    with pytest.raises(ConfigError, match="'weights'.; received 'layers'"):
+        ContentLoss(features, (1.0, 1.0), (1.0, 1.0), normalization="layers")
+    with pytest.raises(ConfigError, match=r"sum above 0; received \(1.0, -1.0\)"):
+        ContentLoss(features, (1.0, -1.0), (1.0, 1.0), normalization="weights")
     with pytest.raises(ConfigError, match=r"positive; received \(1.0, 0.0\)"):
         ContentLoss(features, (1.0, 1.0), (1.0, 0.0))

@@ -33,9 +33,9 @@ CONFIG = preset("tiny").updated(
         "gan.steps": 4,
         "gan.patch_size": 32,
         "gan.pixel": 0.1,
-        "gan.content_layers": ["block1_conv2"],
-        "gan.content_layer_weights": [1.0],
-        "gan.content_layer_scales": [100.0],
+        "gan.content_loss.layers": ["block1_conv2"],
+        "gan.content_loss.layer_weights": [1.0],
+        "gan.content_loss.layer_scales": [100.0],
         "log.log_every": 2,
         "log.checkpoint_every": 2,
         "log.keep_checkpoints": 9,
@@ -168,7 +168,7 @@ def test_refusals(photos, tmp_path, vgg19_file, finished):
         train(CONFIG.updated({"pretrain.patch_size": 30}), [photos], run)
     with pytest.raises(ConfigError, match="gan.steps must be at least 1; received 0"):
         train(CONFIG.updated({"gan.steps": 0}), [photos], run)
-    with pytest.raises(ConfigError, match="precision must be float32 or bfloat16"):
+    with pytest.raises(ConfigError, match="precision must be 'float32' or 'bfloat16'"):
         train(CONFIG.updated({"precision": "half"}), [photos], run)
     with pytest.raises(ConfigError, match="steps_per_execution must be at least 1"):
         train(CONFIG.updated({"steps_per_execution": 0}), [photos], run)
@@ -302,7 +302,9 @@ def test_starts_from_given_weights(finished, photos, vgg19_file, tmp_path, capfd
     run_dir = tmp_path / "fine"
     newest = checkpoints.find(finished / "checkpoints", "gan")[-1][1]
     slow = {"learning_rate": 1e-12, "final_learning_rate": 1e-12, "warmup_steps": 0}
-    config = CONFIG.updated({"pretrain": slow | {"freeze_batch_norm_after": 0}})
+    config = CONFIG.updated(
+        {"pretrain": {"generator_optimizer": slow, "freeze_batch_norm_after": 0}}
+    )
     train(config, [photos], run_dir, stages=["pretrain"], init_from=newest)
     tuned, given = tensors(run_dir, "pretrain"), tensors(finished, "gan")
     for name in (name for name in tuned if name.startswith("generator/")):

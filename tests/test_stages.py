@@ -1,67 +1,232 @@
-"""Precision: bfloat16 where it may be, float32 where it must be."""
+"""Every option reaches what it is an option of."""
+
+import dataclasses
+import json
 
 import keras
 import numpy as np
+import pytest
 
-from srlite.data import PatchSampler
-from srlite.discriminators import vgg_discriminator
-from srlite.features import vgg19_features
-from srlite.generators import rrdb_net
-from srlite.losses import PixelLoss, RelativisticAverageLoss
-from srlite.stages import set_precision
-from srlite.tensorflow_step import TensorFlowStep
+from srlite import stages
+from srlite.losses import AdversarialLoss, RelativisticAverageLoss
+from srlite.presets import preset
 
-
-def networks():
-    keras.utils.set_random_seed(0)
-    shape = {"filters": 8, "growth_channels": 4, "num_blocks": 1, "num_dense_blocks": 1}
-    return (
-        rrdb_net(**shape),
-        vgg_discriminator(filters=(4, 8), dense_units=4),
-        vgg19_features(["block1_conv2", "block2_conv1"], None),
-    )
-
-
-def test_bfloat16_is_near_and_outputs_are_float32():
-    rng = np.random.default_rng(0)
-    picture = rng.random((2, 16, 16, 3), np.float32)
-    for exact, rounded in zip(networks(), networks(), strict=True):
-        if exact.name == "rrdb_net":  # untrained, its tail is zero and hides the rest
-            for network in (exact, rounded):
-                kernel = network.get_layer("tail").kernel
-                kernel.assign(0.1 * np.random.default_rng(1).normal(size=kernel.shape))
-        set_precision(rounded, "bfloat16")
-        outputs = [
-            keras.tree.flatten(network(picture, training=False))
-            for network in (exact, rounded)
-        ]
-        for a, b in zip(*outputs, strict=True):
-            assert keras.backend.standardize_dtype(b.dtype) == "float32"
-            a, b = map(keras.ops.convert_to_numpy, (a, b))
-            # 8 bits per rounding; logits are small differences of larger sums.
-            assert 0 < np.abs(a - b).max() < 0.02 * np.abs(a).max() + 1e-3
-        dtypes = {v.dtype for v in rounded.variables}
-        assert dtypes == {"float32"}
-
-
-def test_update_in_bfloat16():
-    generator, discriminator, _ = networks()
-    parts = {
-        "generator": generator,
-        "ema_generator": networks()[0],
-        "generator_optimizer": keras.optimizers.Adam(1e-3),
-        "discriminator": discriminator,
-        "discriminator_optimizer": keras.optimizers.Adam(1e-3),
+TINY = preset("tiny").updated(
+    {
+        "generator.filters": 8,
+        "generator.num_dense_blocks": 1,
+        "generator.num_convolutions": 2,
+        "gan.patch_size": 32,
+        "gan.style": None,
+        "gan.content_loss.layers": ["block1_conv1", "block1_conv2"],
+        "gan.content_loss.layer_weights": [1.0, 2.0],
+        "gan.content_loss.layer_scales": [3.0, 4.0],
     }
-    for name in ("generator", "discriminator"):
-        set_precision(parts[name], "bfloat16")
-    losses = {"pixel": (PixelLoss(), 1.0)}
-    adversarial = (RelativisticAverageLoss(), 0.01)
-    step = TensorFlowStep(parts, losses, adversarial, scale=4, ema_decay=0.9)
-    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-    sampler = PatchSampler([image], 32, 2, (1,) * 6, seed=0)
-    for number in range(2):
-        values = step(sampler.batch(number), True)
-        assert all(np.isfinite(value) for value in values.values())
-    variables = [v for part in parts.values() for v in part.variables]
-    assert all(np.isfinite(keras.ops.convert_to_numpy(v)).all() for v in variables)
+)
+SRRESNET = TINY.updated(
+    {"generator.name": "srresnet", "generator.filters": 8, "generator.num_blocks": 1}
+)
+
+
+def other(value):
+    """Another value of the same type."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, str):
+        return f"another {value}"
+    if isinstance(value, tuple):
+        return tuple(other(item) for item in value)
+    return value + 1 if isinstance(value, int) else value / 2
+
+
+def drawn(network):
+    """A network's layers with all their settings, as text."""
+    return json.dumps([layer.get_config() for layer in network.layers], default=str)
+
+
+def built(build, config):
+    keras.backend.clear_session()  # numbers the unnamed layers anew
+    return drawn(build(config))
+
+
+@pytest.mark.parametrize("config", [TINY, SRRESNET], ids=["rrdb_net", "srresnet"])
+def test_generator_options(config):
+    before = built(stages.build_generator, config)
+    assert before == built(stages.build_generator, config)
+    for name, value in dataclasses.asdict(config.generator).items():
+        if name == "name":
+            continue
+        changes = {f"generator.{name}": other(value)}
+        if name == "upsampling":
+            changes = {"generator.upsampling": "nearest", "generator.anchor": False}
+        changed = built(stages.build_generator, config.updated(changes))
+        assert changed != before, name
+    assert built(stages.build_generator, config.updated({"scale": 2})) != before
+
+
+def test_generator_name():
+    assert stages.build_generator(TINY).name == "rrdb_net"
+    generator = stages.build_generator(SRRESNET)
+    assert generator.name == "srresnet"
+    assert any(isinstance(x, keras.layers.PReLU) for x in generator.layers)
+
+
+def test_discriminator_options():
+    before = built(stages.build_discriminator, TINY)
+    for name, value in dataclasses.asdict(TINY.discriminator).items():
+        config = TINY.updated({f"discriminator.{name}": other(value)})
+        assert built(stages.build_discriminator, config) != before, name
+    flat = stages.build_discriminator(TINY.updated({"discriminator.pooled": False}))
+    assert flat.input_shape == (None, 32, 32, 3)
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "gan"])
+def test_optimizer_options(stage):
+    changes = {
+        "learning_rate": 1e-2,
+        "schedule": "constant",
+        "warmup_steps": 3,
+        "final_learning_rate": 1e-5,
+        "beta_1": 0.5,
+        "beta_2": 0.9,
+        "epsilon": 1e-3,
+        "clip_norm": 2.0,
+    }
+    base = getattr(TINY, stage).generator_optimizer
+
+    def made(changes):
+        prefix = f"{stage}.generator_optimizer."
+        config = TINY.updated({prefix + k: v for k, v in changes.items()})
+        options = getattr(config, stage).generator_optimizer
+        optimizer = stages.build_optimizer(keras, options, 400)
+        schedule = optimizer._learning_rate
+        settings = optimizer.get_config() | {"learning_rate": None}
+        return settings, [float(schedule(step)) for step in range(0, 400, 40)]
+
+    before = made({})
+    for name, value in changes.items():
+        assert made({name: value}) != before, name
+    settings, _ = made({"clip_norm": 2.0, "epsilon": 1e-3})
+    assert settings["global_clipnorm"] == 2.0 and settings["epsilon"] == 1e-3
+    step = {"schedule": "step", "warmup_steps": 0}
+    _, rates = made(step | {"decay_every": 200, "decay_factor": 0.1})
+    highest = base.learning_rate
+    np.testing.assert_allclose(rates, [highest] * 5 + [0.1 * highest] * 5, rtol=1e-5)
+    multi = {"schedule": "multi_step", "warmup_steps": 0, "boundaries": [80, 240]}
+    _, rates = made(multi)
+    expected = highest * np.array([1, 1, 0.5, 0.5, 0.5, 0.5] + 4 * [0.25])
+    np.testing.assert_allclose(rates, expected, rtol=1e-5)
+    named = {field.name for field in dataclasses.fields(base)}
+    assert named == {*changes, "decay_every", "decay_factor", "boundaries"}
+
+
+def test_the_norm_of_all_gradients_is_clipped():
+    options = TINY.updated({"gan.discriminator_optimizer.clip_norm": 0.5})
+    optimizer = stages.build_optimizer(keras, options.gan.discriminator_optimizer, 9)
+    gradients = [np.float32([3.0, 0.0]), np.float32([[4.0]])]
+    clipped = optimizer._clip_gradients(
+        list(map(keras.ops.convert_to_tensor, gradients))
+    )
+    for got, gradient in zip(clipped, gradients, strict=True):
+        np.testing.assert_allclose(got, 0.5 / 5.0 * gradient, rtol=1e-6)
+
+
+def content(**changes):
+    """The content loss of two random pictures, with weights from the same seed."""
+    keras.utils.set_random_seed(0)
+    channels = changes.pop("channels", 3)
+    config = TINY.updated({f"gan.content_loss.{k}": v for k, v in changes.items()})
+    losses = stages.build_losses(config.gan, None, None, channels)
+    random = np.random.default_rng(0)
+    hr, sr = random.random((2, 1, 16, 16, channels), dtype=np.float32)
+    return float(losses["content"][0](hr, sr))
+
+
+def test_content_options():
+    before = content()
+    assert content() == before
+    changes = {
+        "network": "vgg16",
+        "layers": ["block1_conv2", "block1_conv1"],
+        "layer_weights": [2.0, 2.0],
+        "layer_scales": [3.0, 9.0],
+        "normalization": "taps",
+        "criterion": "l2",
+        "before_activation": False,
+        "preprocessing": "torch",
+    }
+    assert changes.keys() == dataclasses.asdict(TINY.gan.content_loss).keys()
+    for name, value in changes.items():
+        if name != "network":
+            assert content(**{name: value}) != before, name
+    assert content(normalization="taps") == pytest.approx(before / 2)
+    assert content(normalization="weights") == pytest.approx(before / 3)
+    assert content(layer_scales=[6.0, 8.0]) == pytest.approx(before / 2)
+    config = TINY.updated({"gan.content_loss.network": "vgg16"})
+    loss, weight = stages.build_losses(config.gan, None, None)["content"]
+    assert loss._features.name == "vgg16" and weight == config.gan.content
+
+
+def test_grey_content_is_that_of_equal_channels():
+    keras.utils.set_random_seed(0)
+    loss = stages.build_losses(TINY.gan, None, None, 1)["content"][0]
+    keras.utils.set_random_seed(0)
+    rgb_loss = stages.build_losses(TINY.gan, None, None, 3)["content"][0]
+    hr, sr = np.random.default_rng(0).random((2, 2, 16, 16, 1), dtype=np.float32)
+    expected = rgb_loss(*(np.repeat(x, 3, axis=-1) for x in (hr, sr)))
+    np.testing.assert_allclose(loss(hr, sr), expected, rtol=1e-6)
+
+
+def test_pixel_criterion_and_weights():
+    config = TINY.updated(
+        {"pretrain.pixel_criterion": "l2", "pretrain.pixel": 3.0, "gan.content": None}
+    )
+    hr, sr = np.random.default_rng(0).random((2, 2, 8, 8, 3), dtype=np.float32)
+    loss, weight = stages.build_losses(config.pretrain, None, None)["pixel"]
+    np.testing.assert_allclose(loss(hr, sr), np.mean((hr - sr) ** 2), rtol=1e-5)
+    assert weight == 3.0
+    assert stages.build_losses(config.gan, None, None).keys() == {"pixel"}
+
+
+def test_adversarial_kind():
+    made = stages.build_adversarial_loss
+    assert type(made("relativistic_average")) is RelativisticAverageLoss
+    assert type(made("standard")) is AdversarialLoss
+    assert preset("esrgan").gan.adversarial_loss.kind == "relativistic_average"
+    assert preset("srgan").gan.adversarial_loss.kind == "standard"
+
+
+class Pictures:
+    """A sampler of random pictures."""
+
+    def batch(self, step):
+        """Return four pictures and their kernels."""
+        random = np.random.default_rng(step)
+        hr = random.integers(0, 256, (4, 8, 8, 3), np.uint8)
+        return {"hr": hr, "kernel": np.arange(4, dtype=np.int32)}
+
+
+def test_fake_labels_are_drawn_by_seed_and_step():
+    srgan = preset("srgan")
+    sampler = stages.stage_sampler(Pictures(), srgan, "gan", (0, 1))
+    labels = [sampler.batch(step)["fake_label"] for step in range(200)]
+    assert labels[0].shape == (4, 1) and labels[0].dtype == np.float32
+    assert 0.0 <= np.min(labels) < 0.02 and 0.18 < np.max(labels) <= 0.2
+    assert np.mean(labels) == pytest.approx(0.1, abs=0.01)
+    again = stages.stage_sampler(Pictures(), srgan, "gan", (0, 1))
+    np.testing.assert_array_equal(again.batch(7)["fake_label"], labels[7])
+    other_seed = stages.stage_sampler(Pictures(), srgan, "gan", (1, 1))
+    assert not np.array_equal(other_seed.batch(7)["fake_label"], labels[7])
+    for config, stage in ((srgan, "pretrain"), (preset("esrgan"), "gan")):
+        sampler = stages.stage_sampler(Pictures(), config, stage, (0, 1))
+        assert sampler.batch(0).keys() == {"hr", "kernel"}
+        np.testing.assert_array_equal(sampler.batch(0)["hr"], Pictures().batch(0)["hr"])
+
+
+def test_grey_batches():
+    config = TINY.updated({"channels": 1})
+    batch = stages.stage_sampler(Pictures(), config, "pretrain", (0, 0)).batch(3)
+    rgb = Pictures().batch(3)["hr"]
+    grey = rgb @ [0.299, 0.587, 0.114]  # ITU-R BT.601
+    assert batch["hr"].shape == (4, 8, 8, 1) and batch["hr"].dtype == np.uint8
+    assert np.abs(batch["hr"][..., 0] - grey).max() <= 0.51

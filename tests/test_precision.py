@@ -1,0 +1,67 @@
+"""Precision: bfloat16 where it may be, float32 where it must be."""
+
+import keras
+import numpy as np
+
+from srlite.data import PatchSampler
+from srlite.discriminators import vgg_discriminator
+from srlite.features import vgg19_features
+from srlite.generators import rrdb_net
+from srlite.losses import PixelLoss, RelativisticAverageLoss
+from srlite.stages import set_precision
+from srlite.tensorflow_step import TensorFlowStep
+
+
+def networks():
+    keras.utils.set_random_seed(0)
+    shape = {"filters": 8, "growth_channels": 4, "num_blocks": 1, "num_dense_blocks": 1}
+    return (
+        rrdb_net(**shape),
+        vgg_discriminator(filters=(4, 8), dense_units=4),
+        vgg19_features(["block1_conv2", "block2_conv1"], None),
+    )
+
+
+def test_bfloat16_is_near_and_outputs_are_float32():
+    rng = np.random.default_rng(0)
+    picture = rng.random((2, 16, 16, 3), np.float32)
+    for exact, rounded in zip(networks(), networks(), strict=True):
+        if exact.name == "rrdb_net":  # untrained, its tail is zero and hides the rest
+            for network in (exact, rounded):
+                kernel = network.get_layer("tail").kernel
+                kernel.assign(0.1 * np.random.default_rng(1).normal(size=kernel.shape))
+        set_precision(rounded, "bfloat16")
+        outputs = [
+            keras.tree.flatten(network(picture, training=False))
+            for network in (exact, rounded)
+        ]
+        for a, b in zip(*outputs, strict=True):
+            assert keras.backend.standardize_dtype(b.dtype) == "float32"
+            a, b = map(keras.ops.convert_to_numpy, (a, b))
+            # 8 bits per rounding; logits are small differences of larger sums.
+            assert 0 < np.abs(a - b).max() < 0.02 * np.abs(a).max() + 1e-3
+        dtypes = {v.dtype for v in rounded.variables}
+        assert dtypes == {"float32"}
+
+
+def test_update_in_bfloat16():
+    generator, discriminator, _ = networks()
+    parts = {
+        "generator": generator,
+        "ema_generator": networks()[0],
+        "generator_optimizer": keras.optimizers.Adam(1e-3),
+        "discriminator": discriminator,
+        "discriminator_optimizer": keras.optimizers.Adam(1e-3),
+    }
+    for name in ("generator", "discriminator"):
+        set_precision(parts[name], "bfloat16")
+    losses = {"pixel": (PixelLoss(), 1.0)}
+    adversarial = (RelativisticAverageLoss(), 0.01)
+    step = TensorFlowStep(parts, losses, adversarial, scale=4, ema_decay=0.9)
+    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    sampler = PatchSampler([image], 32, 2, (1,) * 6, seed=0)
+    for number in range(2):
+        values = step(sampler.batch(number), True)
+        assert all(np.isfinite(value) for value in values.values())
+    variables = [v for part in parts.values() for v in part.variables]
+    assert all(np.isfinite(keras.ops.convert_to_numpy(v)).all() for v in variables)
