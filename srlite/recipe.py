@@ -1,26 +1,20 @@
 """The recipe: a `Config`, photographs and a run directory become trained networks.
 
-Stage `pretrain` teaches the generator pixels, stage `gan` textures. The run directory,
-written here alone: `config.json` (resolved), `checkpoints/`, `metrics.jsonl`, `logs/`
-(TensorBoard), `pretrain.keras` and `generator.keras` (the EMA generators that the
-stages end with), and `data.pack` when the photographs do not fit in memory. The same
-call again goes on where the run stopped.
+Stage `pretrain` teaches the generator pixels, stage `gan` textures; `run_directory`
+says what they leave. The same call again goes on where the run stopped.
 """
 
 import dataclasses
-import json
-from pathlib import Path
 
-from srlite import checkpoints
 from srlite.backend import import_keras
 from srlite.data import PatchSampler
 from srlite.draws import AugmentationDraws
-from srlite.errors import ConfigError, ModelError
+from srlite.errors import ConfigError
 from srlite.files import replacing
 from srlite.logs import RunLogger
-from srlite.options import flatten
 from srlite.packs import available_memory
 from srlite.photographs import load_images, load_photographs, training_set
+from srlite.run_directory import STAGES, RunDirectory
 from srlite.sources import split_weight
 from srlite.stages import (
     build_discriminator,
@@ -31,9 +25,6 @@ from srlite.stages import (
 )
 from srlite.summary import describe
 from srlite.trainer import StopSignal, train_stage
-
-STAGES = ("pretrain", "gan")
-_RESULT = {"pretrain": "pretrain.keras", "gan": "generator.keras"}
 
 
 def train(
@@ -82,7 +73,7 @@ def train(
         KeyboardInterrupt: a signal came; a checkpoint has been saved.
         SrliteError: something given cannot be used.
     """
-    run_dir = Path(run_dir)
+    run = RunDirectory(run_dir)
     check(config, stages)
     if checkpoint_part_size is not None and checkpoint_part_size < 1:
         raise ConfigError(
@@ -96,9 +87,9 @@ def train(
     stop = StopSignal(max_minutes)  # now, as decoding and compiling take minutes too
     keras = _prepare_backend()
     if not override:
-        _compare_config(config.to_dict(), run_dir / "config.json")
-    _make(run_dir)
-    photographs = _load(config, min_sizes, pack or run_dir / "data.pack")
+        run.compare(config)
+    run.make()
+    photographs = _load(config, min_sizes, pack or run.path / "data.pack")
     photos = load_images(val_dir, min_size=3 * config.scale) if val_dir else None
     # Feature networks come before the first stage: a download may fail.
     losses = {
@@ -111,17 +102,16 @@ def train(
         )
         for stage in stages
     }
-    with replacing(run_dir / "config.json") as temporary:
-        temporary.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
-    with RunLogger(run_dir, wandb_project) as logger, stop:
+    run.write_config(config)
+    with RunLogger(run.path, wandb_project) as logger, stop:
         for stage in stages:
-            result = run_dir / _RESULT[stage]
+            result = run.result(stage)
             if result.exists():
                 logger.say(f"stage {stage} is complete: {result}")
                 continue
             options = getattr(config, stage)
             wanted = init_from if stage == stages[0] else None
-            start = _start(run_dir, stage, wanted, logger)
+            start = run.start(stage, wanted, logger.say)
             parts, step = build_step(keras, config, stage, start, losses[stage])
             images, lr_images, image_odds = training_set(sources[stage], photographs)
             seed = (config.seed, STAGES.index(stage))
@@ -141,9 +131,9 @@ def train(
                 step,
                 sampler,
                 stage=stage,
-                first_step=_resume(run_dir, stage, parts, logger),
+                first_step=run.resume(stage, parts, logger.say),
                 last_step=options.steps,
-                save=_saver(run_dir, stage, parts, config, checkpoint_part_size),
+                save=run.saver(stage, parts, config, checkpoint_part_size),
                 logger=logger,
                 stop=stop,
                 validate=_validator(parts["ema_generator"], photos, sampler, config),
@@ -152,7 +142,7 @@ def train(
                 validate_every=config.log.validate_every,
                 checkpoint_every=config.log.checkpoint_every,
                 steps_per_execution=config.steps_per_execution,
-                keep_best=_best_keeper(run_dir, stage, parts, config),
+                keep_best=run.best_keeper(stage, parts, config),
             )
             if done < options.steps:
                 logger.say(
@@ -190,9 +180,9 @@ def summarize(config, run_dir=None):
         }
     )
     if run_dir is not None:
-        run_dir = Path(run_dir)
-        _make(run_dir)
-        with replacing(run_dir / "summary.txt") as temporary:
+        run = RunDirectory(run_dir)
+        run.make()
+        with replacing(run.path / "summary.txt") as temporary:
             temporary.write_text(text)
     return text
 
@@ -215,14 +205,6 @@ def check(config, stages):
             f"data.validation_crop must be 0 or at least {3 * config.scale}; "
             f"received {crop}"
         )
-
-
-def _make(run_dir):
-    """Make the run directory if it is missing."""
-    try:
-        run_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"cannot write to {run_dir}: {error}") from None
 
 
 def _sources(config, stages, data_dirs):
@@ -267,87 +249,6 @@ def _prepare_backend():
 
         tf.config.experimental.enable_op_determinism()
     return keras
-
-
-def _compare_config(resolved, path):
-    """Refuse options that differ from those in `path`, if it exists."""
-    if not path.exists():
-        return
-    try:
-        former = flatten(json.loads(path.read_text()))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"cannot read {path}: {error}") from None
-    now = flatten(resolved)
-    odd = [k for k in sorted(former | now) if former.get(k) != now.get(k)]
-    if odd:
-        listed = ", ".join(f"{k} {former.get(k)} -> {now.get(k)}" for k in odd)
-        raise ConfigError(
-            f"{path.parent} was begun with other options ({listed}); "
-            "add --override to go on with the new ones"
-        )
-
-
-def _start(run_dir, stage, init_from, logger):
-    """Choose the model whose weights a stage begins with; None for random ones."""
-    if checkpoints.find(run_dir / "checkpoints", stage):
-        if init_from is not None:
-            logger.say(
-                f"{run_dir} has checkpoints of its own for stage {stage}; "
-                f"{init_from} is left aside"
-            )
-        return None
-    if init_from is not None or stage == "pretrain":
-        return init_from
-    path = run_dir / _RESULT["pretrain"]
-    if not path.exists():
-        raise ModelError(
-            f"the gan stage starts from {path}, which does not exist; "
-            "run the pretrain stage first"
-        )
-    return path
-
-
-def _resume(run_dir, stage, parts, logger):
-    """Load the newest checkpoint of a stage, if any; return the updates done."""
-    found = checkpoints.find(run_dir / "checkpoints", stage)
-    if not found:
-        return 0
-    step = checkpoints.load(found[-1][1], parts)["step"]
-    logger.say(f"going on from step {step} of stage {stage}")
-    return step
-
-
-def _saver(run_dir, stage, parts, config, part_size):
-    def save(step):
-        checkpoints.save(
-            run_dir / "checkpoints",
-            stage,
-            step,
-            parts,
-            config.to_dict(),
-            keep=config.log.keep_checkpoints,
-            store_every=config.log.store_every,
-            part_size=part_size and part_size * 2**20,
-        )
-
-    return save
-
-
-def _best_keeper(run_dir, stage, parts, config):
-    """Keep the best by PSNR; in the gan stage, the one that invents least."""
-
-    def keep_best(step, scores):
-        if "psnr" in scores and step >= config.log.best_after:
-            checkpoints.save_best(
-                run_dir / "checkpoints",
-                stage,
-                step,
-                parts,
-                config.to_dict(),
-                scores["psnr"],
-            )
-
-    return keep_best
 
 
 def _validator(generator, photos, sampler, config):

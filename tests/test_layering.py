@@ -58,7 +58,7 @@ FLOORS = (
         "trainer",
         "validation",
     },
-    {"benchmark", "recipe", "stages"},
+    {"benchmark", "recipe", "run_directory", "stages"},
 )
 # Ground floor modules that others of that floor may use.
 FOUNDATION = {

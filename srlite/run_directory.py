@@ -1,0 +1,154 @@
+"""The run directory: what a training run writes, and goes on from.
+
+`config.json` (resolved), `checkpoints/`, `metrics.jsonl`, `logs/` (TensorBoard),
+`pretrain.keras` and `generator.keras` (the EMA generators that the stages end with),
+and `data.pack` when the photographs do not fit in memory.
+"""
+
+import json
+from pathlib import Path
+
+from srlite import checkpoints
+from srlite.errors import ConfigError, ModelError
+from srlite.files import replacing
+from srlite.options import flatten
+
+STAGES = ("pretrain", "gan")
+_RESULT = {"pretrain": "pretrain.keras", "gan": "generator.keras"}
+
+
+class RunDirectory:
+    """One run's folder; a `stage` is one of `STAGES`, `say` prints a sentence."""
+
+    def __init__(self, path):
+        """Name the folder `path`, which need not exist."""
+        self.path = Path(path)
+
+    @property
+    def _checkpoints(self):
+        return self.path / "checkpoints"
+
+    def result(self, stage):
+        """Return the path of the generator that a stage ends with."""
+        return self.path / _RESULT[stage]
+
+    def make(self):
+        """Make the folder if it is missing.
+
+        Raises:
+            ConfigError: it cannot be made.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"cannot write to {self.path}: {error}") from None
+
+    def write_config(self, config):
+        """Write the resolved `Config`."""
+        with replacing(self.path / "config.json") as temporary:
+            temporary.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
+
+    def compare(self, config):
+        """Refuse a `Config` that differs from the one the run began with, if it did.
+
+        Raises:
+            ConfigError: options differ, or those of the run cannot be read.
+        """
+        path = self.path / "config.json"
+        if not path.exists():
+            return
+        try:
+            former = flatten(json.loads(path.read_text()))
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"cannot read {path}: {error}") from None
+        now = flatten(config.to_dict())
+        odd = [k for k in sorted(former | now) if former.get(k) != now.get(k)]
+        if odd:
+            listed = ", ".join(f"{k} {former.get(k)} -> {now.get(k)}" for k in odd)
+            raise ConfigError(
+                f"{self.path} was begun with other options ({listed}); "
+                "add --override to go on with the new ones"
+            )
+
+    def start(self, stage, init_from, say):
+        """Choose the model whose weights a stage begins with.
+
+        Args:
+            stage: the stage.
+            init_from: model that the user names, or None.
+            say: see the class.
+
+        Returns:
+            Path of a model, or None for random weights or those of a checkpoint.
+
+        Raises:
+            ModelError: the gan stage has nothing to begin with.
+        """
+        if checkpoints.find(self._checkpoints, stage):
+            if init_from is not None:
+                say(
+                    f"{self.path} has checkpoints of its own for stage {stage}; "
+                    f"{init_from} is left aside"
+                )
+            return None
+        if init_from is not None or stage == "pretrain":
+            return init_from
+        path = self.result("pretrain")
+        if not path.exists():
+            raise ModelError(
+                f"the gan stage starts from {path}, which does not exist; "
+                "run the pretrain stage first"
+            )
+        return path
+
+    def resume(self, stage, parts, say):
+        """Load a stage's newest checkpoint into `parts`; return the updates done."""
+        found = checkpoints.find(self._checkpoints, stage)
+        if not found:
+            return 0
+        step = checkpoints.load(found[-1][1], parts)["step"]
+        say(f"going on from step {step} of stage {stage}")
+        return step
+
+    def saver(self, stage, parts, config, part_size):
+        """Return a function of the updates done that saves a checkpoint.
+
+        Args:
+            stage: the stage.
+            parts: what `checkpoints.save` takes.
+            config: `Config`.
+            part_size: MiB, or None for checkpoints of one file.
+        """
+
+        def save(step):
+            checkpoints.save(
+                self._checkpoints,
+                stage,
+                step,
+                parts,
+                config.to_dict(),
+                keep=config.log.keep_checkpoints,
+                store_every=config.log.store_every,
+                part_size=part_size and part_size * 2**20,
+            )
+
+        return save
+
+    def best_keeper(self, stage, parts, config):
+        """Return a function of (updates done, scores) that keeps the best by PSNR.
+
+        In the gan stage that is the one which invents least.
+        """
+
+        def keep_best(step, scores):
+            if "psnr" in scores and step >= config.log.best_after:
+                checkpoints.save_best(
+                    self._checkpoints,
+                    stage,
+                    step,
+                    parts,
+                    config.to_dict(),
+                    scores["psnr"],
+                )
+
+        return keep_best
