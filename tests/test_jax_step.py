@@ -212,6 +212,7 @@ def test_whole_run_without_tensorflow(finished):
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(variable), saved[name])
 
 
+@pytest.mark.slow
 def test_resumed_run_has_the_same_bits(finished, photos, vgg19_file, tmp_path):
     run_dir = cut(finished, tmp_path / "run", "pretrain", 2)
     done = train_on_jax(run_dir, photos, vgg19_file, without="tensorflow,tensorboardX")
@@ -224,6 +225,7 @@ def test_resumed_run_has_the_same_bits(finished, photos, vgg19_file, tmp_path):
             np.testing.assert_array_equal(straight[name], resumed[name], err_msg=name)
 
 
+@pytest.mark.slow
 def test_backends_take_over_from_each_other(finished, photos, vgg19_file, tmp_path):
     """JAX, TensorFlow, JAX: they end where JAX alone did."""
     run_dir = cut(finished, tmp_path / "tensorflow", "gan", 2)
