@@ -156,9 +156,9 @@ def train_stage(
 
 def _validate(validate, logger, stage, done):
     scalars, pictures = validate()
-    logger.scalars(stage, done, scalars)
     logger.images(stage, done, pictures)
     if scalars:
+        logger.scalars(stage, done, scalars)
         text = ", ".join(f"{k} {v:.2f}" for k, v in scalars.items())
         logger.say(f"{stage} step {done}: {text}")
     return scalars
