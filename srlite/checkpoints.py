@@ -5,7 +5,7 @@ discriminator, their optimizers) under `part/path`, and in its header the stage,
 step, the resolved config and a SHA-256 over all tensors. No pickle, nothing of a
 backend: a run begun on one goes on in another. It is written to a temporary name,
 synced and renamed, so that a file under its final name is whole; what is not whole, or
-not of this run, is refused.
+not of this run, is refused, and so is writing what is not finite.
 
 The newest of a stage stay, and those at the multiples of a number of steps; and beside
 them `best-<stage>-<step>`, the one of the highest score, with the score in its header.
@@ -30,6 +30,11 @@ FORMAT = "srlite-checkpoint-1"
 _NAME = re.compile(r"(?P<stage>[a-z_]+)-(?P<step>\d{8})(\.safetensors)?")
 
 
+# What a run may have begun or go on without: `learning_rate_factor` came later, and
+# `loss_scale` belongs to one precision alone. Variables keep the values they have.
+_OPTIONAL = re.compile(r".*/learning_rate_factor|loss_scale/.*")
+
+
 def _named_variables(parts):
     """Map `part/path` to the Keras variable, for each part."""
     variables = {}
@@ -40,6 +45,16 @@ def _named_variables(parts):
                 raise ValueError(f"two variables are named {name}; name their layers")
             variables[name] = variable
     return variables
+
+
+def values(parts):
+    """Copy the variables of `parts`: dict of `part/path` to NumPy array."""
+    import keras
+
+    return {
+        name: np.array(keras.ops.convert_to_numpy(variable))
+        for name, variable in _named_variables(parts).items()
+    }
 
 
 def _digest(tensors):
@@ -66,10 +81,16 @@ def save(directory, stage, step, parts, config, keep=3, store_every=0, part_size
 
     Returns:
         Path of the file or folder.
+
+    Raises:
+        CheckpointError: it cannot be written, or a value is not finite.
     """
     ending = ".safetensors" if part_size is None else ""
     path = Path(directory) / f"{stage}-{step:08d}{ending}"
     _write(path, stage, step, parts, config, part_size)
+    for old_step, old in find(directory, stage):
+        if old_step == step and old != path:
+            _remove(old)  # as a folder what is now a file, or the reverse
     for old_step, old in find(directory, stage)[:-keep]:
         if not store_every or old_step % store_every:
             _remove(old)
@@ -91,7 +112,8 @@ def save_best(directory, stage, step, parts, config, score):
         Path of the file, or None when the best so far stays.
 
     Raises:
-        CheckpointError: the best so far is damaged, or the new one cannot be written.
+        CheckpointError: the best so far is damaged, or the new one cannot be written
+            or holds a value that is not finite.
     """
     former = list(Path(directory).glob(f"best-{stage}-*.safetensors"))
     if not score > max(map(_score, former), default=float("-inf")):
@@ -115,29 +137,30 @@ def _score(path):
 
 
 def _write(path, stage, step, parts, config, part_size=None, **more):
-    import keras
     from safetensors.numpy import save_file
 
-    tensors = {
-        name: keras.ops.convert_to_numpy(variable)
-        for name, variable in _named_variables(parts).items()
-    }
+    held = values(parts)
+    for name, tensor in held.items():
+        if not np.isfinite(tensor).all():
+            raise CheckpointError(
+                f"{path} is not written, as {name} holds a value that is not finite"
+            )
     metadata = {
         "format": FORMAT,
         "stage": stage,
         "step": str(step),
         "config": json.dumps(config),
-        "sha256": _digest(tensors),
+        "sha256": _digest(held),
         **more,
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if part_size is None:
             with replacing(path) as temporary:
-                save_file(tensors, temporary, metadata)
+                save_file(held, temporary, metadata)
         else:
             with replacing_folder(path) as temporary:
-                checkpoint_parts.write(temporary, tensors, metadata, part_size)
+                checkpoint_parts.write(temporary, held, metadata, part_size)
     except OSError as error:
         raise CheckpointError(f"cannot write {path}: {error}") from None
 
@@ -163,6 +186,13 @@ def find(directory, stage):
         if match and match["stage"] == stage:
             found.append((int(match["step"]), path))
     return sorted(found)
+
+
+def remove_after(directory, stage, step):
+    """Remove a stage's checkpoints of more than `step` updates."""
+    for other, path in find(directory, stage):
+        if other > step:
+            _remove(path)
 
 
 def read(path):
@@ -228,13 +258,15 @@ def assign(tensors, parts, path):
         CheckpointError: names or shapes do not match.
     """
     variables = _named_variables(parts)
-    odd = sorted(set(variables) ^ set(tensors)) or [
-        name for name in variables if variables[name].shape != tensors[name].shape
+    common = [name for name in variables if name in tensors]
+    names = variables.keys() ^ tensors.keys()
+    odd = sorted(name for name in names if not _OPTIONAL.fullmatch(name)) or [
+        name for name in common if variables[name].shape != tensors[name].shape
     ]
     if odd:
         raise CheckpointError(
             f"{path} is of another model: {odd[0]} does not match "
             f"({len(odd)} differences)"
         )
-    for name, variable in variables.items():
-        variable.assign(tensors[name])
+    for name in common:
+        variables[name].assign(tensors[name])

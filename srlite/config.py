@@ -260,6 +260,9 @@ class LogConfig:
     keep_checkpoints: Count = 3
     store_every: CountOrZero = 0  # checkpoints at its multiples stay for ever; 0: none
     best_after: CountOrZero = 2000  # from here the one of the highest PSNR stays too
+    # Updates in a row, not finite, before going back with a lower learning rate. One
+    # may be a batch's fault; ten batches, drawn at random, are not.
+    max_dropped_steps: Count = 10
 
 
 @dataclass(frozen=True)
@@ -274,7 +277,7 @@ class Config:
     channels: Literal[1, 3] = 3  # of every picture: grey or RGB
     steps_per_execution: Count = 1  # updates per call of the backend
     # Of the convolutions while training; what is saved is float32.
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
     generator: RRDBNetConfig | SRResNetConfig = field(default_factory=RRDBNetConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     kernels: KernelOdds = field(default_factory=KernelOdds)

@@ -37,6 +37,10 @@ class ExportError(SrliteError):
     """A ``.tflite`` that could not be made, or disagrees with its model."""
 
 
+class DivergenceError(SrliteError):
+    """Training whose losses or gradients are no longer finite."""
+
+
 class BackendError(SrliteError):
     """Keras, or the backend that a task needs, is not there."""
 

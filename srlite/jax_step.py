@@ -1,10 +1,11 @@
 """One optimizer update of both networks, jitted by JAX.
 
-The same update as `tensorflow_step`, from the formulas of `objective`. Between updates
-the values of all variables live in `JaxStep` on the device, and each update writes over
-the last one's memory; `sync` puts them back into the Keras variables, where
-checkpoints, validation and saving find them. The frozen feature networks are arguments
-of the compiled function: as constants they would be folded, copied and compiled anew.
+The same update as `tensorflow_step`, from the formulas of `objective` and `guard`.
+Between updates the values of all variables live in `JaxStep` on the device, and each
+update writes over the last one's memory; `sync` puts them back into the Keras
+variables, where checkpoints, validation and saving find them. The frozen feature
+networks are arguments of the compiled function: as constants they would be folded,
+copied and compiled anew.
 
 On a CPU the same steps give the same bits in every process. A GPU picks the fastest of
 several algorithms at each start; `XLA_FLAGS=--xla_gpu_deterministic_ops=true` makes it
@@ -16,6 +17,7 @@ import jax.numpy as jnp
 import keras
 
 from srlite.degradations import degrade
+from srlite.guard import Guard
 from srlite.objective import Objective
 
 
@@ -27,7 +29,8 @@ class JaxStep:
 
         Args:
             parts: dict of `generator`, `ema_generator`, `generator_optimizer` and, when
-                `adversarial` is given, `discriminator`, `discriminator_optimizer`.
+                `adversarial` is given, `discriminator`, `discriminator_optimizer`; with
+                `loss_scale`, a `guard.LossScale`, losses are scaled.
             losses: dict of name to (`keras.losses.Loss` on HR and SR, weight); a weight
                 of 0.0 measures the loss without training on it.
             adversarial: None, or (`keras.losses.Loss` on the logits to be raised and
@@ -37,6 +40,7 @@ class JaxStep:
         """
         self._parts = parts
         self._objective = Objective(parts, losses, adversarial, ema_decay=ema_decay)
+        self._guard = Guard(parts)
         self._scale = scale
         self._variables = {name: part.variables for name, part in parts.items()}
         self._frozen = [v for x in self._objective.networks for v in x.variables]
@@ -54,7 +58,8 @@ class JaxStep:
                 moves its statistics; False normalises by the statistics as they are.
 
         Returns:
-            dict of loss name to scalar array, perhaps still being computed.
+            dict of loss name to scalar array, and what `Guard.settle` tells, perhaps
+            still being computed.
         """
         return self._run(self._compiled, batch, update_batch_norm)
 
@@ -66,7 +71,7 @@ class JaxStep:
             update_batch_norm: as for one update.
 
         Returns:
-            dict of loss name to array (steps,), perhaps still being computed.
+            dict of name to array (steps,), perhaps still being computed.
         """
         return self._run(self._compiled_many, batches, update_batch_norm)
 
@@ -113,8 +118,10 @@ class JaxStep:
     def _update(self, state, frozen, batch, update_batch_norm):
         """Return (state, values) after one update; a pure function."""
         objective = self._objective
+        with self._scope(state):
+            former = self._guard.former()
         lr, hr = degrade(batch, self._scale)
-        state, (values, sr) = self._learn(
+        state, (values, sr), gradients = self._learn(
             "generator",
             lambda: objective.generator_loss(lr, hr, update_batch_norm),
             state,
@@ -124,14 +131,17 @@ class JaxStep:
             objective.follow()
             state = self._read(scope)
         if objective.adversarial:
-            state, judged = self._learn(
+            state, judged, more = self._learn(
                 "discriminator",
                 lambda: objective.discriminator_loss(hr, sr, batch.get("fake_label")),
                 state,
                 frozen,
             )
             values |= judged
-        return state, values
+            gradients += more
+        with self._scope(state) as scope:
+            values |= self._guard.settle(former, values.values(), gradients)
+            return self._read(scope), values
 
     def _learn(self, network, objective, state, frozen):
         """Lower an objective of one network by one update of its optimizer.
@@ -143,7 +153,7 @@ class JaxStep:
             frozen: arrays, the values of `self._frozen`.
 
         Returns:
-            (state, what else the objective returned).
+            (state, what else the objective returned, gradients).
         """
         variables = self._variables[network]
 
@@ -152,7 +162,7 @@ class JaxStep:
                 for variable, value in zip(trained, learning, strict=True):
                     variable.assign(value)
                 value, rest = objective()
-                return value, (self._read(scope), rest)
+                return self._guard.scaled(value), (self._read(scope), rest)
 
         trained = self._parts[network].trainable_variables
         values = {id(v): x for v, x in zip(variables, state[network], strict=True)}
@@ -160,8 +170,9 @@ class JaxStep:
             [values[id(v)] for v in trained]
         )
         with self._scope(state) as scope:
+            gradients = self._guard.unscaled(gradients)
             self._parts[f"{network}_optimizer"].apply(gradients)
-            return self._read(scope), rest
+            return self._read(scope), rest, gradients
 
     def _scope(self, state, frozen=()):
         """Inside, the Keras variables have the values of `state` and `frozen`."""

@@ -1,10 +1,16 @@
-"""Where a training loop's time goes, and the losses it has yet to log."""
+"""Where a training loop's time goes, and the losses it has yet to log.
+
+What an update returns is read as late as can be: a device that computes is not waited
+for. Dropped updates (`guard`) are counted as they are read.
+"""
 
 import collections
 import contextlib
 import time
 
 import numpy as np
+
+from srlite.errors import DivergenceError
 
 # Dispatches that the loop may be ahead of the device: enough that it never waits for
 # the loop, few enough that the time spent waiting for data means what it says.
@@ -45,8 +51,10 @@ class Meter:
     includes compiling and counts for neither.
     """
 
-    def __init__(self):
-        """Start the clock."""
+    def __init__(self, max_dropped_steps=10):
+        """Start the clock; so many dropped updates in a row are an error."""
+        self._max_dropped_steps = max_dropped_steps
+        self._dropped_in_a_row = 0
         self._in_flight = collections.deque()
         self._values = []
         self._clock = _Clock()
@@ -66,7 +74,18 @@ class Meter:
             yield item
 
     def add(self, values, steps):
-        """Take what an update, or a group of several, returned."""
+        """Take what an update, or a group of several, returned.
+
+        Args:
+            values: dict of name to scalar or array (steps,); `dropped` and `overflow`
+                are 1.0 for updates that were not applied, of which only the former
+                count as dropped.
+            steps: how many.
+
+        Raises:
+            DivergenceError: too many updates in a row were dropped. All methods that
+                read values may find that.
+        """
         self._in_flight.append(values)
         self._settle(_IN_FLIGHT if self._stage_clock else 0)
         self._clock.add(steps)
@@ -76,17 +95,33 @@ class Meter:
             self._stage_clock = _Clock()
 
     def read(self):
-        """Return (means of the values, speed) since the last time; both may be {}."""
+        """Return what there is to log since the last time.
+
+        Returns:
+            (values, speed): dicts of floats. The former has the means over the updates
+            that were applied, if any, and the numbers `dropped` and `overflow` of the
+            others, if any. Both are {} where there was no update.
+        """
         self._settle()
         names = self._values[0] if self._values else ()
-        means = {
-            name: float(np.mean(np.concatenate([v[name] for v in self._values])))
-            for name in names
-        }
+        columns = {n: np.concatenate([v[n] for v in self._values]) for n in names}
+        flags = {n: columns.pop(n, np.zeros(1)) > 0 for n in ("dropped", "overflow")}
+        applied = ~(flags["dropped"] | flags["overflow"])
+        values = {}
+        if applied.any():
+            for name, column in columns.items():
+                values[name] = float(np.mean(column, where=applied, dtype=np.float64))
+        values |= {name: int(flag.sum()) for name, flag in flags.items() if flag.any()}
         speed = self._clock.figures()
         self._values.clear()
         self._clock = _Clock()
-        return means, speed
+        return values, speed
+
+    @property
+    def dropped_in_a_row(self):
+        """Updates dropped since one was applied; waits for those in flight."""
+        self._settle()
+        return self._dropped_in_a_row
 
     def stage_figures(self):
         """Return the speed since the stage's first update; {} if there was no more."""
@@ -106,4 +141,20 @@ class Meter:
         """Wait until at most so many calls are still being computed."""
         while len(self._in_flight) > allowed:
             values = self._in_flight.popleft()
-            self._values.append({k: np.atleast_1d(v) for k, v in values.items()})
+            values = {k: np.atleast_1d(v) for k, v in values.items()}
+            self._values.append(values)
+            self._count(values)
+
+    def _count(self, values):
+        zeros = np.zeros_like(next(iter(values.values())))
+        flags = (values.get(name, zeros) for name in ("dropped", "overflow"))
+        for dropped, overflow in zip(*flags, strict=True):
+            if dropped:
+                self._dropped_in_a_row += 1
+            elif not overflow:
+                self._dropped_in_a_row = 0
+            if self._dropped_in_a_row == self._max_dropped_steps:
+                raise DivergenceError(
+                    f"{self._dropped_in_a_row} updates in a row gave a loss or a "
+                    "gradient that is not finite"
+                )

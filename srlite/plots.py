@@ -28,7 +28,8 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 _COLUMNS = 3
 _PANEL = (5.0, 3.4)  # inches
 _SPEED = ("steps_per_second", "data_wait", "stage_steps_per_second", "stage_data_wait")
-_NOT_DRAWN = ("stage", "step", "g_total", *_SPEED)
+_GUARD = ("dropped", "overflow", "loss_scale")
+_NOT_DRAWN = ("stage", "step", "g_total", *_SPEED, *_GUARD)
 # Panels that hold several curves, or need another title than a curve's name.
 _PANELS = {
     "psnr": "PSNR of the validation pictures (dB)",

@@ -5,6 +5,7 @@ says what they leave. The same call again goes on where the run stopped.
 """
 
 import dataclasses
+import functools
 
 from srlite.backend import import_keras
 from srlite.data import PatchSampler
@@ -14,6 +15,7 @@ from srlite.files import replacing
 from srlite.logs import RunLogger
 from srlite.packs import available_memory
 from srlite.photographs import load_images, load_photographs, training_set
+from srlite.rescue import train_with_rescue
 from srlite.run_directory import STAGES, RunDirectory
 from srlite.sources import split_weight
 from srlite.stages import (
@@ -127,13 +129,14 @@ def train(
                 augmentations=augmentations,
             )
             sampler = stage_sampler(sampler, config, stage, seed)
-            done = train_stage(
+            save = run.saver(stage, parts, config, checkpoint_part_size)
+            training = functools.partial(
+                train_stage,
                 step,
                 sampler,
                 stage=stage,
-                first_step=run.resume(stage, parts, logger.say),
                 last_step=options.steps,
-                save=run.saver(stage, parts, config, checkpoint_part_size),
+                save=save,
                 logger=logger,
                 stop=stop,
                 validate=_validator(parts["ema_generator"], photos, sampler, config),
@@ -143,6 +146,18 @@ def train(
                 checkpoint_every=config.log.checkpoint_every,
                 steps_per_execution=config.steps_per_execution,
                 keep_best=run.best_keeper(stage, parts, config),
+                max_dropped_steps=config.log.max_dropped_steps,
+            )
+            done = train_with_rescue(
+                training,
+                step,
+                parts,
+                first_step=run.resume(stage, parts, logger.say),
+                directory=run.checkpoints,
+                stage=stage,
+                checkpoint_every=config.log.checkpoint_every,
+                save=save,
+                say=logger.say,
             )
             if done < options.steps:
                 logger.say(

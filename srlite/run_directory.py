@@ -25,7 +25,8 @@ class RunDirectory:
         self.path = Path(path)
 
     @property
-    def _checkpoints(self):
+    def checkpoints(self):
+        """The folder of the checkpoints."""
         return self.path / "checkpoints"
 
     def result(self, stage):
@@ -84,7 +85,7 @@ class RunDirectory:
         Raises:
             ModelError: the gan stage has nothing to begin with.
         """
-        if checkpoints.find(self._checkpoints, stage):
+        if checkpoints.find(self.checkpoints, stage):
             if init_from is not None:
                 say(
                     f"{self.path} has checkpoints of its own for stage {stage}; "
@@ -103,7 +104,7 @@ class RunDirectory:
 
     def resume(self, stage, parts, say):
         """Load a stage's newest checkpoint into `parts`; return the updates done."""
-        found = checkpoints.find(self._checkpoints, stage)
+        found = checkpoints.find(self.checkpoints, stage)
         if not found:
             return 0
         step = checkpoints.load(found[-1][1], parts)["step"]
@@ -122,7 +123,7 @@ class RunDirectory:
 
         def save(step):
             checkpoints.save(
-                self._checkpoints,
+                self.checkpoints,
                 stage,
                 step,
                 parts,
@@ -143,7 +144,7 @@ class RunDirectory:
         def keep_best(step, scores):
             if "psnr" in scores and step >= config.log.best_after:
                 checkpoints.save_best(
-                    self._checkpoints,
+                    self.checkpoints,
                     stage,
                     step,
                     parts,

@@ -104,24 +104,21 @@ def build_discriminator(config):
     return vgg_discriminator(patch_size, **options, channels=config.channels)
 
 
-def build_optimizer(keras, options, steps):
+def build_optimizer(options, steps):
     """Make Adam with its schedule over the steps of a stage.
 
     Args:
-        keras: the module.
         options: `OptimizerConfig`.
         steps: updates of the stage.
     """
-    from srlite.schedules import Schedule
+    from srlite.schedules import ScaledAdam, Schedule
 
     options = dataclasses.asdict(options)
     adam = {name: options.pop(name) for name in ("beta_1", "beta_2", "epsilon")}
     clip_norm = options.pop("clip_norm")
     schedule = Schedule(**options, steps=steps)
     # Named, because its name is part of its variables' names in a checkpoint.
-    return keras.optimizers.Adam(
-        schedule, **adam, global_clipnorm=clip_norm, name="adam"
-    )
+    return ScaledAdam(schedule, **adam, global_clipnorm=clip_norm, name="adam")
 
 
 def build_step(keras, config, stage, start, losses):
@@ -136,7 +133,7 @@ def build_step(keras, config, stage, start, losses):
         "generator": build_generator(config),
         "ema_generator": build_generator(config),
         "generator_optimizer": build_optimizer(
-            keras, options.generator_optimizer, options.steps
+            options.generator_optimizer, options.steps
         ),
     }
     if start is None:
@@ -147,7 +144,7 @@ def build_step(keras, config, stage, start, losses):
     if stage == "gan":
         parts["discriminator"] = build_discriminator(config)
         parts["discriminator_optimizer"] = build_optimizer(
-            keras, options.discriminator_optimizer, options.steps
+            options.discriminator_optimizer, options.steps
         )
         adversarial = (
             build_adversarial_loss(options.adversarial_loss.kind),
@@ -159,6 +156,10 @@ def build_step(keras, config, stage, start, losses):
     for name in ("generator", "discriminator"):
         if name in parts:
             set_precision(parts[name], config.precision)
+    if config.precision == "float16":
+        from srlite.guard import LossScale
+
+        parts["loss_scale"] = LossScale()
     step = step_class(keras.config.backend())(
         parts, losses, adversarial, scale=config.scale, ema_decay=options.ema_decay
     )
@@ -166,15 +167,15 @@ def build_step(keras, config, stage, start, losses):
 
 
 def set_precision(network, precision):
-    """Let the convolutions of a network compute in bfloat16, or leave it as it is.
+    """Let the convolutions of a network compute in 16 bits, or leave it as it is.
 
     Variables and everything that is no convolution stay float32, so do the
     convolutions that give an output, and the last one: a picture's levels need more
-    than the 8 bits of a bfloat16.
+    than the 8 bits of a bfloat16. The gradients of float16 want a `guard.LossScale`.
 
     Args:
         network: Functional `keras.Model`, changed in place.
-        precision: "float32" or "bfloat16".
+        precision: "float32", "bfloat16" or "float16".
     """
     import keras
 
@@ -184,7 +185,7 @@ def set_precision(network, precision):
     convolutions = [layer for layer in network.layers if isinstance(layer, kinds)]
     for layer in convolutions[:-1]:
         if layer.name not in network.output_names:
-            layer.dtype_policy = "mixed_bfloat16"
+            layer.dtype_policy = f"mixed_{precision}"
 
 
 def step_class(backend):

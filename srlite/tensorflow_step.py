@@ -1,12 +1,14 @@
 """One optimizer update of both networks, as a `tf.function`.
 
 The same function serves both stages: without a discriminator it is the pixel stage's
-update. The formulas are those of `objective`, shared with `jax_step`.
+update. The formulas are those of `objective`, shared with `jax_step`; `guard` takes an
+update back that is not finite.
 """
 
 import tensorflow as tf
 
 from srlite.degradations import degrade
+from srlite.guard import Guard
 from srlite.objective import Objective
 
 
@@ -18,7 +20,8 @@ class TensorFlowStep:
 
         Args:
             parts: dict of `generator`, `ema_generator`, `generator_optimizer` and, when
-                `adversarial` is given, `discriminator`, `discriminator_optimizer`.
+                `adversarial` is given, `discriminator`, `discriminator_optimizer`; with
+                `loss_scale`, a `guard.LossScale`, losses are scaled.
             losses: dict of name to (`keras.losses.Loss` on HR and SR, weight); a weight
                 of 0.0 measures the loss without training on it.
             adversarial: None, or (`keras.losses.Loss` on the logits to be raised and
@@ -28,6 +31,7 @@ class TensorFlowStep:
         """
         self._parts = parts
         self._objective = Objective(parts, losses, adversarial, ema_decay=ema_decay)
+        self._guard = Guard(parts)
         self._scale = scale
         self._compiled = tf.function(self._update)
         self._compiled_many = tf.function(self._update_many)
@@ -42,7 +46,7 @@ class TensorFlowStep:
                 moves its statistics; False normalises by the statistics as they are.
 
         Returns:
-            dict of loss name to scalar tensor.
+            dict of loss name to scalar tensor, and what `Guard.settle` tells.
         """
         return self._compiled(_tensors(batch), update_batch_norm)
 
@@ -54,7 +58,7 @@ class TensorFlowStep:
             update_batch_norm: as for one update.
 
         Returns:
-            dict of loss name to tensor (steps,).
+            dict of name to tensor (steps,).
         """
         return self._compiled_many(_tensors(batches), update_batch_norm)
 
@@ -69,34 +73,40 @@ class TensorFlowStep:
         return tf.config.experimental.get_memory_info("GPU:0")["peak"]
 
     def _update_many(self, batches, update_batch_norm):
+        names = [*self._objective.names, *self._guard.names]
         return tf.map_fn(
             lambda batch: self._update(batch, update_batch_norm),
             batches,
             parallel_iterations=1,  # each update starts where the one before ended
-            fn_output_signature={name: tf.float32 for name in self._objective.names},
+            fn_output_signature={name: tf.float32 for name in names},
         )
 
     def _update(self, batch, update_batch_norm):
+        former = self._guard.former()
         lr, hr = degrade(batch, self._scale)
         with tf.GradientTape() as tape:
             loss, (values, sr) = self._objective.generator_loss(
                 lr, hr, update_batch_norm
             )
-        self._apply("generator", tape, loss)
+            loss = self._guard.scaled(loss)
+        gradients = self._apply("generator", tape, loss)
         self._objective.follow()
         if self._objective.adversarial:
             with tf.GradientTape() as tape:
                 loss, judged = self._objective.discriminator_loss(
                     hr, sr, batch.get("fake_label")
                 )
-            self._apply("discriminator", tape, loss)
+                loss = self._guard.scaled(loss)
+            gradients += self._apply("discriminator", tape, loss)
             values |= judged
-        return values
+        return values | self._guard.settle(former, values.values(), gradients)
 
     def _apply(self, network, tape, loss):
+        """Do one update of a network's optimizer; return the gradients."""
         variables = self._parts[network].trainable_variables
-        gradients = tape.gradient(loss, variables)
+        gradients = self._guard.unscaled(tape.gradient(loss, variables))
         self._parts[f"{network}_optimizer"].apply(gradients, variables)
+        return gradients
 
 
 def _tensors(batch):

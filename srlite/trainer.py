@@ -7,14 +7,13 @@ they are there anyway: the loop dispatches an update while others are being comp
 """
 
 import contextlib
-import math
 import signal
 import time
 
 import numpy as np
 
 from srlite.data import prefetch
-from srlite.errors import SrliteError
+from srlite.errors import DivergenceError
 from srlite.meter import Meter
 
 
@@ -80,6 +79,7 @@ def train_stage(
     checkpoint_every=500,
     steps_per_execution=1,
     keep_best=None,
+    max_dropped_steps=10,
 ):
     """Train from `first_step` to `last_step`, or until `stop` has a reason.
 
@@ -101,32 +101,30 @@ def train_stage(
         steps_per_execution: updates per call of the backend, where that many fit before
             something else is to be done; single ones elsewhere.
         keep_best: function of (updates done, scalars of `validate`), called after it.
+        max_dropped_steps: dropped updates in a row that end the training. Between the
+            first of them and the next applied one nothing is saved, and `stop` waits:
+            a checkpoint is to hold what training can go on from.
 
     Returns:
         Updates done in this stage; a checkpoint of just that state has been saved.
 
     Raises:
-        SrliteError: a loss is not finite; the last checkpoint is from before.
+        DivergenceError: too many updates in a row were dropped, or all there were; the
+            last checkpoint is from before.
     """
     done = first_step
     freeze = last_step if freeze_batch_norm_after is None else freeze_batch_norm_after
     intervals = [log_every, checkpoint_every, *([validate_every] if validate else [])]
     groups = group_steps(first_step, last_step, steps_per_execution, intervals, freeze)
-    meter = Meter()
+    meter = Meter(max_dropped_steps)
     logger.start(stage, first_step, last_step)
 
     def flush(**more):
-        """Log the means of the steps since the last time, and some more."""
-        means, speed = meter.read()
-        if not means:
-            return None
-        if not all(math.isfinite(value) for value in means.values()):
-            raise SrliteError(
-                f"a loss of stage {stage} is not finite at step {done}: {means}; "
-                "lower the learning rate and run again from the last checkpoint"
-            )
-        logger.scalars(stage, done, {**means, **speed, **more})
-        return means
+        """Log the steps since the last time, and some more."""
+        values, speed = meter.read()
+        if values:
+            logger.scalars(stage, done, {**values, **speed, **more})
+        return values
 
     ready = prefetch(lambda group: stack_batches(sampler, group), groups)
     with contextlib.closing(ready):
@@ -134,14 +132,20 @@ def train_stage(
             update = step if len(group) == 1 else step.many
             meter.add(update(batch, group[0] < freeze), len(group))
             done = group[-1] + 1
-            last = done == last_step or stop.reason is not None
+            stopping = stop.reason is not None and not meter.dropped_in_a_row
+            last = done == last_step or stopping
+            if last and meter.dropped_in_a_row == last_step:
+                raise DivergenceError(
+                    f"none of the {last_step} updates gave finite losses and gradients"
+                )
             speed = meter.stage_figures() if last else {}
             log = last or done % log_every == 0
             logger.advance(flush(**speed) if log else None, len(group))
             if last or done % checkpoint_every == 0:
                 flush()
-                step.sync()
-                save(done)
+                if last or not meter.dropped_in_a_row:
+                    step.sync()
+                    save(done)
             if validate and (done == last_step or done % validate_every == 0):
                 with meter.left_out():
                     step.sync()

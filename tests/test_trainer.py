@@ -8,7 +8,7 @@ import pytest
 
 from srlite.data import PatchSampler
 from srlite.discriminators import vgg_discriminator
-from srlite.errors import SrliteError
+from srlite.errors import DivergenceError
 from srlite.generators import rrdb_net
 from srlite.logs import RunLogger
 from srlite.losses import PixelLoss, RelativisticAverageLoss
@@ -54,6 +54,7 @@ def weights(part):
 
 def run(tmp_path, step, sampler, last_step, **options):
     saved = []
+    options.setdefault("save", saved.append)
     with (
         RunLogger(tmp_path) as logger,
         StopSignal(options.pop("minutes", None)) as stop,
@@ -64,7 +65,6 @@ def run(tmp_path, step, sampler, last_step, **options):
             stage="pretrain",
             first_step=0,
             last_step=last_step,
-            save=saved.append,
             logger=logger,
             stop=stop,
             **options,
@@ -109,8 +109,9 @@ def test_refuses_to_save_nan(tmp_path, sampler):
     kernel.assign(np.full(kernel.shape, np.nan))
     step = TensorFlowStep(parts, {"pixel": (PixelLoss(), 1.0)}, scale=4, ema_decay=0.9)
     saved = []
-    with pytest.raises(SrliteError, match="not finite at step 2"):
-        run(tmp_path, step, sampler, 10, log_every=5, checkpoint_every=2)
+    options = {"log_every": 5, "checkpoint_every": 2, "max_dropped_steps": 8}
+    with pytest.raises(DivergenceError, match="8 updates in a row"):
+        run(tmp_path, step, sampler, 10, save=saved.append, **options)
     assert saved == []
 
 
