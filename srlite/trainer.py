@@ -17,6 +17,15 @@ from srlite.data import prefetch
 from srlite.errors import SrliteError
 from srlite.meter import Meter
 
+# Scores of a validation that are printed, and how; all of them are logged.
+_TOLD = {
+    "psnr": "{:.2f} dB",
+    "ssim": "{:.4f}",
+    "content": "{:.4g}",
+    "style": "{:.4g}",
+}
+_IN_THE_BAR = ("psnr", "ssim")
+
 
 class StopSignal:
     """Asks a loop to end after the current step: Ctrl-C, SIGTERM, or time is up.
@@ -113,6 +122,7 @@ def train_stage(
     intervals = [log_every, checkpoint_every, *([validate_every] if validate else [])]
     groups = group_steps(first_step, last_step, steps_per_execution, intervals, freeze)
     meter = Meter()
+    scores = {}  # of the last validation
     logger.start(stage, first_step, last_step)
 
     def flush(**more):
@@ -137,7 +147,8 @@ def train_stage(
             last = done == last_step or stop.reason is not None
             speed = meter.stage_figures() if last else {}
             log = last or done % log_every == 0
-            logger.advance(flush(**speed) if log else None, len(group))
+            values = flush(**speed) if log else None
+            logger.advance(values and {**scores, **values}, len(group))
             if last or done % checkpoint_every == 0:
                 flush()
                 step.sync()
@@ -146,6 +157,7 @@ def train_stage(
                 with meter.left_out():
                     step.sync()
                     scalars = _validate(validate, logger, stage, done)
+                    scores = {k: v for k, v in scalars.items() if k in _IN_THE_BAR}
                     if keep_best:
                         keep_best(done, scalars)
             if last:
@@ -158,8 +170,9 @@ def _validate(validate, logger, stage, done):
     scalars, pictures = validate()
     logger.images(stage, done, pictures)
     if scalars:
-        logger.scalars(stage, done, scalars)
-        text = ", ".join(f"{k} {v:.2f}" for k, v in scalars.items())
+        logger.scalars(stage, done, {f"val/{k}": v for k, v in scalars.items()})
+        told = [(k, form) for k, form in _TOLD.items() if k in scalars]
+        text = ", ".join(f"{k} {form.format(scalars[k])}" for k, form in told)
         logger.say(f"{stage} step {done}: {text}")
     return scalars
 
