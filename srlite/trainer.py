@@ -122,7 +122,7 @@ def train_stage(
     intervals = [log_every, checkpoint_every, *([validate_every] if validate else [])]
     groups = group_steps(first_step, last_step, steps_per_execution, intervals, freeze)
     meter = Meter()
-    scores = {}  # of the last validation
+    means, scores = {}, {}  # the last ones
     logger.start(stage, first_step, last_step)
 
     def flush(**more):
@@ -147,8 +147,9 @@ def train_stage(
             last = done == last_step or stop.reason is not None
             speed = meter.stage_figures() if last else {}
             log = last or done % log_every == 0
-            values = flush(**speed) if log else None
-            logger.advance(values and {**scores, **values}, len(group))
+            if log:
+                means = flush(**speed)
+            logger.advance({**scores, **means} if log else None, len(group))
             if last or done % checkpoint_every == 0:
                 flush()
                 step.sync()
@@ -158,6 +159,7 @@ def train_stage(
                     step.sync()
                     scalars = _validate(validate, logger, stage, done)
                     scores = {k: v for k, v in scalars.items() if k in _IN_THE_BAR}
+                    logger.advance({**scores, **means}, 0)
                     if keep_best:
                         keep_best(done, scalars)
             if last:
