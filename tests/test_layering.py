@@ -58,7 +58,7 @@ FLOORS = (
         "trainer",
         "validation",
     },
-    {"benchmark", "recipe", "run_directory", "stages"},
+    {"alternation", "benchmark", "recipe", "run_directory", "stages"},
 )
 # Ground floor modules that others of that floor may use.
 FOUNDATION = {
@@ -69,7 +69,14 @@ FOUNDATION = {
     "levels",
     "options",
 }
-TENSORFLOW_ALLOWED = {"backend", "export", "recipe", "sources", "tensorflow_step"}
+TENSORFLOW_ALLOWED = {
+    "backend",
+    "benchmark",
+    "export",
+    "recipe",
+    "sources",
+    "tensorflow_step",
+}
 
 
 def imports(path):
