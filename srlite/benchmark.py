@@ -1,8 +1,10 @@
 """Speed, measured: `python -m srlite.benchmark train --preset light`.
 
-`train` sets the training loop (making batches, moving them, logging) against the bare
-compiled update on one batch that stays as it is. Both take turns in one process, so
-that a machine that slows down slows both. Checkpoints and validation are left out.
+`train` sets train.py's loop (making batches, moving them, logging) against the bare
+compiled update on one batch that stays where it is. Both take turns in one process, a
+few updates each: a machine that slows down slows both, and what is compared are
+neighbours in time. The quartiles over the turns say how far the overhead can be
+trusted. Checkpoints and validation are left out.
 """
 
 import argparse
@@ -12,13 +14,14 @@ import resource
 import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 
+from srlite.alternation import EXECUTIONS, AlternatingStep, PausableSampler, wait
 from srlite.backend import import_keras
 from srlite.data import PatchSampler, load_images
+from srlite.draws import AugmentationDraws
 from srlite.errors import run_command
 from srlite.logs import RunLogger
 from srlite.options import parse_assignment
@@ -27,7 +30,7 @@ from srlite.recipe import STAGES, check
 from srlite.stages import build_losses, build_step, stage_sampler
 from srlite.trainer import StopSignal, stack_batches, train_stage
 
-_TURNS = 5
+_LEAST_TURNS = 4
 
 
 def benchmark_training(config, stage, steps=50, data_dirs=None):
@@ -38,78 +41,105 @@ def benchmark_training(config, stage, steps=50, data_dirs=None):
     Args:
         config: `Config`.
         stage: "pretrain" or "gan".
-        steps: timed steps of each, rounded up to 5 turns of whole executions.
+        steps: timed steps of each, rounded up to whole turns of 5 executions, at least
+            4 turns.
         data_dirs: folders and tar files of HR photographs; None for synthetic ones.
 
     Returns:
-        dict of `backend`; `step_ms` and `loop_ms`, medians over the turns in
-        milliseconds per step; `overhead`, how much longer the loop takes, and
-        `data_wait`, how long it waits for batches, as shares; `process_mib`, most
-        memory of the process, and `device_mib`, of the GPU, None without one.
+        dict of `backend`; `turns`; `step_ms` and `loop_ms`, medians over the turns in
+        milliseconds per step; `overhead`, how much longer the loop takes than the bare
+        updates before and after it: its quartiles over the turns, and `data_wait`, how
+        long it waits for batches, as shares; `process_mib`, most memory of the process,
+        and `device_mib`, of the GPU, None without one.
 
     Raises:
         SrliteError: something given cannot be used.
     """
     check(config, [stage])
-    keras = import_keras("training", backends=("tensorflow", "jax"))
+    keras = _prepare_backend()
     options, size = getattr(config, stage), config.steps_per_execution
-    if data_dirs:
-        images = load_images(data_dirs, min_size=options.patch_size)
-    else:
-        images = _synthetic_photos(options.patch_size)
-    kernels = dataclasses.astuple(config.kernels)
-    sampler = PatchSampler(
-        images, options.patch_size, options.batch_size, kernels, seed=config.seed
-    )
-    sampler = stage_sampler(sampler, config, stage, (config.seed,))
-    # The loop's first execution of a turn is not timed: it waits for the first batch.
-    executions = -(-steps // (_TURNS * size))
-    length = (executions + 1) * size
+    sampler = PausableSampler(_sampler(config, stage, data_dirs))
+    turns = max(_LEAST_TURNS, -(-steps // (EXECUTIONS * size)))
+    last_step = (turns * EXECUTIONS + 2) * size
+    # As most of the training is: with the statistics frozen, if they ever are.
+    freeze = None if options.freeze_batch_norm_after is None else 0
     with tempfile.TemporaryDirectory() as folder:
         step = _build(keras, config, stage)
-        update = step if size == 1 else step.many
         batch = stack_batches(sampler, range(size))
-        _wait(update(batch, False))  # compiles
-        bare, loop = [], []
-        with RunLogger(folder) as logger, StopSignal() as stop:
-            for turn in range(_TURNS):
-                before = time.perf_counter()
-                for _ in range(executions):
-                    values = update(batch, False)
-                _wait(values)
-                seconds = time.perf_counter() - before
-                bare.append(1e3 * seconds / (executions * size))
-                train_stage(
-                    step,
-                    sampler,
-                    stage=stage,
-                    first_step=turn * length,
-                    last_step=(turn + 1) * length,
-                    save=lambda step: None,
-                    logger=logger,
-                    stop=stop,
-                    freeze_batch_norm_after=0,
-                    log_every=length,
-                    checkpoint_every=length,
-                    steps_per_execution=size,
-                )
-                if stop.interrupted:
-                    raise KeyboardInterrupt
-        for line in (Path(folder) / "metrics.jsonl").read_text().splitlines():
-            loop.append(json.loads(line))
-    times = [1e3 / row["stage_steps_per_second"] for row in loop]
+        batch = {k: keras.ops.convert_to_tensor(v) for k, v in batch.items()}
+        update = step if size == 1 else step.many
+        wait(update(batch, freeze is None))  # compiles
+        alternating = AlternatingStep(
+            step, sampler, lambda: update(batch, freeze is None)
+        )
+        with _Logger(folder) as logger, StopSignal() as stop:
+            train_stage(
+                alternating,
+                sampler,
+                stage=stage,
+                first_step=0,
+                last_step=last_step,
+                save=lambda step: None,
+                logger=logger,
+                stop=stop,
+                freeze_batch_norm_after=freeze,
+                # Whole executions: others would have to be compiled.
+                log_every=-(-config.log.log_every // size) * size,
+                checkpoint_every=last_step,
+                steps_per_execution=size,
+            )
+        if stop.interrupted:
+            raise KeyboardInterrupt
+        rows = (Path(folder) / "metrics.jsonl").read_text().splitlines()
+    row = json.loads(rows[-1])
+    waited = row["stage_data_wait"] / row["stage_steps_per_second"]  # s per step
+    bare, loop = (
+        [1e3 * seconds / (EXECUTIONS * size) for seconds in turns_taken]
+        for turns_taken in (alternating.bare_seconds, alternating.loop_seconds)
+    )
+    around = [(before + after) / 2 for before, after in zip(bare, bare[1:])]
+    ratios = [a / b for a, b in zip(loop, around, strict=True)]
     device = step.device_peak_bytes
     return {
         "backend": keras.config.backend(),
+        "turns": turns,
         "step_ms": statistics.median(bare),
-        "loop_ms": statistics.median(times),
-        # Neighbours in time are compared, so that a slow spell changes both.
-        "overhead": statistics.median(a / b for a, b in zip(times, bare)) - 1,
-        "data_wait": statistics.mean(row["stage_data_wait"] for row in loop),
+        "loop_ms": statistics.median(loop),
+        "overhead": [q - 1 for q in statistics.quantiles(ratios, method="inclusive")],
+        "data_wait": 1e3 * waited / statistics.mean(loop),
         "process_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         / (2**20 if sys.platform == "darwin" else 2**10),
         "device_mib": None if device is None else device / 2**20,
     }
+
+
+def _prepare_backend():
+    """Import Keras, and let it compute as in training."""
+    keras = import_keras("training", backends=("tensorflow", "jax"))
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    return keras
+
+
+def _sampler(config, stage, data_dirs):
+    """Make the batches of a stage, of photographs or noise."""
+    options = getattr(config, stage)
+    if data_dirs:
+        images = load_images(data_dirs, min_size=options.patch_size)
+    else:
+        images = _synthetic_photos(options.patch_size)
+    sampler = PatchSampler(
+        images,
+        options.patch_size,
+        options.batch_size,
+        dataclasses.astuple(config.kernels),
+        seed=config.seed,
+        scale=config.scale,
+        augmentations=AugmentationDraws(**dataclasses.asdict(config.augmentation)),
+    )
+    return stage_sampler(sampler, config, stage, (config.seed,))
 
 
 def _build(keras, config, stage):
@@ -120,10 +150,11 @@ def _build(keras, config, stage):
     return build_step(keras, config, stage, None, losses)[1]
 
 
-def _wait(values):
-    """Wait until an update is done."""
-    for value in values.values():
-        np.asarray(value)
+class _Logger(RunLogger):
+    """Logs as ever, but tells no speed: it would be that of both taking turns."""
+
+    def say(self, text):
+        """Do nothing."""
 
 
 def _synthetic_photos(patch_size):
@@ -152,11 +183,13 @@ def main(argv=None):
     args = parser.parse_args(argv)
     config = preset(args.preset).updated(dict(map(parse_assignment, args.set)))
     found = benchmark_training(config, args.stage, args.steps, args.data_dir)
+    low, median, high = found["overhead"]
     print(
         f"{args.preset}, stage {args.stage}, on {found['backend']}\n"
-        f"bare update        {found['step_ms']:.2f} ms\n"
+        f"bare update        {found['step_ms']:.2f} ms per step\n"
         f"training loop      {found['loop_ms']:.2f} ms per step\n"
-        f"overhead           {found['overhead']:.1%}\n"
+        f"overhead           {median:.1%}, quartiles {low:.1%} and {high:.1%} "
+        f"of {found['turns']} turns\n"
         f"waiting for data   {found['data_wait']:.1%}\n"
         f"memory, process    {found['process_mib']:.0f} MiB at most"
     )

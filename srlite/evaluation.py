@@ -2,8 +2,8 @@
 
 Each HR picture is cut to a multiple of the scale, shrunk with each kernel of
 `degradations.KERNELS`, rounded to 8 bit, enlarged by each model, rounded, and compared
-as the literature does (`metrics.psnr`). The table holds means over the pictures of a
-folder, in dB. "bicubic" is plain bicubic enlargement.
+as the literature does (`metrics`). The table holds means over the pictures of a folder:
+PSNR in dB and SSIM. "bicubic" is plain bicubic enlargement.
 """
 
 import argparse
@@ -15,23 +15,24 @@ from srlite.backend import import_keras
 from srlite.data import load_images
 from srlite.errors import ConfigError, ModelError
 from srlite.images import enlarge_bicubic
-from srlite.metrics import psnr
+from srlite.metrics import psnr, smallest_side, ssim
 from srlite.upscaler import Upscaler
 
 SCALE = 4
 
 
-def measure_psnr(upscale, images, kernels, scale=SCALE):
+def measure(upscale, images, kernels, scale=SCALE):
     """Measure an enlarging function.
 
     Args:
         upscale: function from uint8 LR (h, w, 3) to uint8 SR (scale * h, scale * w, 3).
-        images: uint8 HR pictures (H, W, 3), each side more than 2 * `scale` pixels.
+        images: uint8 HR pictures (H, W, 3), sides of at least
+            `metrics.smallest_side(scale)`.
         kernels: names from `degradations.KERNELS`.
         scale: HR pixels per LR pixel.
 
     Returns:
-        float64 array (pictures, kernels), dB.
+        float64 array (pictures, kernels, 2): PSNR in dB, SSIM.
     """
     from srlite.degradations import shrink
 
@@ -39,7 +40,8 @@ def measure_psnr(upscale, images, kernels, scale=SCALE):
     for image in images:
         height, width = (side // scale * scale for side in image.shape[:2])
         hr = image[:height, :width]
-        values.append([psnr(upscale(shrink(hr, k, scale)), hr, scale) for k in kernels])
+        enlarged = [upscale(shrink(hr, kernel, scale)) for kernel in kernels]
+        values.append([[f(sr, hr, scale) for f in (psnr, ssim)] for sr in enlarged])
     return np.array(values)
 
 
@@ -56,7 +58,7 @@ def main(argv=None):
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m srlite.evaluation",
-        description="Measure PSNR on luma, in dB, per down-sampling kernel.",
+        description="Measure PSNR (dB) and SSIM on luma per down-sampling kernel.",
     )
     parser.add_argument(
         "--model",
@@ -78,14 +80,15 @@ def main(argv=None):
             f"{', '.join(KERNELS)}"
         )
     models = {name: _load(name) for name in args.model}
-    folders = {f: load_images(f, min_size=2 * SCALE + 1) for f in args.hr_dir}
+    folders = {f: load_images(f, min_size=smallest_side(SCALE)) for f in args.hr_dir}
     width = max(len(Path(name).name) for name in models) + 2
     for folder, images in folders.items():
-        print(f"{folder} ({len(images)} pictures), PSNR in dB")
+        print(f"{folder} ({len(images)} pictures), PSNR in dB and SSIM")
         print(" " * width + "".join(f"{k:>18}" for k in (*kernels, "mean")))
         for name, upscale in models.items():
-            means = measure_psnr(upscale, images, kernels).mean(axis=0)
-            figures = "".join(f"{v:18.2f}" for v in (*means, means.mean()))
+            means = measure(upscale, images, kernels).mean(axis=0)
+            cells = (*means, means.mean(axis=0))
+            figures = "".join(f"{p:11.2f} {s:.4f}" for p, s in cells)
             print(f"{Path(name).name:{width}}{figures}")
     return 0
 

@@ -4,7 +4,8 @@
 
 Reads the `metrics.jsonl` of a run directory, finished or not. Each stage begins a new
 row of panels; each loss has a panel of its own, as losses differ by orders of
-magnitude, but the two adversarial losses share one, and so do the PSNR of all kernels.
+magnitude, but the two adversarial losses share one, and so do a loss while training and
+the same distance on the validation pictures, and the PSNR or SSIM of all kernels.
 Training curves are drawn twice: faint as logged, strong as a centred moving average.
 The height of a panel is chosen without the first tenth of the steps, whose values would
 flatten everything else; the curves may begin outside.
@@ -29,12 +30,14 @@ _COLUMNS = 3
 _PANEL = (5.0, 3.4)  # inches
 _SPEED = ("steps_per_second", "data_wait", "stage_steps_per_second", "stage_data_wait")
 _GUARD = ("dropped", "overflow", "loss_scale")
-_NOT_DRAWN = ("stage", "step", "g_total", *_SPEED, *_GUARD)
+_SCORES = ("psnr", "ssim")
 # Panels that hold several curves, or need another title than a curve's name.
 _PANELS = {
     "psnr": "PSNR of the validation pictures (dB)",
+    "ssim": "SSIM of the validation pictures",
     "adversarial": "adversarial losses",
     "d_accuracy": "discriminator's accuracy",
+    "g_total": "the generator's total loss",
 }
 
 
@@ -111,7 +114,7 @@ def draw(metrics, title, log_scale=False):
     for stage, panels in stages.items():
         for place, (name, curves) in enumerate(panels.items()):
             axes = figure.add_subplot(grid[top + place // columns, place % columns])
-            logarithmic = log_scale and name not in ("psnr", "d_accuracy")
+            logarithmic = log_scale and name not in (*_SCORES, "d_accuracy")
             _draw_panel(axes, name, curves, logarithmic)
             axes.set_xlabel(f"step of stage {stage}", fontsize=9)
         top += rows[stage]
@@ -119,31 +122,45 @@ def draw(metrics, title, log_scale=False):
 
 
 def _panels(curves):
-    """Sort the curves of a stage into panels: dict of name to dict of curves."""
-    panels = {}
+    """Sort the curves of a stage: dict of panel to dict of label to curve."""
+    panels, summands = {}, []
     for name, curve in curves.items():
-        group = next((g for g in ("psnr", "adversarial") if g in name), name)
-        if name not in _NOT_DRAWN:
-            panels.setdefault(group, {})[name] = curve
-    # The sum says something of its own only where there is more than one loss.
-    if "g_total" in curves and len(panels.keys() - {"psnr"}) > 1:
-        panels["g_total"] = {"g_total": curves["g_total"]}
+        panel, label = _place(name)
+        if name not in ("g_total", *_SPEED, *_GUARD):
+            panels.setdefault(panel, {})[label] = curve
+            if panel not in _SCORES and not name.startswith(("d_", "val/")):
+                summands.append(curve)
+    # The sum says something of its own only where there is more than one loss in it.
+    total = curves.get("g_total")
+    told = any(np.array_equal(total, curve) for curve in summands)
+    if total and len(summands) > 1 and not told:
+        panels["g_total"] = {"training": total}
     return panels
+
+
+def _place(name):
+    """Return the panel of a curve and its label there."""
+    bare = name.removeprefix("val/")
+    for score in _SCORES:
+        if bare == score or bare.startswith(f"{score}_"):
+            return score, bare.removeprefix(score).removeprefix("_") or "mean"
+    if bare.endswith("adversarial"):
+        return "adversarial", bare
+    return bare, "training" if bare == name else "validation"
 
 
 def _draw_panel(axes, name, curves, log_scale):
     colours = iter(_COLOURS * len(curves))
     ends = {}
-    for curve, (steps, values) in curves.items():
-        mean = curve == "psnr"
-        colour = _BLACK if mean else next(colours)
-        label = "mean" if mean else curve.removeprefix("psnr_")
+    for label, (steps, values) in curves.items():
+        strong = label in ("mean", "validation")
+        colour = _BLACK if strong else next(colours)
         line = values
-        if name != "psnr" and len(values) >= 20:
+        if name not in _SCORES and label != "validation" and len(values) >= 20:
             line = smooth(values, 2 * (len(values) // 40) + 3)
             axes.plot(steps, values, color=colour, alpha=0.25, linewidth=0.8)
         dots = "o" if len(values) < 30 else None
-        width = 2.4 if mean else 1.5
+        width = 2.4 if strong else 1.5
         axes.plot(
             steps,
             line,
@@ -152,7 +169,7 @@ def _draw_panel(axes, name, curves, log_scale):
             linewidth=width,
             marker=dots,
             markersize=2 * width,
-            zorder=4 if mean else 3,
+            zorder=4 if strong else 3,
         )
         ends[label] = line[-1]
     limits = value_limits(*np.concatenate(list(curves.values()), 1), log_scale)
@@ -180,7 +197,7 @@ def _dress(axes, name, ends):
         (end,) = ends.values()
         axes.set_title(f"{end:.4g}", loc="right", fontsize=10)
     else:
-        digits = "{:.2f}" if name == "psnr" else "{:.4g}"
+        digits = {"psnr": "{:.2f}", "ssim": "{:.4f}"}.get(name, "{:.4g}")
         handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
         order = sorted(ends, key=ends.get, reverse=True)
         axes.legend(
@@ -230,7 +247,7 @@ def plot_run(run_dir, output=None, steps=None, log_scale=False):
     for stage, curves in metrics.items():
         for name, (at, values) in curves.items():
             inside = (at >= first) & (at <= last)
-            if inside.any() and name not in _SPEED:
+            if inside.any() and name not in (*_SPEED, *_GUARD):
                 kept.setdefault(stage, {})[name] = (at[inside], values[inside])
     if not kept:
         ends = [int(at[-1]) for curves in metrics.values() for at, _ in curves.values()]

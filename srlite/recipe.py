@@ -13,6 +13,7 @@ from srlite.draws import AugmentationDraws
 from srlite.errors import ConfigError
 from srlite.files import replacing
 from srlite.logs import RunLogger
+from srlite.metrics import smallest_side
 from srlite.packs import available_memory
 from srlite.photographs import load_images, load_photographs, training_set
 from srlite.rescue import train_with_rescue
@@ -52,8 +53,8 @@ def train(
         data_dirs: `sources` of HR photographs, for stages that have none of their own.
         run_dir: folder of the run; made if missing.
         stages: which of `STAGES` to do.
-        val_dir: source or sources of HR pictures to measure PSNR on; without it patches
-            of the training pictures are logged, and nothing is measured.
+        val_dir: source or sources of HR pictures to validate on; without it patches of
+            the training pictures are logged, and nothing is measured.
         pack: where photographs go that do not fit in memory; `run_dir`/data.pack by
             default.
         max_minutes: stop, with a checkpoint, after this time, which begins with this
@@ -92,7 +93,9 @@ def train(
         run.compare(config)
     run.make()
     photographs = _load(config, min_sizes, pack or run.path / "data.pack")
-    photos = load_images(val_dir, min_size=3 * config.scale) if val_dir else None
+    photos = None
+    if val_dir:
+        photos = load_images(val_dir, min_size=smallest_side(config.scale))
     # Feature networks come before the first stage: a download may fail.
     losses = {
         stage: build_losses(
@@ -139,7 +142,9 @@ def train(
                 save=save,
                 logger=logger,
                 stop=stop,
-                validate=_validator(parts["ema_generator"], photos, sampler, config),
+                validate=_validator(
+                    parts["ema_generator"], photos, sampler, config, losses[stage]
+                ),
                 freeze_batch_norm_after=options.freeze_batch_norm_after,
                 log_every=config.log.log_every,
                 validate_every=config.log.validate_every,
@@ -214,11 +219,10 @@ def check(config, stages):
         if stage not in STAGES:
             raise ConfigError(f"unknown stage {stage}; there are {', '.join(STAGES)}")
     config.check()
-    crop = config.data.validation_crop
-    if 0 < crop < 3 * config.scale:
+    crop, least = config.data.validation_crop, smallest_side(config.scale)
+    if 0 < crop < least:
         raise ConfigError(
-            f"data.validation_crop must be 0 or at least {3 * config.scale}; "
-            f"received {crop}"
+            f"data.validation_crop must be 0 or at least {least}; received {crop}"
         )
 
 
@@ -266,15 +270,17 @@ def _prepare_backend():
     return keras
 
 
-def _validator(generator, photos, sampler, config):
-    from srlite.validation import validate
+def _validator(generator, photos, sampler, config, losses):
+    from srlite.validation import distance_model, restore_pictures, validate
+
+    far = {name: loss for name, (loss, _) in losses.items() if name != "pixel"}
+    distances = distance_model(far, config.channels) if far and photos else None
 
     def measure():
-        if photos is not None:
-            return validate(
-                generator, photos, config.scale, crop=config.data.validation_crop
-            )
-        _, pictures = validate(generator, sampler.batch(0)["hr"][:4], config.scale)
-        return {}, pictures
+        if photos is None:
+            patches = sampler.batch(0)["hr"][:4]
+            return {}, restore_pictures(generator, patches, config.scale)
+        crop = config.data.validation_crop
+        return validate(generator, photos, config.scale, crop=crop, distances=distances)
 
     return measure

@@ -16,6 +16,15 @@ from srlite.data import prefetch
 from srlite.errors import DivergenceError
 from srlite.meter import Meter
 
+# Scores of a validation that are printed, and how; all of them are logged.
+_TOLD = {
+    "psnr": "{:.2f} dB",
+    "ssim": "{:.4f}",
+    "content": "{:.4g}",
+    "style": "{:.4g}",
+}
+_IN_THE_BAR = ("psnr", "ssim")
+
 
 class StopSignal:
     """Asks a loop to end after the current step: Ctrl-C, SIGTERM, or time is up.
@@ -117,6 +126,7 @@ def train_stage(
     intervals = [log_every, checkpoint_every, *([validate_every] if validate else [])]
     groups = group_steps(first_step, last_step, steps_per_execution, intervals, freeze)
     meter = Meter(max_dropped_steps)
+    means, scores = {}, {}  # the last ones
     logger.start(stage, first_step, last_step)
 
     def flush(**more):
@@ -140,7 +150,9 @@ def train_stage(
                 )
             speed = meter.stage_figures() if last else {}
             log = last or done % log_every == 0
-            logger.advance(flush(**speed) if log else None, len(group))
+            if log:
+                means = flush(**speed)
+            logger.advance({**scores, **means} if log else None, len(group))
             if last or done % checkpoint_every == 0:
                 flush()
                 if last or not meter.dropped_in_a_row:
@@ -150,6 +162,8 @@ def train_stage(
                 with meter.left_out():
                     step.sync()
                     scalars = _validate(validate, logger, stage, done)
+                    scores = {k: v for k, v in scalars.items() if k in _IN_THE_BAR}
+                    logger.advance({**scores, **means}, 0)
                     if keep_best:
                         keep_best(done, scalars)
             if last:
@@ -162,8 +176,9 @@ def _validate(validate, logger, stage, done):
     scalars, pictures = validate()
     logger.images(stage, done, pictures)
     if scalars:
-        logger.scalars(stage, done, scalars)
-        text = ", ".join(f"{k} {v:.2f}" for k, v in scalars.items())
+        logger.scalars(stage, done, {f"val/{k}": v for k, v in scalars.items()})
+        told = [(k, form) for k, form in _TOLD.items() if k in scalars]
+        text = ", ".join(f"{k} {form.format(scalars[k])}" for k, form in told)
         logger.say(f"{stage} step {done}: {text}")
     return scalars
 

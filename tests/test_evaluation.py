@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 from skimage import data
+from skimage.metrics import structural_similarity
 
 from srlite.degradations import KERNELS
 from srlite.errors import ConfigError, DataError, ModelError
-from srlite.evaluation import main, measure_psnr
+from srlite.evaluation import main, measure
 
 
 @pytest.fixture
@@ -31,9 +32,18 @@ def test_nearest_by_hand():
     weights = np.array([65.481, 128.553, 24.966]) / 255
     difference = (hr - enlarge(hr[2::4, 2::4]).astype(float)) @ weights
     expected = 10 * np.log10(255**2 / np.mean(difference[4:-4, 4:-4] ** 2))
-    values = measure_psnr(enlarge, [hr, hr], ["nearest", "area"])
-    assert values.shape == (2, 2)
-    np.testing.assert_allclose(values[:, 0], expected)
+    values = measure(enlarge, [hr, hr], ["nearest", "area"])
+    assert values.shape == (2, 2, 2)
+    np.testing.assert_allclose(values[:, 0, 0], expected)
+    _, places = structural_similarity(
+        *(16 + x[4:-4, 4:-4] @ weights for x in (enlarge(hr[2::4, 2::4]), hr)),
+        data_range=255,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        full=True,
+    )
+    np.testing.assert_allclose(values[:, 0, 1], places[5:-5, 5:-5].mean())
 
 
 def test_command(folder, tiny_tflite):
@@ -50,8 +60,10 @@ def test_command(folder, tiny_tflite):
     assert "(2 pictures)" in header
     assert names.split() == [*KERNELS, "mean"]
     assert [row.split()[0] for row in rows] == ["tiny.tflite", "bicubic"]
-    figures = [float(f) for f in re.findall(r"\d+\.\d\d", rows[1])]
-    assert figures[-1] == pytest.approx(np.mean(figures[:-1]), abs=0.01)
+    for pattern, step in ((r"\s(\d+\.\d\d)\s", 0.01), (r"\s(0\.\d{4})", 0.0001)):
+        figures = [float(f) for f in re.findall(pattern, rows[1])]
+        assert len(figures) == len(KERNELS) + 1
+        assert figures[-1] == pytest.approx(np.mean(figures[:-1]), abs=step)
 
 
 def test_refusals(folder, tmp_path):

@@ -60,7 +60,7 @@ FLOORS = (
         "trainer",
         "validation",
     },
-    {"benchmark", "recipe", "run_directory", "stages"},
+    {"alternation", "benchmark", "recipe", "run_directory", "stages"},
 )
 # Ground floor modules that others of that floor may use.
 FOUNDATION = {
@@ -71,7 +71,14 @@ FOUNDATION = {
     "levels",
     "options",
 }
-TENSORFLOW_ALLOWED = {"backend", "export", "recipe", "sources", "tensorflow_step"}
+TENSORFLOW_ALLOWED = {
+    "backend",
+    "benchmark",
+    "export",
+    "recipe",
+    "sources",
+    "tensorflow_step",
+}
 
 
 def imports(path):

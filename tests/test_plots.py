@@ -23,11 +23,14 @@ def run_dir(tmp_path):
         rows[-1] |= {"g_total": pixel, "steps_per_second": 3.0}
         if step % 100 == 0:
             scores = {"psnr": 25.0 + step / 1000, "psnr_area": 26.0, "psnr_nearest": 24}
+            scores |= {"ssim": 0.7 + step / 1e4, "ssim_area": 0.75}
+            scores = {f"val/{name}": value for name, value in scores.items()}
             rows.append({"stage": "pretrain", "step": step, **scores})
     for step in range(10, 301, 10):
         losses = {"content": 2.0, "g_adversarial": 3.0, "d_adversarial": 1.0}
         losses |= {"d_accuracy": 0.7, "g_total": 2.015, "data_wait": 0.1}
         rows.append({"stage": "gan", "step": step, **losses})
+    rows.append({"stage": "gan", "step": 300, "val/psnr": 25.5, "val/content": 2.5})
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     (tmp_path / "metrics.jsonl").write_text(lines)
     return tmp_path
@@ -36,7 +39,7 @@ def run_dir(tmp_path):
 def test_reads_curves(run_dir):
     metrics = read_metrics(run_dir / "metrics.jsonl")
     assert list(metrics) == ["pretrain", "gan"]
-    steps, values = metrics["pretrain"]["psnr"]
+    steps, values = metrics["pretrain"]["val/psnr"]
     np.testing.assert_array_equal(steps, np.arange(100, 1001, 100))
     np.testing.assert_allclose(values, 25 + steps / 1000)
 
@@ -65,18 +68,36 @@ def test_panels_and_their_curves(run_dir):
     assert titles == [
         "pixel loss",
         "PSNR of the validation pictures (dB)",
+        "SSIM of the validation pictures",
         "content loss",
         "adversarial losses",
         "discriminator's accuracy",
-        "g_total loss",
+        "PSNR of the validation pictures (dB)",
+        "the generator's total loss",
     ]
-    pixel, psnr, _, adversarial = figure.axes[:4]
+    pixel, psnr, ssim, content, adversarial = figure.axes[:5]
     assert pixel.get_ylim()[1] < 0.04
     faint, strong = pixel.lines
     assert faint.get_alpha() < 0.5 and strong.get_alpha() is None
-    texts = [text.get_text() for text in psnr.get_legend().get_texts()]
-    assert texts == ["mean 26.00", "area 26.00", "nearest 24.00"]
-    assert len(adversarial.get_legend().get_texts()) == 2
+    for axes, legend in (
+        (psnr, ["mean 26.00", "area 26.00", "nearest 24.00"]),
+        (ssim, ["mean 0.8000", "area 0.7500"]),
+        (content, ["validation 2.5", "training 2"]),
+        (adversarial, ["g_adversarial 3", "d_adversarial 1"]),
+    ):
+        assert [t.get_text() for t in axes.get_legend().get_texts()] == legend
+
+
+def test_total_is_drawn_only_where_it_says_more():
+    at = np.arange(3.0)
+    content, adversarial = (at, 1.0 + at), (at, 2.0 - at)
+    for total, drawn in (((at, 1.5 + at), True), (content, False)):
+        curves = {"content": content, "g_adversarial": adversarial, "g_total": total}
+        figure = draw({"gan": curves}, "Run x")
+        titles = [axes.get_title(loc="left") for axes in figure.axes]
+        assert ("the generator's total loss" in titles) == drawn
+    doubled = {"content": content, "g_total": (at, 2 * content[1])}
+    assert len(draw({"gan": doubled}, "Run x").axes) == 1
 
 
 def test_no_text_overlaps(run_dir):

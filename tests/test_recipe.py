@@ -79,7 +79,8 @@ def test_run_directory(finished):
     steps = [(r["stage"], r["step"]) for r in rows if "g_total" in r]
     assert steps == [("pretrain", s) for s in (2, 4, 6)] + [("gan", 2), ("gan", 4)]
     named = set().union(*(r for r in rows if r["stage"] == "gan"))
-    assert {"pixel", "content", "g_adversarial", "d_adversarial", "psnr"} <= named
+    assert {"pixel", "content", "g_adversarial", "d_adversarial"} <= named
+    assert {"val/psnr", "val/ssim_area", "val/content"} <= named
     assert any("tfevents" in p.name for p in (finished / "logs").iterdir())
     sizes = {}
     for name in ("pretrain.keras", "generator.keras"):
@@ -271,7 +272,7 @@ def test_best_and_stored_checkpoints_stay(photos, tmp_path):
     assert [step for step, _ in checkpoints.find(folder, "pretrain")] == [4, 6]
     (best,) = folder.glob("best-*")
     rows = [json.loads(line) for line in (run_dir / "metrics.jsonl").open()]
-    scores = {row["step"]: row["psnr"] for row in rows if "psnr" in row}
+    scores = {r["step"]: r["val/psnr"] for r in rows if "val/psnr" in r}
     assert list(scores) == [2, 4, 6]
     winner = max((4, 6), key=scores.get)
     assert best.name == f"best-pretrain-{winner:08d}.safetensors"

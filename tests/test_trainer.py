@@ -82,18 +82,25 @@ def test_overfits_one_batch(tmp_path, sampler):
     assert last < 0.25 * first
 
 
-def test_saves_and_validates_when_it_should(tmp_path, sampler):
+def test_saves_and_validates_when_it_should(tmp_path, sampler, capsys):
     validated = []
 
     def validate():
         validated.append(True)
-        return {"psnr": 20.0}, {}
+        scores = {"psnr": 20.125, "psnr_area": 21.0, "ssim": 0.75, "content": 0.5}
+        return scores, {}
 
     parts = make_parts()
     step = TensorFlowStep(parts, {"pixel": (PixelLoss(), 1.0)}, scale=4, ema_decay=0.9)
     options = {"log_every": 2, "checkpoint_every": 3, "validate_every": 4}
     done, saved = run(tmp_path, step, sampler, 10, validate=validate, **options)
     assert (done, saved, len(validated)) == (10, [3, 6, 9, 10], 3)
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").open()]
+    (row,) = (r for r in rows if r["step"] == 8 and "val/psnr" in r)
+    assert row["val/psnr_area"] == 21.0 and row["val/content"] == 0.5
+    shown = capsys.readouterr().err
+    told = "pretrain step 8: psnr 20.12 dB, ssim 0.7500, content 0.5\n"
+    assert told in shown and "psnr=20.1" in shown
 
 
 def test_stops_when_time_is_up(tmp_path, sampler):
