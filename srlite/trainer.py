@@ -138,16 +138,19 @@ def train_stage(
             speed = meter.stage_figures() if last else {}
             log = last or done % log_every == 0
             logger.advance(flush(**speed) if log else None, len(group))
-            if last or done % checkpoint_every == 0:
+            saving = last or done % checkpoint_every == 0
+            if saving:
                 flush()
-                step.sync()
-                save(done)
             if validate and (done == last_step or done % validate_every == 0):
                 with meter.left_out():
                     step.sync()
                     scalars = _validate(validate, logger, stage, done)
                     if keep_best:
                         keep_best(done, scalars)
+            # Last, because a run that goes on from here does none of the above again.
+            if saving:
+                step.sync()
+                save(done)
             if last:
                 _tell_speed(logger, stage, done - first_step, speed)
                 break
