@@ -40,6 +40,7 @@ def train(
     vgg19_weights="imagenet",
     efficientnet_weights="imagenet",
     override=False,
+    skip_damaged=False,
     init_from=None,
     wandb_project=None,
 ):
@@ -62,6 +63,8 @@ def train(
             weights (tests); of VGG16, if that is the config's content network.
         efficientnet_weights: likewise.
         override: go on with a config that differs from the one the run began with.
+        skip_damaged: where the newest checkpoint is damaged, go on from the newest one
+            that is whole.
         init_from: a ``.keras`` file, checkpoint or run directory whose weights the
             first of the stages begins with; left aside once that stage has checkpoints.
         wandb_project: Weights & Biases project to log to; None for none.
@@ -89,6 +92,7 @@ def train(
     if not override:
         run.compare(config)
     run.make()
+    run.remove_leftovers()
     photographs = _load(config, min_sizes, pack or run.path / "data.pack")
     photos = load_images(val_dir, min_size=3 * config.scale) if val_dir else None
     # Feature networks come before the first stage: a download may fail.
@@ -131,7 +135,7 @@ def train(
                 step,
                 sampler,
                 stage=stage,
-                first_step=run.resume(stage, parts, logger.say),
+                first_step=run.resume(stage, parts, logger.say, skip_damaged),
                 last_step=options.steps,
                 save=run.saver(stage, parts, config, checkpoint_part_size),
                 logger=logger,
