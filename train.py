@@ -66,6 +66,11 @@ def main(argv=None):
         help="go on although the options differ from those the run began with",
     )
     parser.add_argument(
+        "--skip-damaged",
+        action="store_true",
+        help="where the newest checkpoint is damaged, go on from the one before it",
+    )
+    parser.add_argument(
         "--init-from",
         metavar="MODEL",
         help="begin with the weights of a .keras file, a checkpoint or a run directory "
@@ -108,6 +113,7 @@ def main(argv=None):
         vgg19_weights=args.vgg19_weights,
         efficientnet_weights=args.efficientnet_weights,
         override=args.override,
+        skip_damaged=args.skip_damaged,
         init_from=args.init_from,
         wandb_project=args.wandb,
     )

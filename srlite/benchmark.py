@@ -20,11 +20,12 @@ import numpy as np
 
 from srlite.alternation import EXECUTIONS, AlternatingStep, PausableSampler, wait
 from srlite.backend import import_keras
-from srlite.data import PatchSampler, load_images
+from srlite.data import PatchSampler
 from srlite.draws import AugmentationDraws
 from srlite.errors import run_command
 from srlite.logs import RunLogger
 from srlite.options import parse_assignment
+from srlite.photographs import load_images
 from srlite.presets import preset
 from srlite.recipe import STAGES, check
 from srlite.stages import build_losses, build_step, stage_sampler

@@ -63,7 +63,8 @@ def read(folder):
         (metadata, tensors).
 
     Raises:
-        ValueError, KeyError, SafetensorError: a file is missing or damaged.
+        ValueError, KeyError, TypeError, AttributeError, SafetensorError: a file is
+            missing or damaged.
     """
     from safetensors.numpy import load_file
 

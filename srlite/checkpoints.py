@@ -2,7 +2,7 @@
 
 A checkpoint holds the variables of named parts (generator, EMA generator,
 discriminator, their optimizers) under `part/path`, and in its header the stage, the
-step, the resolved config and a SHA-256 over all tensors. No pickle, nothing of a
+step, the resolved config and a SHA-256 over all of this. No pickle, nothing of a
 backend: a run begun on one goes on in another. It is written to a temporary name,
 synced and renamed, so that a file under its final name is whole; what is not whole, or
 not of this run, is refused, and so is writing what is not finite.
@@ -17,16 +17,16 @@ its own (`checkpoint_parts`), and an index. The folder too gets its name last.
 import hashlib
 import json
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
 
 from srlite import checkpoint_parts
-from srlite.errors import CheckpointError
-from srlite.files import replacing, replacing_folder
+from srlite.errors import CheckpointError, DamagedCheckpointError
+from srlite.files import remove_folder, replacing, replacing_folder
 
-FORMAT = "srlite-checkpoint-1"
+FORMAT = "srlite-checkpoint-2"
+_FORMER = "srlite-checkpoint-1"  # its SHA-256 is over names and bytes of tensors alone
 _NAME = re.compile(r"(?P<stage>[a-z_]+)-(?P<step>\d{8})(\.safetensors)?")
 
 
@@ -57,11 +57,17 @@ def values(parts):
     }
 
 
-def _digest(tensors):
+def _digest(tensors, metadata):
+    """SHA-256 of everything that a checkpoint says, except itself."""
+    former = metadata.get("format") == _FORMER
     digest = hashlib.sha256()
-    for name in sorted(tensors):
-        digest.update(name.encode())
-        digest.update(np.ascontiguousarray(tensors[name]).data)
+    if not former:
+        stated = {k: v for k, v in metadata.items() if k != "sha256"}
+        digest.update(json.dumps(stated, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        kind = "" if former else f" {tensor.dtype} {tensor.shape} "
+        digest.update(f"{name}{kind}".encode())
+        digest.update(np.ascontiguousarray(tensor).data)
     return digest.hexdigest()
 
 
@@ -150,9 +156,9 @@ def _write(path, stage, step, parts, config, part_size=None, **more):
         "stage": stage,
         "step": str(step),
         "config": json.dumps(config),
-        "sha256": _digest(held),
         **more,
     }
+    metadata["sha256"] = _digest(held, metadata)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if part_size is None:
@@ -167,9 +173,7 @@ def _write(path, stage, step, parts, config, part_size=None, **more):
 
 def _remove(path):
     if path.is_dir():
-        # First the name, so that what a kill leaves is no checkpoint.
-        path = path.rename(path.with_name(f".{path.name}.old"))
-        shutil.rmtree(path)
+        remove_folder(path)
     else:
         path.unlink()
 
@@ -203,34 +207,46 @@ def read(path):
         of `part/path` to NumPy array.
 
     Raises:
-        CheckpointError: the file is missing, damaged or foreign.
+        DamagedCheckpointError: the file is damaged or foreign.
+        CheckpointError: there is no such file.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     path = Path(path)
     try:
-        if path.is_dir():
-            metadata, tensors = checkpoint_parts.read(path)
-        else:
-            with safe_open(path, framework="numpy") as file:
-                metadata = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}
+        metadata, tensors = _read(path)
+        if metadata.get("format") not in (FORMAT, _FORMER):
+            raise DamagedCheckpointError(f"{path} is not a checkpoint of srlite")
+        if _digest(tensors, metadata) != metadata["sha256"]:
+            raise ValueError("its content does not match its SHA-256")
+        info = {
+            "stage": metadata["stage"],
+            "step": int(metadata["step"]),
+            "config": json.loads(metadata["config"]),
+        }
     except FileNotFoundError:
         raise CheckpointError(f"no such checkpoint: {path}") from None
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}; remove it") from None
-    if metadata.get("format") != FORMAT:
-        raise CheckpointError(f"{path} is not a checkpoint of srlite")
-    if _digest(tensors) != metadata.get("sha256"):
-        raise CheckpointError(
-            f"{path} is damaged: its content does not match its SHA-256; remove it"
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
+        raise DamagedCheckpointError(f"{path} is damaged: {error}") from None
+    except KeyError as error:
+        raise DamagedCheckpointError(f"{path} is damaged: no {error} in it") from None
+    name = _NAME.fullmatch(path.name)
+    if name and (name["stage"], int(name["step"])) != (info["stage"], info["step"]):
+        raise DamagedCheckpointError(
+            f"{path} is of step {info['step']} of stage {info['stage']}, "
+            "which is not what its name says"
         )
-    info = {
-        "stage": metadata["stage"],
-        "step": int(metadata["step"]),
-        "config": json.loads(metadata["config"]),
-    }
     return info, tensors
+
+
+def _read(path):
+    from safetensors import safe_open
+
+    if path.is_dir():
+        return checkpoint_parts.read(path)
+    with safe_open(path, framework="numpy") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+        return file.metadata() or {}, tensors
 
 
 def load(path, parts):
@@ -244,7 +260,8 @@ def load(path, parts):
         dict of `stage` (str), `step` (int) and `config` (dict).
 
     Raises:
-        CheckpointError: the file is missing, damaged, foreign, or of another model.
+        DamagedCheckpointError: the file is damaged or foreign.
+        CheckpointError: there is no such file, or it is of another model.
     """
     info, tensors = read(path)
     assign(tensors, parts, path)

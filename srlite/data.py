@@ -19,10 +19,8 @@ import numpy as np
 
 from srlite.errors import DataError, run_command
 from srlite.packs import writing_pack
-from srlite.photographs import load_images, usable_photographs
+from srlite.photographs import usable_photographs
 from srlite.sources import split_weight
-
-__all__ = ["PatchSampler", "load_images", "main", "prefetch"]
 
 
 class PatchSampler:

@@ -29,6 +29,10 @@ class CheckpointError(SrliteError):
     """A checkpoint or run directory that is missing, damaged or foreign."""
 
 
+class DamagedCheckpointError(CheckpointError):
+    """A checkpoint that cannot be read, while others of its run may be whole."""
+
+
 class ModelError(SrliteError):
     """A model file that is missing, damaged or not what was asked for."""
 

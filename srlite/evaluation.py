@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from srlite.backend import import_keras
-from srlite.data import load_images
 from srlite.errors import ConfigError, ModelError
 from srlite.images import enlarge_bicubic
 from srlite.metrics import psnr, smallest_side, ssim
+from srlite.photographs import load_images
 from srlite.upscaler import Upscaler
 
 SCALE = 4

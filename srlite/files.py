@@ -1,4 +1,8 @@
-"""Files and folders, whole or not there: written under another name, then renamed."""
+"""Files and folders, whole or not there: written under another name, then renamed.
+
+What is unfinished stands in a hidden folder with a mark in its name, whatever else a
+library puts beside it, so that what a kill leaves can be told apart and removed.
+"""
 
 import contextlib
 import os
@@ -6,14 +10,16 @@ import shutil
 import tempfile
 from pathlib import Path
 
+_MARK = ".unfinished"
+
 
 @contextlib.contextmanager
 def replacing(path):
     """Give a temporary name for a file that becomes `path` when the block succeeds.
 
-    The temporary file stands in the same folder and ends alike; a link is followed.
-    On success it is synced to the disk and renamed to `path`; on any failure it is
-    removed, and what stood under `path` stays as it was.
+    It has the same last part and is not there yet; a link is followed. On success it is
+    synced to the disk and renamed to `path`; on any failure it is removed, and what
+    stood under `path` stays as it was.
 
     Args:
         path: the final name.
@@ -25,9 +31,8 @@ def replacing(path):
         OSError: the folder does not exist or cannot be written.
     """
     path = Path(os.path.realpath(path))
-    handle, name = tempfile.mkstemp(path.suffix, f".{path.stem}.", path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    folder = _hidden_folder(path)
+    temporary = folder / path.name
     try:
         yield temporary
         with open(temporary, "rb+") as file:
@@ -35,7 +40,7 @@ def replacing(path):
         os.chmod(temporary, _usual_mode(path))
         os.replace(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -55,15 +60,39 @@ def replacing_folder(path):
         OSError: the parent folder does not exist or cannot be written.
     """
     path = Path(path)
-    temporary = Path(tempfile.mkdtemp("", f".{path.name}.", path.parent))
+    temporary = _hidden_folder(path)
     try:
         yield temporary
         os.chmod(temporary, 0o777 & ~_mask())
         if path.exists():
-            shutil.rmtree(path)
+            remove_folder(path)
         os.replace(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_folder(path):
+    """Remove a folder; a kill on the way leaves nothing under its name."""
+    path = Path(path)
+    path = path.rename(path.with_name(f".{path.name}{_MARK}"))
+    shutil.rmtree(path)
+
+
+def remove_leftovers(folder):
+    """Remove what was being written or removed in a folder when a process was killed.
+
+    For folders in which no other process writes.
+
+    Args:
+        folder: path; nothing happens where there is none.
+    """
+    for path in Path(folder).glob(f".*{_MARK}"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _hidden_folder(path):
+    """Make a folder beside `path`; cut, because a name has at most 255 bytes."""
+    return Path(tempfile.mkdtemp(_MARK, f".{path.name[:50]}.", path.parent))
 
 
 def _usual_mode(path):

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from srlite.data import load_images
 from srlite.errors import ConfigError, ModelError, run_command
 from srlite.files import replacing
 from srlite.loading import load_generator
+from srlite.photographs import load_images
 
 # What a layer's config may differ in between equal architectures: how it began, how it
 # was trained, and names that Keras counts up as it goes.

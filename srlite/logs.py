@@ -2,10 +2,14 @@
 
 `metrics.jsonl` holds one JSON object per line with `stage`, `step` and scalars; losses
 are means over the steps since the line before. TensorBoard files are written by
-tensorboardX, which needs neither TensorFlow nor torch; tags are `stage/name`. Without
-tensorboardX they are left out. Weights & Biases gets the same when asked for, and is
-imported only then; `WANDB_MODE=offline` keeps everything on this machine and needs no
-account.
+tensorboardX, which needs neither TensorFlow nor torch; each stage has a folder of its
+own, tags are `stage/name`. Without tensorboardX they are left out. Weights & Biases
+gets the scalars when asked for, and is imported only then; `WANDB_MODE=offline` keeps
+everything on this machine and needs no account.
+
+A run that was killed repeats the steps since its last checkpoint. `metrics.jsonl` then
+loses their former lines, and TensorBoard hides their former points, but may lack the
+last ten seconds before the kill; Weights & Biases shows those steps twice.
 """
 
 import hashlib
@@ -37,13 +41,15 @@ class RunLogger:
         self._wandb = wandb_project and _wandb_run(Path(run_dir), wandb_project)
         self._path = Path(run_dir) / "metrics.jsonl"
         self._bar = None
+        self._folder = Path(run_dir) / "logs"
+        self._writers = {}
         try:
             from tensorboardX import SummaryWriter
         except ImportError as error:
-            self._writer = None
+            self._new_writer = None
             self.say(f"no TensorBoard logs ({error}): pip install tensorboardX")
         else:
-            self._writer = SummaryWriter(str(Path(run_dir) / "logs"))
+            self._new_writer = SummaryWriter
 
     def __enter__(self):
         """Return the logger itself."""
@@ -53,23 +59,25 @@ class RunLogger:
         """Close bar and files."""
         if self._bar is not None:
             self._bar.close()
-        if self._writer is not None:
-            self._writer.close()
+        for writer in self._writers.values():
+            writer.close()
         if self._wandb:
             self._wandb.finish()
 
     def start(self, stage, first_step, last_step):
-        """Begin a stage: forget lines after `first_step`, draw the bar.
-
-        A run that was killed after its last checkpoint repeats the steps since; their
-        lines are dropped, so that the file holds each step once.
-        """
+        """Begin a stage: forget what was logged after `first_step`, draw the bar."""
         if self._path.exists():
-            lines = self._path.read_text().splitlines(keepends=True)
+            former = self._path.read_text(errors="replace")
+            lines = former.split("\n")[:-1]  # a kill may have cut the last
             kept = [line for line in lines if not _is_repeated(line, stage, first_step)]
-            if kept != lines:
+            text = "".join(f"{line}\n" for line in kept)
+            if text != former:
                 with replacing(self._path) as temporary:
-                    temporary.write_text("".join(kept))
+                    temporary.write_text(text)
+        if self._new_writer:
+            self._writers[stage] = self._new_writer(
+                str(self._folder / stage), purge_step=first_step + 1, flush_secs=10
+            )
         if self._bar is not None:
             self._bar.close()
         self._bar = tqdm(
@@ -89,20 +97,22 @@ class RunLogger:
         self._bar.update(steps)
 
     def scalars(self, stage, step, values):
-        """Write a dict of floats for a step."""
+        """Write a dict of floats for a step of a stage that has begun."""
         line = json.dumps({"stage": stage, "step": step, **values})
         with open(self._path, "a") as file:
             file.write(line + "\n")
-        for name, value in values.items() if self._writer else ():
-            self._writer.add_scalar(f"{stage}/{name}", value, step)
+        if writer := self._writers.get(stage):
+            for name, value in values.items():
+                writer.add_scalar(f"{stage}/{name}", value, step)
         if self._wandb:
             tagged = {f"{stage}/{name}": value for name, value in values.items()}
             self._wandb.log({f"{stage}/step": step, **tagged})
 
     def images(self, stage, step, pictures):
-        """Write a dict of uint8 pictures (height, width, 3) for a step."""
-        for name, picture in pictures.items() if self._writer else ():
-            self._writer.add_image(f"{stage}/{name}", picture, step, dataformats="HWC")
+        """Write a dict of uint8 pictures (height, width, 3), as `scalars` does."""
+        if writer := self._writers.get(stage):
+            for name, picture in pictures.items():
+                writer.add_image(f"{stage}/{name}", picture, step, dataformats="HWC")
 
     def say(self, text):
         """Print a line above the bar."""
@@ -142,13 +152,13 @@ def _wandb_run(run_dir, project):
 def _is_repeated(line, stage, first_step):
     try:
         row = json.loads(line)
-    except json.JSONDecodeError:
+        return row["stage"] == stage and row["step"] > first_step
+    except (ValueError, TypeError, KeyError):
         return True  # cut off by a kill
-    return row["stage"] == stage and row["step"] > first_step
 
 
 def read_metrics(path):
-    """Read the rows of a `metrics.jsonl`.
+    """Read the rows of a `metrics.jsonl`, but not a last one that is being written.
 
     Args:
         path: the file.
@@ -161,7 +171,7 @@ def read_metrics(path):
         CheckpointError: there is no such file, or a line is damaged.
     """
     try:
-        lines = Path(path).read_text().splitlines()
+        lines = Path(path).read_text().split("\n")[:-1]
     except (OSError, UnicodeDecodeError) as error:
         raise CheckpointError(f"cannot read {path}: {error}") from None
     stages = {}

@@ -75,6 +75,22 @@ def updated(config, changes, prefix=""):
     return dataclasses.replace(config, **nested)
 
 
+def defaults(config):
+    """Map dotted names of options to their defaults, where they have one.
+
+    Args:
+        config: dataclass; its groups say which classes' defaults count.
+    """
+    found = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            found |= {f"{field.name}.{k}": v for k, v in defaults(value).items()}
+        elif field.default is not dataclasses.MISSING:
+            found[field.name] = field.default
+    return found
+
+
 def check(config, prefix=""):
     """Raise a `ConfigError` if options of a dataclass do not go with each other."""
     for name, problem in getattr(config, "problems", tuple)():

@@ -43,6 +43,7 @@ def train(
     vgg19_weights="imagenet",
     efficientnet_weights="imagenet",
     override=False,
+    skip_damaged=False,
     init_from=None,
     wandb_project=None,
 ):
@@ -65,6 +66,8 @@ def train(
             weights (tests); of VGG16, if that is the config's content network.
         efficientnet_weights: likewise.
         override: go on with a config that differs from the one the run began with.
+        skip_damaged: where the newest checkpoint is damaged, go on from the newest one
+            that is whole.
         init_from: a ``.keras`` file, checkpoint or run directory whose weights the
             first of the stages begins with; left aside once that stage has checkpoints.
         wandb_project: Weights & Biases project to log to; None for none.
@@ -92,6 +95,7 @@ def train(
     if not override:
         run.compare(config)
     run.make()
+    run.remove_leftovers()
     photographs = _load(config, min_sizes, pack or run.path / "data.pack")
     photos = None
     if val_dir:
@@ -157,7 +161,7 @@ def train(
                 training,
                 step,
                 parts,
-                first_step=run.resume(stage, parts, logger.say),
+                first_step=run.resume(stage, parts, logger.say, skip_damaged),
                 directory=run.checkpoints,
                 stage=stage,
                 checkpoint_every=config.log.checkpoint_every,

@@ -9,9 +9,14 @@ import json
 from pathlib import Path
 
 from srlite import checkpoints
-from srlite.errors import ConfigError, ModelError
-from srlite.files import replacing
-from srlite.options import flatten
+from srlite.errors import (
+    CheckpointError,
+    ConfigError,
+    DamagedCheckpointError,
+    ModelError,
+)
+from srlite.files import remove_leftovers, replacing
+from srlite.options import defaults, flatten
 
 STAGES = ("pretrain", "gan")
 _RESULT = {"pretrain": "pretrain.keras", "gan": "generator.keras"}
@@ -44,6 +49,11 @@ class RunDirectory:
         except OSError as error:
             raise ConfigError(f"cannot write to {self.path}: {error}") from None
 
+    def remove_leftovers(self):
+        """Remove what a killed run left half-written."""
+        for folder in (self.path, self.checkpoints):
+            remove_leftovers(folder)
+
     def write_config(self, config):
         """Write the resolved `Config`."""
         with replacing(self.path / "config.json") as temporary:
@@ -52,6 +62,9 @@ class RunDirectory:
     def compare(self, config):
         """Refuse a `Config` that differs from the one the run began with, if it did.
 
+        An option that did not exist then had its default; one that exists no more
+        counts as a difference.
+
         Raises:
             ConfigError: options differ, or those of the run cannot be read.
         """
@@ -59,13 +72,18 @@ class RunDirectory:
         if not path.exists():
             return
         try:
-            former = flatten(json.loads(path.read_text()))
-        except (OSError, ValueError) as error:
+            written = flatten(json.loads(path.read_text()))
+        except (OSError, ValueError, AttributeError) as error:
             raise ConfigError(f"cannot read {path}: {error}") from None
+        former = json.loads(json.dumps(defaults(config))) | written
         now = flatten(config.to_dict())
-        odd = [k for k in sorted(former | now) if former.get(k) != now.get(k)]
+        pairs = {
+            name: (former.get(name, "nothing"), now.get(name, "nothing"))
+            for name in sorted(former | now)
+        }
+        odd = [f"{name} {a} -> {b}" for name, (a, b) in pairs.items() if a != b]
         if odd:
-            listed = ", ".join(f"{k} {former.get(k)} -> {now.get(k)}" for k in odd)
+            listed = ", ".join(odd)
             raise ConfigError(
                 f"{self.path} was begun with other options ({listed}); "
                 "add --override to go on with the new ones"
@@ -102,14 +120,49 @@ class RunDirectory:
             )
         return path
 
-    def resume(self, stage, parts, say):
-        """Load a stage's newest checkpoint into `parts`; return the updates done."""
+    def resume(self, stage, parts, say, skip_damaged=False):
+        """Load a stage's newest checkpoint into `parts`.
+
+        Args:
+            stage: the stage.
+            parts: what `checkpoints.load` takes.
+            say: see the class.
+            skip_damaged: load the newest whole one. Those skipped stay, with `damaged-`
+                before their names, so that they are no checkpoints of the run any more.
+
+        Returns:
+            The updates done; 0 if there is no checkpoint.
+
+        Raises:
+            CheckpointError: the newest checkpoint is of another model, or is damaged
+                and not to be skipped; or none is whole.
+        """
         found = checkpoints.find(self.checkpoints, stage)
-        if not found:
-            return 0
-        step = checkpoints.load(found[-1][1], parts)["step"]
-        say(f"going on from step {step} of stage {stage}")
-        return step
+        damaged = []
+        for step, path in reversed(found):
+            try:
+                checkpoints.load(path, parts)
+            except DamagedCheckpointError as error:
+                damaged.append(path)
+                if len(damaged) == len(found):
+                    raise CheckpointError(
+                        f"{error}; no other one of stage {stage} is whole: remove "
+                        f"{', '.join(p.name for p in damaged)} to begin the stage anew"
+                    ) from None
+                if not skip_damaged:
+                    raise CheckpointError(
+                        f"{error}; --skip-damaged goes on from the one before it"
+                    ) from None
+                continue
+            for other in damaged:
+                aside = other.with_name(f"damaged-{other.name}")
+                while aside.exists():
+                    aside = aside.with_name(f"damaged-{aside.name}")
+                other.rename(aside)
+                say(f"{other} is damaged and left aside as {aside.name}")
+            say(f"going on from step {step} of stage {stage}")
+            return step
+        return 0
 
     def saver(self, stage, parts, config, part_size):
         """Return a function of the updates done that saves a checkpoint.

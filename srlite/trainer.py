@@ -153,11 +153,9 @@ def train_stage(
             if log:
                 means = flush(**speed)
             logger.advance({**scores, **means} if log else None, len(group))
-            if last or done % checkpoint_every == 0:
+            saving = last or done % checkpoint_every == 0
+            if saving:
                 flush()
-                if last or not meter.dropped_in_a_row:
-                    step.sync()
-                    save(done)
             if validate and (done == last_step or done % validate_every == 0):
                 with meter.left_out():
                     step.sync()
@@ -166,6 +164,10 @@ def train_stage(
                     logger.advance({**scores, **means}, 0)
                     if keep_best:
                         keep_best(done, scalars)
+            # Last, because a run that goes on from here does none of the above again.
+            if saving and (last or not meter.dropped_in_a_row):
+                step.sync()
+                save(done)
             if last:
                 _tell_speed(logger, stage, done - first_step, speed)
                 break

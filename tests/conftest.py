@@ -1,10 +1,11 @@
-"""What several tests share: one small network as a file, one small photo."""
+"""What several tests share: small networks as files, small photos."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from skimage import data
 
 PHOTO = Path(__file__).parents[1] / "srlite" / "samples" / "astronaut_lr.png"
 
@@ -38,6 +39,26 @@ def tiny_tflite(tiny_model, tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "tiny.tflite"
     tiny_model.export(str(path), format="litert", verbose=False)
     return path
+
+
+@pytest.fixture(scope="session")
+def vgg19_file(tmp_path_factory):
+    """VGG19 with random weights, in the form of Keras's own download."""
+    import keras
+
+    path = tmp_path_factory.mktemp("weights") / "vgg19.weights.h5"
+    keras.utils.set_random_seed(0)
+    keras.applications.VGG19(include_top=False, weights=None).save_weights(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory):
+    """A folder with two pictures of 100 x 120 pixels, a PNG and a JPEG."""
+    folder = tmp_path_factory.mktemp("photos")
+    for name, picture in (("a.png", data.astronaut()), ("b.jpg", data.coffee())):
+        Image.fromarray(picture[100:200, 200:320]).save(folder / name, quality=95)
+    return folder
 
 
 @pytest.fixture

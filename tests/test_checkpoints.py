@@ -1,12 +1,14 @@
 """Checkpoints hold everything, and what is not whole is refused."""
 
+import hashlib
+
 import keras
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
 from srlite import checkpoints
-from srlite.errors import CheckpointError
+from srlite.errors import CheckpointError, DamagedCheckpointError
 
 
 def make_parts(seed, units=3):
@@ -62,7 +64,8 @@ def test_last_n_of_a_stage_stay(tmp_path):
 def test_leftover_of_a_kill_is_no_checkpoint(tmp_path):
     path = checkpoints.save(tmp_path, "gan", 4, make_parts(0), {})
     half = path.read_bytes()[:1000]
-    (tmp_path / ".gan-00000008.abc.safetensors").write_bytes(half)
+    (tmp_path / ".gan-00000008.abc.unfinished").mkdir()
+    (tmp_path / ".gan-00000008.abc.unfinished" / path.name).write_bytes(half)
     assert [step for step, _ in checkpoints.find(tmp_path, "gan")] == [4]
 
 
@@ -162,6 +165,65 @@ def test_damaged_file_is_refused_and_loads_nothing(tmp_path, harm):
         checkpoints.load(path, parts)
     for a, b in zip(before, values(parts), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("part_size", [None, 2**16])
+def test_any_harmed_byte_is_noticed(tmp_path, part_size):
+    """Each byte of headers and index, and some of the tensors', is changed in turn.
+
+    What is read then is either refused or just the same, as after a change of a blank.
+    """
+    path = checkpoints.save(tmp_path, "gan", 4, make_parts(0), {}, part_size=part_size)
+    info, tensors = checkpoints.read(path)
+    random = np.random.default_rng(0)
+    refused = 0
+    for file in [path] if part_size is None else sorted(path.iterdir()):
+        content = file.read_bytes()
+        header = 8 + int.from_bytes(content[:8], "little")
+        places = [*range(min(header, len(content))), *range(header, len(content), 7)]
+        for place in places:
+            harmed = bytearray(content)
+            harmed[place] ^= random.integers(1, 256)
+            file.write_bytes(harmed)
+            try:
+                others = checkpoints.read(path)
+            except DamagedCheckpointError:
+                refused += 1
+                continue
+            assert others[0] == info
+            assert others[1].keys() == tensors.keys()
+            for name, tensor in tensors.items():
+                np.testing.assert_array_equal(others[1][name], tensor, strict=True)
+        file.write_bytes(content)
+    assert refused > 1000
+    assert checkpoints.read(path)[0] == info
+
+
+def test_of_a_former_version(tmp_path):
+    """Format 1, whose SHA-256 is over names and bytes of the tensors alone."""
+    path = checkpoints.save(tmp_path, "gan", 4, make_parts(0), {"a": 1})
+    tensors = load_file(path)
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode() + tensors[name].tobytes())
+    metadata = {"format": "srlite-checkpoint-1", "stage": "gan", "step": "4"}
+    metadata |= {"config": '{"a": 1}', "sha256": digest.hexdigest()}
+    save_file(tensors, path, metadata)
+    others = make_parts(1)
+    info = checkpoints.load(path, others)
+    assert info == {"stage": "gan", "step": 4, "config": {"a": 1}}
+    assert same(others, make_parts(0))
+    flip_a_bit(path)
+    with pytest.raises(DamagedCheckpointError, match="does not match its SHA-256"):
+        checkpoints.load(path, others)
+
+
+def test_renamed_file_is_refused(tmp_path):
+    path = checkpoints.save(tmp_path, "gan", 4, make_parts(0), {})
+    renamed = path.rename(tmp_path / "gan-00000008.safetensors")
+    with pytest.raises(DamagedCheckpointError, match="is of step 4 of stage gan, whi"):
+        checkpoints.read(renamed)
+    assert checkpoints.read(renamed.rename(tmp_path / "mine.safetensors"))
 
 
 def test_missing_and_mismatched(tmp_path):

@@ -7,7 +7,6 @@ import sys
 import time
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -42,25 +41,14 @@ def run(script, *arguments, status=0):
 
 
 @pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photos")
-    Image.fromarray(data.astronaut()[:160]).save(folder / "astronaut.png")
-    Image.fromarray(data.coffee()[:200]).save(folder / "coffee.jpg", quality=95)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory, photos):
+def trained(tmp_path_factory, photos, vgg19_file):
     """A run directory after two steps of each stage."""
-    folder = tmp_path_factory.mktemp("trained")
-    vgg19 = folder / "vgg19.weights.h5"
-    keras.utils.set_random_seed(0)
-    keras.applications.VGG19(include_top=False, weights=None).save_weights(vgg19)
-    arguments = ("--preset", "tiny", "--data-dir", photos, "--run-dir", folder / "run")
-    done = run("train.py", *arguments, "--vgg19-weights", vgg19, *TINY)
+    run_dir = tmp_path_factory.mktemp("trained") / "run"
+    arguments = ("--preset", "tiny", "--data-dir", photos, "--run-dir", run_dir)
+    done = run("train.py", *arguments, "--vgg19-weights", vgg19_file, *TINY)
     assert "pretrain" in done.stderr and "step/s" in done.stderr
     assert "Traceback" not in done.stderr and "oneDNN" not in done.stderr
-    return folder / "run"
+    return run_dir
 
 
 def test_train_export_enhance(trained, tmp_path):

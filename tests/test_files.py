@@ -1,10 +1,18 @@
 """A file is whole or not there."""
 
 import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
-from srlite.files import replacing
+from srlite.files import (
+    remove_folder,
+    remove_leftovers,
+    replacing,
+    replacing_folder,
+)
 
 
 def test_success_replaces(tmp_path):
@@ -12,7 +20,7 @@ def test_success_replaces(tmp_path):
     path.write_text("old")
     path.chmod(0o640)
     with replacing(path) as temporary:
-        assert temporary.parent == tmp_path and temporary.suffix == ".txt"
+        assert temporary.parent.parent == tmp_path and temporary.name == "a.txt"
         temporary.write_text("new")
         assert path.read_text() == "old"
     assert path.read_text() == "new"
@@ -36,3 +44,45 @@ def test_failure_keeps_the_old(tmp_path):
         raise KeyboardInterrupt
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_folder_replaces(tmp_path):
+    path = tmp_path / "a"
+    for content in ("old", "new"):
+        with replacing_folder(path) as temporary:
+            (temporary / f"{content}.txt").write_text(content)
+    assert os.listdir(path) == ["new.txt"]
+    with pytest.raises(KeyboardInterrupt), replacing_folder(path) as temporary:
+        (temporary / "half.txt").write_text("half")
+        raise KeyboardInterrupt
+    assert os.listdir(path) == ["new.txt"]
+    remove_folder(path)
+    assert os.listdir(tmp_path) == []
+
+
+KILLED = """
+import os, signal, sys
+from srlite.files import replacing, replacing_folder
+if sys.argv[2] == "file":
+    with replacing(sys.argv[1]) as temporary:
+        temporary.write_text("half")
+        (temporary.parent / ".of-a-library").write_text("half")
+        os.kill(os.getpid(), signal.SIGKILL)
+with replacing_folder(sys.argv[1]) as temporary:
+    (temporary / "half").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_a_kill_leaves_is_found_and_removed(tmp_path, kind):
+    (tmp_path / ".of-somebody-else").write_text("")
+    (tmp_path / "a").write_text("old")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", KILLED, tmp_path / "a", kind]
+    done = subprocess.run(command, env=environment)
+    assert done.returncode == -signal.SIGKILL
+    assert len(os.listdir(tmp_path)) == 3
+    remove_leftovers(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == [".of-somebody-else", "a"]
+    assert (tmp_path / "a").read_text() == "old"

@@ -15,7 +15,6 @@ import keras
 import numpy as np
 import pytest
 from jax_worker import CONFIG
-from PIL import Image
 from skimage import data
 
 from srlite import checkpoints
@@ -64,22 +63,6 @@ def run_on_jax(*command, without="tensorflow,tensorflow_datasets"):
 
 def tensors(directory, stage):
     return checkpoints.read(checkpoints.find(directory, stage)[-1][1])[1]
-
-
-@pytest.fixture(scope="module")
-def vgg19_file(tmp_path_factory):
-    path = tmp_path_factory.mktemp("weights") / "vgg19.weights.h5"
-    keras.utils.set_random_seed(0)
-    keras.applications.VGG19(include_top=False, weights=None).save_weights(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photos")
-    for name, picture in (("a", data.astronaut()), ("b", data.coffee())):
-        Image.fromarray(picture[100:200, 200:320]).save(folder / f"{name}.png")
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,11 @@
-"""metrics.jsonl holds each step once; TensorBoard files are written."""
+"""Logs hold each step once, also after a kill: metrics.jsonl and TensorBoard."""
 
 import importlib.util
 import json
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -17,13 +18,32 @@ def rows(path):
     return [json.loads(line) for line in (path / "metrics.jsonl").open()]
 
 
+def shown_by_tensorboard(folder):
+    """Points of all files: the start of a session hides those from its step on."""
+    import tensorflow as tf
+
+    points = []
+    for path in sorted(folder.glob("*tfevents*")):
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            if event.session_log.status == event.session_log.START:
+                points = [point for point in points if point[0] < event.step]
+            points += [
+                (event.step, value.tag, value.simple_value)
+                for value in event.summary.value
+                if value.HasField("simple_value")
+            ]
+    return points
+
+
 def test_repeated_steps_are_dropped(tmp_path):
     with RunLogger(tmp_path) as logger:
         logger.start("pretrain", 0, 30)
         for step in (10, 20, 30):
             logger.scalars("pretrain", step, {"pixel": 1.0 / step})
         logger.images("pretrain", 10, {"sr": np.zeros((8, 8, 3), np.uint8)})
+        logger.start("gan", 0, 30)
         logger.scalars("gan", 10, {"content": 2.0})
+    time.sleep(1.1)  # the names of TensorBoard's files hold seconds
     with open(tmp_path / "metrics.jsonl", "a") as file:
         file.write('{"stage": "pretrain", "st')  # cut off by a kill
     with RunLogger(tmp_path) as logger:
@@ -35,8 +55,23 @@ def test_repeated_steps_are_dropped(tmp_path):
         {"stage": "gan", "step": 10, "content": 2.0},
         {"stage": "pretrain", "step": 30, "pixel": 0.5},
     ]
-    events = [p for p in (tmp_path / "logs").iterdir() if "tfevents" in p.name]
-    assert events and all(p.stat().st_size for p in events)
+    assert shown_by_tensorboard(tmp_path / "logs" / "gan") == [(10, "gan/content", 2.0)]
+    assert shown_by_tensorboard(tmp_path / "logs" / "pretrain") == [
+        (10, "pretrain/pixel", pytest.approx(0.1)),
+        (20, "pretrain/pixel", pytest.approx(0.05)),
+        (30, "pretrain/pixel", 0.5),
+    ]
+
+
+@pytest.mark.parametrize("cut", [1, 20, 43])
+def test_last_line_cut_at_any_place_is_dropped(tmp_path, cut):
+    row = {"stage": "gan", "step": 1, "content": 0.5}
+    line = json.dumps(row) + "\n"
+    (tmp_path / "metrics.jsonl").write_text(line + line[:cut])
+    with RunLogger(tmp_path) as logger:
+        logger.start("gan", 1, 2)
+        logger.scalars("gan", 2, {"content": 0.25})
+    assert rows(tmp_path) == [row, {"stage": "gan", "step": 2, "content": 0.25}]
 
 
 def test_bar_shows_losses(tmp_path, capsys):
@@ -65,6 +100,7 @@ from srlite.logs import RunLogger
 with RunLogger(sys.argv[1], "project") as logger:
     logger.start("pretrain", 0, 30)
     logger.scalars("pretrain", 30, {"pixel": 0.125})
+    logger.start("gan", 0, 30)
     logger.scalars("gan", 10, {"content": 2.0})
 """
     environment = os.environ | {

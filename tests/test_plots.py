@@ -44,6 +44,16 @@ def test_reads_curves(run_dir):
     np.testing.assert_allclose(values, 25 + steps / 1000)
 
 
+def test_row_that_is_being_written_is_left_out(run_dir):
+    path = run_dir / "metrics.jsonl"
+    whole = read_metrics(path)
+    with open(path, "a") as file:
+        file.write('{"stage": "gan", "step": 310, "conte')
+    cut = read_metrics(path)
+    steps, values = cut["gan"]["content"]
+    assert (steps[-1], len(values)) == (300, len(whole["gan"]["content"][1]))
+
+
 def test_smoothing_is_a_centred_mean():
     values = np.array([3.0, 1.0, 4.0, 1.0, 5.0, 9.0])
     means = [8 / 3, 9 / 4, 14 / 5, 20 / 5, 19 / 4, 15 / 3]
@@ -140,7 +150,7 @@ def test_refusals(run_dir, tmp_path):
         plot_run(run_dir, run_dir / "gone" / "x.png")
     for line in ('{"stage": "gan", "st', "[1]", '{"stage": "gan", "step": "x"}'):
         damaged = tmp_path / "metrics.jsonl"
-        text = '{"stage": "gan", "step": 1, "pixel": 1.0}\n' + line
+        text = '{"stage": "gan", "step": 1, "pixel": 1.0}\n' + line + "\n"
         damaged.write_text(text)
         with pytest.raises(CheckpointError, match="line 2 of .* is damaged"):
             plot_run(damaged)

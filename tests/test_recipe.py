@@ -44,23 +44,6 @@ CONFIG = preset("tiny").updated(
 
 
 @pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photos")
-    for name, picture in (("a", data.astronaut()), ("b", data.coffee())):
-        Image.fromarray(picture[100:200, 200:320]).save(folder / f"{name}.png")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def vgg19_file(tmp_path_factory):
-    """VGG19 with random weights, in the form of Keras's own download."""
-    path = tmp_path_factory.mktemp("weights") / "vgg19.weights.h5"
-    keras.utils.set_random_seed(0)
-    keras.applications.VGG19(include_top=False, weights=None).save_weights(path)
-    return path
-
-
-@pytest.fixture(scope="module")
 def finished(tmp_path_factory, photos, vgg19_file):
     run_dir = tmp_path_factory.mktemp("runs") / "straight"
     assert train(CONFIG, [photos], run_dir, val_dir=photos, vgg19_weights=vgg19_file)
@@ -81,7 +64,8 @@ def test_run_directory(finished):
     named = set().union(*(r for r in rows if r["stage"] == "gan"))
     assert {"pixel", "content", "g_adversarial", "d_adversarial"} <= named
     assert {"val/psnr", "val/ssim_area", "val/content"} <= named
-    assert any("tfevents" in p.name for p in (finished / "logs").iterdir())
+    for stage in ("pretrain", "gan"):
+        assert list((finished / "logs" / stage).glob("*tfevents*"))
     sizes = {}
     for name in ("pretrain.keras", "generator.keras"):
         model = keras.saving.load_model(finished / name, compile=False)
@@ -134,10 +118,15 @@ def test_complete_run_is_left_alone(finished, photos, vgg19_file):
 def test_time_limit_and_going_on(photos, vgg19_file, tmp_path):
     arguments = (CONFIG, [photos], tmp_path / "run")
     assert not train(*arguments, stages=["pretrain"], max_minutes=0.0)
-    assert checkpoints.find(tmp_path / "run" / "checkpoints", "pretrain")[-1][0] == 1
+    folder = tmp_path / "run" / "checkpoints"
+    assert checkpoints.find(folder, "pretrain")[-1][0] == 1
+    leftovers = [f / ".a.b.unfinished" for f in (folder, folder.parent)]
+    for leftover in leftovers:
+        leftover.mkdir()
     assert train(*arguments, stages=["pretrain"])
     assert (tmp_path / "run" / "pretrain.keras").exists()
     assert not (tmp_path / "run" / "generator.keras").exists()
+    assert not any(leftover.exists() for leftover in leftovers)
 
 
 def test_checkpoints_in_parts(finished, photos, tmp_path):
@@ -194,8 +183,13 @@ def test_refusals(photos, tmp_path, vgg19_file, finished):
     (damaged / "generator.keras").unlink()
     newest = checkpoints.find(damaged / "checkpoints", "gan")[-1][1]
     newest.write_bytes(newest.read_bytes()[:-1])
-    with pytest.raises(CheckpointError, match="gan-00000004.* is damaged"):
+    with pytest.raises(CheckpointError, match="gan-00000004.* is damaged.*--skip-dam"):
         train(CONFIG, [photos], damaged, vgg19_weights=vgg19_file)
+    options = {"vgg19_weights": vgg19_file, "skip_damaged": True}
+    assert train(CONFIG, [photos], damaged, val_dir=photos, **options)
+    straight, resumed = tensors(finished, "gan"), tensors(damaged, "gan")
+    for name in straight:
+        np.testing.assert_array_equal(straight[name], resumed[name], err_msg=name)
 
 
 def test_models_by_checkpoint_and_run_directory(finished, tmp_path):

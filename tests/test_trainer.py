@@ -234,3 +234,29 @@ def test_grouped_run_equals_single_steps(tmp_path):
     assert losses == other_losses and [step for step, *_ in losses] == [4, 8, 12]
     pairs = zip(sum(variables, []), sum(other_variables, []), strict=True)
     assert all(np.array_equal(a, b) for a, b in pairs)
+
+
+def test_killed_while_saving_it_has_already_measured(tmp_path, sampler):
+    """Else a run that goes on from the checkpoint would never do so."""
+    losses = {"pixel": (PixelLoss(), 1.0)}
+    step = TensorFlowStep(make_parts(), losses, scale=4, ema_decay=0.9)
+    best = []
+
+    def fail(done):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(
+            tmp_path,
+            step,
+            sampler,
+            last_step=4,
+            checkpoint_every=2,
+            validate_every=2,
+            validate=lambda: ({"psnr": 9.0}, {}),
+            keep_best=lambda done, scores: best.append((done, scores)),
+            save=fail,
+        )
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").open()]
+    assert best == [(2, {"psnr": 9.0})]
+    assert [row.get("psnr") for row in rows] == [None, 9.0]
