@@ -1,6 +1,7 @@
 """Photos -> train -> export -> an enlarged picture, by the three commands."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -32,9 +33,9 @@ def command(script, *arguments):
     return [sys.executable, str(ROOT / script), *map(str, arguments)]
 
 
-def run(script, *arguments, status=0):
+def run(script, *arguments, status=0, **options):
     done = subprocess.run(
-        command(script, *arguments), capture_output=True, text=True, cwd=ROOT
+        command(script, *arguments), capture_output=True, text=True, cwd=ROOT, **options
     )
     assert done.returncode == status, done.stderr
     return done
@@ -98,6 +99,27 @@ def test_ctrl_c_and_going_on(photos, tmp_path):
     assert f"stopped (time is up) at step {step + 1}" in done.stderr
     steps = [json.loads(line)["step"] for line in (run_dir / "metrics.jsonl").open()]
     assert steps == list(range(1, step + 2))
+
+
+def test_wandb_offline(photos, tmp_path):
+    """Two lives of a run, of which each leaves a folder for `wandb sync`."""
+    pytest.importorskip("wandb")
+    run_dir = tmp_path / "run"
+    arguments = ("--preset", "tiny", "--data-dir", photos, "--run-dir", run_dir)
+    more = ("--wandb", "project", *TINY, "gan.content=none", "gan.pixel=1")
+    environment = os.environ | {"WANDB_MODE": "offline"}
+    run("train.py", *arguments, "--max-minutes", 0, *more, env=environment)
+    run("train.py", *arguments, *more, env=environment)
+    first, second = sorted((run_dir / "wandb").glob("offline-run-*"))
+    assert first.name.split("-")[-1] == second.name.split("-")[-1]  # the same run
+    for folder, kept, lacking in (
+        (first, ["pretrain/step", "pretrain/pixel"], ["gan/pixel"]),
+        (second, ["pretrain/pixel", "gan/step", "gan/d_accuracy"], []),
+    ):
+        (written,) = folder.glob("*.wandb")
+        content = written.read_bytes()
+        assert all(name.encode() in content for name in kept)
+        assert not any(name.encode() in content for name in lacking)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,6 @@
 """Logs hold each step once, also after a kill: metrics.jsonl and TensorBoard."""
 
-import importlib.util
 import json
-import os
-import subprocess
 import sys
 import time
 
@@ -87,36 +84,3 @@ def test_missing_wandb_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "wandb", None)  # what a missing package looks like
     with pytest.raises(BackendError, match=r"pip install 'srlite\[wandb\]'"):
         RunLogger(tmp_path, "project")
-
-
-@pytest.mark.skipif(
-    importlib.util.find_spec("wandb") is None, reason="wandb is not installed"
-)
-def test_wandb_offline(tmp_path):
-    """In a process of its own, as wandb leaves threads behind."""
-    code = """
-import sys
-from srlite.logs import RunLogger
-with RunLogger(sys.argv[1], "project") as logger:
-    logger.start("pretrain", 0, 30)
-    logger.scalars("pretrain", 30, {"pixel": 0.125})
-    logger.start("gan", 0, 30)
-    logger.scalars("gan", 10, {"content": 2.0})
-"""
-    environment = os.environ | {
-        "WANDB_MODE": "offline",
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", code, tmp_path],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    (written,) = tmp_path.rglob("*.wandb")
-    content = written.read_bytes()
-    for name in (b"pretrain/step", b"pretrain/pixel", b"0.125", b"gan/content"):
-        assert name in content
-    assert [row["step"] for row in rows(tmp_path)] == [30, 10]
