@@ -259,4 +259,4 @@ def test_killed_while_saving_it_has_already_measured(tmp_path, sampler):
         )
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").open()]
     assert best == [(2, {"psnr": 9.0})]
-    assert [row.get("psnr") for row in rows] == [None, 9.0]
+    assert [row.get("val/psnr") for row in rows] == [None, 9.0]
