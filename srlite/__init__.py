@@ -5,11 +5,11 @@ own floor where the arrow is plain):
 
 - ground floor, imports nothing of srlite but `augmentations`, `errors`, `files`,
   `image_writing`, `levels`, `options`: `backend`, `comparison`, `config`,
-  `degradations`, `discriminators`, `features`, `generators`, `images`, `schedules`,
-  `summary`, `tiling`
-- first floor: `checkpoint_parts`, `checkpoints`, `data`, `draws`, `loading`, `logs`,
-  `losses`, `meter`, `metrics`, `networks`, `objective`, `packs`, `photographs`,
-  `presets`, `sources`, `tflite_checks`, `upscaler`
+  `degradations`, `discriminators`, `features`, `generators`, `images`, `replicas`,
+  `schedules`, `summary`, `tiling`
+- first floor: `checkpoint_parts`, `checkpoints`, `data`, `distribution`, `draws`,
+  `loading`, `logs`, `losses`, `meter`, `metrics`, `networks`, `objective`, `packs`,
+  `photographs`, `presets`, `sources`, `tflite_checks`, `upscaler`
 - second floor: `evaluation`, `export`, `inference`, `interpolation`, `jax_step`,
   `plots`, `recalibration`, `tensorflow_step`, `trainer`, `validation`
 - attic: `benchmark`, `recipe`, `run_directory`, `stages`

@@ -80,6 +80,7 @@ def train_stage(
     checkpoint_every=500,
     steps_per_execution=1,
     keep_best=None,
+    agree=None,
 ):
     """Train from `first_step` to `last_step`, or until `stop` has a reason.
 
@@ -101,6 +102,10 @@ def train_stage(
         steps_per_execution: updates per call of the backend, where that many fit before
             something else is to be done; single ones elsewhere.
         keep_best: function of (updates done, scalars of `validate`), called after it.
+        agree: function of bool that returns whether it is true for any of several
+            workers, which must end after the same step. They are asked whether `stop`
+            has a reason where losses are logged or a checkpoint is due, as they wait
+            for each other then. None for one worker, who stops after any step.
 
     Returns:
         Updates done in this stage; a checkpoint of just that state has been saved.
@@ -114,6 +119,13 @@ def train_stage(
     groups = group_steps(first_step, last_step, steps_per_execution, intervals, freeze)
     meter = Meter()
     logger.start(stage, first_step, last_step)
+
+    def stopping():
+        wanted = stop.reason is not None
+        if agree is None:
+            return wanted
+        together = done % log_every == 0 or done % checkpoint_every == 0
+        return together and agree(wanted)
 
     def flush(**more):
         """Log the means of the steps since the last time, and some more."""
@@ -134,7 +146,7 @@ def train_stage(
             update = step if len(group) == 1 else step.many
             meter.add(update(batch, group[0] < freeze), len(group))
             done = group[-1] + 1
-            last = done == last_step or stop.reason is not None
+            last = done == last_step or stopping()
             speed = meter.stage_figures() if last else {}
             log = last or done % log_every == 0
             logger.advance(flush(**speed) if log else None, len(group))

@@ -23,6 +23,7 @@ FLOORS = (
         "images",
         "levels",
         "options",
+        "replicas",
         "schedules",
         "summary",
         "tiling",
@@ -31,6 +32,7 @@ FLOORS = (
         "checkpoint_parts",
         "checkpoints",
         "data",
+        "distribution",
         "draws",
         "loading",
         "logs",
@@ -69,7 +71,15 @@ FOUNDATION = {
     "levels",
     "options",
 }
-TENSORFLOW_ALLOWED = {"backend", "export", "recipe", "sources", "tensorflow_step"}
+TENSORFLOW_ALLOWED = {
+    "backend",
+    "distribution",
+    "export",
+    "recipe",
+    "replicas",
+    "sources",
+    "tensorflow_step",
+}
 
 
 def imports(path):
