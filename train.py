@@ -84,6 +84,11 @@ def main(argv=None):
         help="log to Weights & Biases too (default project: srlite)",
     )
     parser.add_argument(
+        "--single-device",
+        action="store_true",
+        help="train on the first GPU alone, though more are visible",
+    )
+    parser.add_argument(
         "--summary",
         action="store_true",
         help="print the networks and their sizes, also to RUN_DIR/summary.txt, and end",
@@ -116,6 +121,7 @@ def main(argv=None):
         skip_damaged=args.skip_damaged,
         init_from=args.init_from,
         wandb_project=args.wandb,
+        single_device=args.single_device,
     )
     return 0
 

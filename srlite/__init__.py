@@ -4,12 +4,12 @@ The house, floor by floor; a module imports only from floors below it (or from i
 own floor where the arrow is plain):
 
 - ground floor, imports nothing of srlite but `augmentations`, `errors`, `files`,
-  `image_writing`, `levels`, `options`: `backend`, `comparison`, `config`,
+  `image_writing`, `levels`, `options`, `replicas`: `backend`, `comparison`, `config`,
   `degradations`, `discriminators`, `features`, `generators`, `guard`, `images`,
-  `schedules`, `summary`, `tiling`
-- first floor: `checkpoint_parts`, `checkpoints`, `data`, `draws`, `loading`, `logs`,
-  `losses`, `meter`, `metrics`, `networks`, `objective`, `packs`, `photographs`,
-  `presets`, `sources`, `tflite_checks`, `upscaler`
+  `replicas`, `schedules`, `summary`, `tiling`
+- first floor: `checkpoint_parts`, `checkpoints`, `data`, `distribution`, `draws`,
+  `loading`, `logs`, `losses`, `meter`, `metrics`, `networks`, `objective`, `packs`,
+  `photographs`, `presets`, `sources`, `tflite_checks`, `upscaler`
 - second floor: `evaluation`, `export`, `inference`, `interpolation`, `jax_step`,
   `plots`, `recalibration`, `rescue`, `tensorflow_step`, `trainer`, `validation`
 - attic: `alternation`, `benchmark`, `recipe`, `run_directory`, `stages`

@@ -10,12 +10,13 @@ _NAMES = {"tensorflow": "TensorFlow", "jax": "JAX"}
 _EXTRAS = {"tensorflow": "train", "jax": "jax"}
 
 
-def import_keras(task, backends=()):
+def import_keras(task, backends=(), find_devices=True):
     """Import Keras without the chatter of its backend.
 
     Args:
         task: what needs it, for error messages: "training", "export".
         backends: those that will do, of "tensorflow" and "jax"; empty if any will.
+        find_devices: False leaves it to `distribution` to look for devices.
 
     Returns:
         The module `keras`.
@@ -33,7 +34,7 @@ def import_keras(task, backends=()):
             import keras
 
             backend = keras.config.backend()
-            if backend == "tensorflow":
+            if backend == "tensorflow" and find_devices:
                 import tensorflow as tf
 
                 # Devices are looked for at first use, with a complaint for each

@@ -18,6 +18,8 @@ not count a dropped step.
 import keras
 from keras import ops
 
+from srlite.replicas import global_sum
+
 
 class LossScale:
     """What losses are multiplied by, a power of two; a part as checkpoints hold it."""
@@ -130,5 +132,6 @@ class Guard:
 
 
 def _all_finite(numbers):
-    numbers = [ops.cast(number, "float32") for number in numbers]
-    return ops.all(ops.isfinite(ops.stack(numbers)))
+    """Whether scalars are finite, on every replica if there are several."""
+    numbers = ops.stack([ops.cast(number, "float32") for number in numbers])
+    return ops.all(ops.isfinite(global_sum(numbers)))  # a NaN stays one in a sum

@@ -119,6 +119,32 @@ class RunLogger:
         tqdm.write(text, file=sys.stderr)
 
 
+class NoLogger:
+    """Has the methods of `RunLogger` and tells nothing; a context manager."""
+
+    def __enter__(self):
+        """Return the logger itself."""
+        return self
+
+    def __exit__(self, *_):
+        """Do nothing."""
+
+    def start(self, stage, first_step, last_step):
+        """Do nothing."""
+
+    def advance(self, values=None, steps=1):
+        """Do nothing."""
+
+    def scalars(self, stage, step, values):
+        """Do nothing."""
+
+    def images(self, stage, step, pictures):
+        """Do nothing."""
+
+    def say(self, text):
+        """Do nothing."""
+
+
 def _wandb_run(run_dir, project):
     """Begin or go on with the run of a folder."""
     try:

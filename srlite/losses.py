@@ -12,6 +12,7 @@ features, whose activations then need not be kept.
 is small where the discriminator finds `a` real and `b` fake. So the discriminator
 minimises `loss(real_logits, fake_logits)` and the generator
 `loss(fake_logits, real_logits)`: the same formula, with the roles exchanged.
+`DiscriminatorAccuracy` measures them.
 """
 
 import keras
@@ -209,3 +210,24 @@ class RelativisticAverageLoss(keras.losses.Loss):
         below = y_pred - self._mean(y_true)
         # softplus(-x) is -log(sigmoid(x)) without overflow and without log(0).
         return _mean_per_example(ops.softplus(-above) + ops.softplus(below))
+
+
+class DiscriminatorAccuracy(keras.losses.Loss):
+    """Share of the pictures on the right side of the other kind's mean logit.
+
+    Measured, not trained on: it has no gradient. 0 where all logits are equal.
+    """
+
+    def __init__(self, mean=ops.mean):
+        """Make the measure; `mean` is as for `RelativisticAverageLoss`."""
+        super().__init__()
+        self._mean = mean
+
+    def call(self, y_true, y_pred):
+        """Return (batch,) from the logits of real and fake pictures, each (batch, 1).
+
+        Each value is that of one real and one fake picture: 0, 0.5 or 1.
+        """
+        above = ops.cast(y_true > self._mean(y_pred), y_true.dtype)
+        below = ops.cast(y_pred < self._mean(y_true), y_pred.dtype)
+        return _mean_per_example((above + below) / 2)

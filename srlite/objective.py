@@ -10,6 +10,9 @@ follows every variable of the generator, BatchNorm's moving statistics included.
 
 from keras import ops
 
+from srlite.losses import DiscriminatorAccuracy
+from srlite.replicas import global_mean
+
 
 class Objective:
     """The losses of both networks, and the EMA generator's rule.
@@ -32,6 +35,7 @@ class Objective:
         self._parts = parts
         self._losses = losses
         self._adversarial = adversarial
+        self._accuracy = DiscriminatorAccuracy(mean=global_mean)
         self._ema_decay = ema_decay
         for network in ("generator", "discriminator"):
             if network in parts:
@@ -91,16 +95,15 @@ class Objective:
             fake_label: (batch, 1) if the discriminator is to answer that on fakes.
 
         Returns:
-            (loss, values): scalar; dict of name to scalar. `d_accuracy` is the share of
-            pictures on the right side of the other kind's mean logit.
+            (loss, values): scalar; dict of name to scalar, of which `d_accuracy` is
+            `DiscriminatorAccuracy`'s.
         """
         discriminator, (loss, _) = self._parts["discriminator"], self._adversarial
         real = discriminator(hr, training=True)  # (B, 1)
         fake = discriminator(sr, training=True)
         value = loss(real, fake if fake_label is None else (fake, fake_label))
-        above = ops.mean(ops.cast(real > ops.mean(fake), "float32"))
-        below = ops.mean(ops.cast(fake < ops.mean(real), "float32"))
-        return value, {"d_adversarial": value, "d_accuracy": (above + below) / 2}
+        accuracy = self._accuracy(real, fake)
+        return value, {"d_adversarial": value, "d_accuracy": accuracy}
 
     def follow(self):
         """Move the EMA generator towards the generator."""

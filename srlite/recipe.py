@@ -9,15 +9,15 @@ import functools
 
 from srlite.backend import import_keras
 from srlite.data import PatchSampler
+from srlite.distribution import distribute
 from srlite.draws import AugmentationDraws
 from srlite.errors import ConfigError
 from srlite.files import replacing
-from srlite.logs import RunLogger
 from srlite.metrics import smallest_side
 from srlite.packs import available_memory
 from srlite.photographs import load_images, load_photographs, training_set
 from srlite.rescue import train_with_rescue
-from srlite.run_directory import STAGES, RunDirectory
+from srlite.run_directory import STAGES, ChiefsRunDirectory, RunDirectory
 from srlite.sources import split_weight
 from srlite.stages import (
     build_discriminator,
@@ -46,8 +46,12 @@ def train(
     skip_damaged=False,
     init_from=None,
     wandb_project=None,
+    single_device=False,
 ):
     """Train, or go on training.
+
+    All GPUs that TensorFlow sees share each batch, those of several hosts too when
+    TF_CONFIG names them; `distribution` says how.
 
     Args:
         config: `Config`.
@@ -71,15 +75,16 @@ def train(
         init_from: a ``.keras`` file, checkpoint or run directory whose weights the
             first of the stages begins with; left aside once that stage has checkpoints.
         wandb_project: Weights & Biases project to log to; None for none.
+        single_device: train on the first device alone.
 
     Returns:
-        True when the stages are complete, False when the time was up.
+        True when the stages are complete, False when the time was up, or another
+        worker stopped.
 
     Raises:
         KeyboardInterrupt: a signal came; a checkpoint has been saved.
         SrliteError: something given cannot be used.
     """
-    run = RunDirectory(run_dir)
     check(config, stages)
     if checkpoint_part_size is not None and checkpoint_part_size < 1:
         raise ConfigError(
@@ -91,37 +96,55 @@ def train(
     min_sizes = _min_sizes(config, sources)
     augmentations = AugmentationDraws(**dataclasses.asdict(config.augmentation))
     stop = StopSignal(max_minutes)  # now, as decoding and compiling take minutes too
-    keras = _prepare_backend()
+    keras, devices = _prepare_backend(single_device)
+    for stage in stages:
+        option = f"{stage}.batch_size"
+        devices.require_whole_parts(option, getattr(config, stage).batch_size)
+    if devices.chief:
+        run = RunDirectory(run_dir)
+    else:
+        run = ChiefsRunDirectory(run_dir, devices.worker)
+        val_dir = None  # measuring is the chief's
     if not override:
         run.compare(config)
     run.make()
     run.remove_leftovers()
-    photographs = _load(config, min_sizes, pack or run.path / "data.pack")
+    devices.require_same("options", lambda: repr((config, stages)).encode())
+    photographs = _load(config, min_sizes, pack or run.pack)
     photos = None
     if val_dir:
         photos = load_images(val_dir, min_size=smallest_side(config.scale))
     # Feature networks come before the first stage: a download may fail.
-    losses = {
-        stage: build_losses(
-            getattr(config, stage),
-            vgg19_weights,
-            efficientnet_weights,
-            channels=config.channels,
-            precision=config.precision,
-        )
-        for stage in stages
-    }
+    with devices.scope():
+        losses = {
+            stage: build_losses(
+                getattr(config, stage),
+                vgg19_weights,
+                efficientnet_weights,
+                channels=config.channels,
+                precision=config.precision,
+            )
+            for stage in stages
+        }
     run.write_config(config)
-    with RunLogger(run.path, wandb_project) as logger, stop:
+    with run.logger(wandb_project) as logger, stop:
+        if devices.note:
+            logger.say(devices.note)
         for stage in stages:
             result = run.result(stage)
-            if result.exists():
+            if devices.from_chief(result.exists()):
                 logger.say(f"stage {stage} is complete: {result}")
                 continue
             options = getattr(config, stage)
             wanted = init_from if stage == stages[0] else None
             start = run.start(stage, wanted, logger.say)
-            parts, step = build_step(keras, config, stage, start, losses[stage])
+            parts, step = build_step(
+                keras, config, stage, start, losses[stage], devices.scope
+            )
+            found = run.resume(stage, parts, logger.say, skip_damaged)
+            done = int(devices.from_chief(found))
+            devices.share(parts)
+            ema_generator = devices.reader(parts["ema_generator"])
             images, lr_images, image_odds = training_set(sources[stage], photographs)
             seed = (config.seed, STAGES.index(stage))
             sampler = PatchSampler(
@@ -136,6 +159,9 @@ def train(
                 augmentations=augmentations,
             )
             sampler = stage_sampler(sampler, config, stage, seed)
+            devices.require_same(
+                "photographs", lambda: sampler.batch(done)["hr"].tobytes()
+            )
             save = run.saver(stage, parts, config, checkpoint_part_size)
             training = functools.partial(
                 train_stage,
@@ -147,8 +173,10 @@ def train(
                 logger=logger,
                 stop=stop,
                 validate=_validator(
-                    parts["ema_generator"], photos, sampler, config, losses[stage]
-                ),
+                    ema_generator, photos, sampler, config, losses[stage]
+                )
+                if devices.chief
+                else lambda: ({}, {}),
                 freeze_batch_norm_after=options.freeze_batch_norm_after,
                 log_every=config.log.log_every,
                 validate_every=config.log.validate_every,
@@ -156,28 +184,31 @@ def train(
                 steps_per_execution=config.steps_per_execution,
                 keep_best=run.best_keeper(stage, parts, config),
                 max_dropped_steps=config.log.max_dropped_steps,
+                agree=devices.any if devices.num_workers > 1 else None,
             )
-            done = train_with_rescue(
-                training,
-                step,
-                parts,
-                first_step=run.resume(stage, parts, logger.say, skip_damaged),
-                directory=run.checkpoints,
-                stage=stage,
-                checkpoint_every=config.log.checkpoint_every,
-                save=save,
-                say=logger.say,
-            )
+            if devices.num_workers > 1:  # They could not go back together.
+                done = training(first_step=done)
+            else:
+                done = train_with_rescue(
+                    training,
+                    step,
+                    parts,
+                    first_step=done,
+                    directory=run.checkpoints,
+                    stage=stage,
+                    checkpoint_every=config.log.checkpoint_every,
+                    save=save,
+                    say=logger.say,
+                )
             if done < options.steps:
                 logger.say(
-                    f"stopped ({stop.reason}) at step {done} of stage {stage}; "
-                    "the same command goes on from here"
+                    f"stopped ({stop.reason or 'another worker'}) at step {done} of "
+                    f"stage {stage}; the same command goes on from here"
                 )
                 if stop.interrupted:
                     raise KeyboardInterrupt
                 return False
-            with replacing(result) as temporary:
-                parts["ema_generator"].save(temporary)
+            run.write_result(stage, ema_generator())
             logger.say(f"stage {stage} is complete: {result}")
     return True
 
@@ -264,14 +295,16 @@ def _load(config, min_sizes, pack):
     )
 
 
-def _prepare_backend():
-    """Import Keras; the same seed will give the same bits."""
-    keras = import_keras("training", backends=("tensorflow", "jax"))
+def _prepare_backend(single_device):
+    """Import Keras and choose devices; the same seed will give the same bits."""
+    backends = ("tensorflow", "jax")
+    keras = import_keras("training", backends=backends, find_devices=False)
+    devices = distribute(keras.config.backend(), single_device)
     if keras.config.backend() == "tensorflow":
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
-    return keras
+    return keras, devices
 
 
 def _validator(generator, photos, sampler, config, losses):
@@ -283,8 +316,13 @@ def _validator(generator, photos, sampler, config, losses):
     def measure():
         if photos is None:
             patches = sampler.batch(0)["hr"][:4]
-            return {}, restore_pictures(generator, patches, config.scale)
-        crop = config.data.validation_crop
-        return validate(generator, photos, config.scale, crop=crop, distances=distances)
+            return {}, restore_pictures(generator(), patches, config.scale)
+        return validate(
+            generator(),
+            photos,
+            config.scale,
+            crop=config.data.validation_crop,
+            distances=distances,
+        )
 
     return measure

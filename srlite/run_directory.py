@@ -2,7 +2,8 @@
 
 `config.json` (resolved), `checkpoints/`, `metrics.jsonl`, `logs/` (TensorBoard),
 `pretrain.keras` and `generator.keras` (the EMA generators that the stages end with),
-and `data.pack` when the photographs do not fit in memory.
+and `data.pack` when the photographs do not fit in memory. Where several workers train,
+the chief alone has it; to the others it is a `ChiefsRunDirectory`.
 """
 
 import json
@@ -16,6 +17,7 @@ from srlite.errors import (
     ModelError,
 )
 from srlite.files import remove_leftovers, replacing
+from srlite.logs import NoLogger, RunLogger
 from srlite.options import defaults, flatten
 
 STAGES = ("pretrain", "gan")
@@ -33,6 +35,15 @@ class RunDirectory:
     def checkpoints(self):
         """The folder of the checkpoints."""
         return self.path / "checkpoints"
+
+    @property
+    def pack(self):
+        """Path of the photographs that do not fit in memory."""
+        return self.path / "data.pack"
+
+    def logger(self, wandb_project):
+        """Open the logs."""
+        return RunLogger(self.path, wandb_project)
 
     def result(self, stage):
         """Return the path of the generator that a stage ends with."""
@@ -88,6 +99,11 @@ class RunDirectory:
                 f"{self.path} was begun with other options ({listed}); "
                 "add --override to go on with the new ones"
             )
+
+    def write_result(self, stage, generator):
+        """Write the generator that a stage ends with."""
+        with replacing(self.result(stage)) as temporary:
+            generator.save(temporary)
 
     def start(self, stage, init_from, say):
         """Choose the model whose weights a stage begins with.
@@ -206,3 +222,54 @@ class RunDirectory:
                 )
 
         return keep_best
+
+
+class ChiefsRunDirectory(RunDirectory):
+    """The run directory to a worker that is not the chief: neither read nor written.
+
+    What the chief found in it, the worker is told. Only a pack is its own.
+    """
+
+    def __init__(self, path, worker):
+        """Name the chief's folder `path` and the number of this worker."""
+        super().__init__(path)
+        self._worker = worker
+
+    @property
+    def pack(self):
+        """Path of this worker's pack."""
+        return self.path / f"data-{self._worker}.pack"
+
+    def logger(self, wandb_project):
+        """Return a logger that writes nothing."""
+        return NoLogger()
+
+    def make(self):
+        """Do nothing."""
+
+    def write_config(self, config):
+        """Do nothing."""
+
+    def compare(self, config):
+        """Do nothing."""
+
+    def write_result(self, stage, generator):
+        """Do nothing."""
+
+    def start(self, stage, init_from, say):
+        """Return None: the chief's weights will come."""
+
+    def remove_leftovers(self):
+        """Do nothing."""
+
+    def resume(self, stage, parts, say, skip_damaged=False):
+        """Return 0: the chief's step will come."""
+        return 0
+
+    def saver(self, stage, parts, config, part_size):
+        """Return a function that does nothing."""
+        return lambda step: None
+
+    def best_keeper(self, stage, parts, config):
+        """Return a function that does nothing."""
+        return lambda step, scores: None

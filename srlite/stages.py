@@ -1,5 +1,6 @@
 """What a stage trains: its networks, optimizers and losses, as its `Config` says."""
 
+import contextlib
 import dataclasses
 
 import numpy as np
@@ -121,31 +122,35 @@ def build_optimizer(options, steps):
     return ScaledAdam(schedule, **adam, global_clipnorm=clip_norm, name="adam")
 
 
-def build_step(keras, config, stage, start, losses):
+def build_step(keras, config, stage, start, losses, scope=contextlib.nullcontext):
     """Make the networks and optimizers of a stage, and the step that trains them.
 
-    `start` is the model whose weights the generator begins with, or None.
+    `start` is the model whose weights the generator begins with, or None; `scope()` is
+    the context in which variables are made.
     """
     options = getattr(config, stage)
     # Anew for each stage, so that it starts alike whether or not another ran before.
     keras.utils.set_random_seed(config.seed)
-    parts = {
-        "generator": build_generator(config),
-        "ema_generator": build_generator(config),
-        "generator_optimizer": build_optimizer(
-            options.generator_optimizer, options.steps
-        ),
-    }
+    with scope():
+        parts = {
+            "generator": build_generator(config),
+            "ema_generator": build_generator(config),
+            "generator_optimizer": build_optimizer(
+                options.generator_optimizer, options.steps
+            ),
+        }
+    # Out of the scope, as not all workers read it.
     if start is None:
         weights = parts["generator"].get_weights()
     else:
         weights = _read_weights(start, parts["generator"])
     adversarial = None
     if stage == "gan":
-        parts["discriminator"] = build_discriminator(config)
-        parts["discriminator_optimizer"] = build_optimizer(
-            options.discriminator_optimizer, options.steps
-        )
+        with scope():
+            parts["discriminator"] = build_discriminator(config)
+            parts["discriminator_optimizer"] = build_optimizer(
+                options.discriminator_optimizer, options.steps
+            )
         adversarial = (
             build_adversarial_loss(options.adversarial_loss.kind),
             options.adversarial,
@@ -156,13 +161,14 @@ def build_step(keras, config, stage, start, losses):
     for name in ("generator", "discriminator"):
         if name in parts:
             set_precision(parts[name], config.precision)
-    if config.precision == "float16":
-        from srlite.guard import LossScale
+    with scope():
+        if config.precision == "float16":
+            from srlite.guard import LossScale
 
-        parts["loss_scale"] = LossScale()
-    step = step_class(keras.config.backend())(
-        parts, losses, adversarial, scale=config.scale, ema_decay=options.ema_decay
-    )
+            parts["loss_scale"] = LossScale()
+        step = step_class(keras.config.backend())(
+            parts, losses, adversarial, scale=config.scale, ema_decay=options.ema_decay
+        )
     return parts, step
 
 
@@ -202,10 +208,11 @@ def step_class(backend):
 def build_adversarial_loss(kind):
     """Make the loss on logits: "relativistic_average" or "standard"."""
     from srlite import losses
+    from srlite.replicas import global_mean
 
     if kind == "standard":
         return losses.AdversarialLoss()
-    return losses.RelativisticAverageLoss()
+    return losses.RelativisticAverageLoss(mean=global_mean)
 
 
 def _read_weights(path, generator):

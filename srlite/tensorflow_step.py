@@ -3,6 +3,10 @@
 The same function serves both stages: without a discriminator it is the pixel stage's
 update. The formulas are those of `objective`, shared with `jax_step`; `guard` takes an
 update back that is not finite.
+
+A step made in the scope of a `tf.distribute` strategy, as its networks and optimizers
+must be, trains on all of its replicas: each takes its part of the batch, and together
+they do what one device does with the whole.
 """
 
 import tensorflow as tf
@@ -10,6 +14,7 @@ import tensorflow as tf
 from srlite.degradations import degrade
 from srlite.guard import Guard
 from srlite.objective import Objective
+from srlite.replicas import clip_together, global_sum, own_part, synchronize
 
 
 class TensorFlowStep:
@@ -33,7 +38,12 @@ class TensorFlowStep:
         self._objective = Objective(parts, losses, adversarial, ema_decay=ema_decay)
         self._guard = Guard(parts)
         self._scale = scale
-        self._compiled = tf.function(self._update)
+        self._strategy = None
+        if tf.distribute.has_strategy():
+            self._strategy = tf.distribute.get_strategy()
+            for name in {"generator", "discriminator"} & parts.keys():
+                synchronize(parts[name])
+        self._compiled = tf.function(self._update_together)
         self._compiled_many = tf.function(self._update_many)
 
     def __call__(self, batch, update_batch_norm):
@@ -75,11 +85,23 @@ class TensorFlowStep:
     def _update_many(self, batches, update_batch_norm):
         names = [*self._objective.names, *self._guard.names]
         return tf.map_fn(
-            lambda batch: self._update(batch, update_batch_norm),
+            lambda batch: self._update_together(batch, update_batch_norm),
             batches,
             parallel_iterations=1,  # each update starts where the one before ended
             fn_output_signature={name: tf.float32 for name in names},
         )
+
+    def _update_together(self, batch, update_batch_norm):
+        """Do one update by all replicas."""
+        if self._strategy is None:
+            return self._update(batch, update_batch_norm)
+
+        def update():
+            return self._update(own_part(batch), update_batch_norm)
+
+        values = self._strategy.run(update)  # the same on all replicas
+        local = self._strategy.experimental_local_results
+        return {name: local(value)[0] for name, value in values.items()}
 
     def _update(self, batch, update_batch_norm):
         former = self._guard.former()
@@ -99,13 +121,18 @@ class TensorFlowStep:
                 loss = self._guard.scaled(loss)
             gradients += self._apply("discriminator", tape, loss)
             values |= judged
+        values = global_sum(values)
         return values | self._guard.settle(former, values.values(), gradients)
 
     def _apply(self, network, tape, loss):
         """Do one update of a network's optimizer; return the gradients."""
         variables = self._parts[network].trainable_variables
+        optimizer = self._parts[f"{network}_optimizer"]
         gradients = self._guard.unscaled(tape.gradient(loss, variables))
-        self._parts[f"{network}_optimizer"].apply(gradients, variables)
+        own = gradients
+        if self._strategy is not None and optimizer.global_clipnorm:
+            own = clip_together(gradients, optimizer.global_clipnorm)
+        optimizer.apply(own, variables)
         return gradients
 
 

@@ -89,6 +89,7 @@ def train_stage(
     steps_per_execution=1,
     keep_best=None,
     max_dropped_steps=10,
+    agree=None,
 ):
     """Train from `first_step` to `last_step`, or until `stop` has a reason.
 
@@ -113,6 +114,10 @@ def train_stage(
         max_dropped_steps: dropped updates in a row that end the training. Between the
             first of them and the next applied one nothing is saved, and `stop` waits:
             a checkpoint is to hold what training can go on from.
+        agree: function of bool that returns whether it is true for any of several
+            workers, which must end after the same step. They are asked whether `stop`
+            has a reason where losses are logged or a checkpoint is due, as they wait
+            for each other then. None for one worker, who stops after any step.
 
     Returns:
         Updates done in this stage; a checkpoint of just that state has been saved.
@@ -129,6 +134,13 @@ def train_stage(
     means, scores = {}, {}  # the last ones
     logger.start(stage, first_step, last_step)
 
+    def stopping():
+        wanted = stop.reason is not None
+        if agree is None:
+            return wanted
+        together = done % log_every == 0 or done % checkpoint_every == 0
+        return together and agree(wanted)
+
     def flush(**more):
         """Log the steps since the last time, and some more."""
         values, speed = meter.read()
@@ -142,8 +154,7 @@ def train_stage(
             update = step if len(group) == 1 else step.many
             meter.add(update(batch, group[0] < freeze), len(group))
             done = group[-1] + 1
-            stopping = stop.reason is not None and not meter.dropped_in_a_row
-            last = done == last_step or stopping
+            last = done == last_step or (stopping() and not meter.dropped_in_a_row)
             if last and meter.dropped_in_a_row == last_step:
                 raise DivergenceError(
                     f"none of the {last_step} updates gave finite losses and gradients"

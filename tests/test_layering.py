@@ -24,6 +24,7 @@ FLOORS = (
         "images",
         "levels",
         "options",
+        "replicas",
         "schedules",
         "summary",
         "tiling",
@@ -32,6 +33,7 @@ FLOORS = (
         "checkpoint_parts",
         "checkpoints",
         "data",
+        "distribution",
         "draws",
         "loading",
         "logs",
@@ -70,12 +72,15 @@ FOUNDATION = {
     "image_writing",
     "levels",
     "options",
+    "replicas",
 }
 TENSORFLOW_ALLOWED = {
     "backend",
     "benchmark",
+    "distribution",
     "export",
     "recipe",
+    "replicas",
     "sources",
     "tensorflow_step",
 }

@@ -1,0 +1,259 @@
+"""The devices and hosts that a training runs on, and what they agree on.
+
+One device trains without any strategy. Several GPUs of one host train through
+`tf.distribute.MirroredStrategy`, several hosts, named by the environment variable
+TF_CONFIG, through `MultiWorkerMirroredStrategy`. A worker is the process on one host;
+the first one, the chief, alone reads and writes the run directory, and hands the
+others what it read.
+"""
+
+import contextlib
+import json
+import os
+import sys
+import zlib
+
+import numpy as np
+
+from srlite.backend import silence
+from srlite.errors import BackendError, ConfigError
+
+
+class Distribution:
+    """Where a training runs; without arguments, on one device.
+
+    What hands something over or asks all workers must be called by all of them, in
+    the same order.
+    """
+
+    def __init__(self, strategy=None, worker=0, num_workers=1, note=None):
+        """Describe a distribution.
+
+        Args:
+            strategy: `tf.distribute.Strategy`, or None for one device.
+            worker: number of this worker; 0 is the chief.
+            num_workers: workers altogether.
+            note: a sentence for the user, or None.
+        """
+        self._strategy = strategy
+        self._total = None
+        self.num_workers = num_workers
+        self.worker = worker
+        self.note = note
+
+    @property
+    def num_replicas(self):
+        """Devices altogether."""
+        return 1 if self._strategy is None else self._strategy.num_replicas_in_sync
+
+    @property
+    def chief(self):
+        """Whether this worker reads and writes the run directory."""
+        return self.worker == 0
+
+    def scope(self):
+        """Return a context in which networks, optimizers, losses and steps are made."""
+        if self._strategy is None:
+            return contextlib.nullcontext()
+        return self._strategy.scope()
+
+    def require_whole_parts(self, option, batch_size):
+        """Refuse a batch that cannot be shared out evenly.
+
+        Raises:
+            ConfigError: `batch_size`, the value of `option`, is no multiple of the
+                number of devices.
+        """
+        if batch_size % self.num_replicas:
+            raise ConfigError(
+                f"{option} must be a multiple of the {self.num_replicas} devices that "
+                f"share each batch; received {batch_size}"
+            )
+
+    def require_same(self, what, content):
+        """Refuse to train when a worker has something else than the chief.
+
+        Args:
+            what: its name, for the error message.
+            content: function that returns it as bytes.
+
+        Raises:
+            ConfigError: on all workers, if it differs on any.
+        """
+        if self.num_workers == 1:
+            return
+        own = zlib.crc32(content())
+        if self.any(own != self.from_chief(own)):
+            raise ConfigError(f"all workers need the same {what}, but theirs differ")
+
+    def any(self, flag):
+        """Return whether `flag` is true on any worker."""
+        if self.num_workers == 1:
+            return bool(flag)
+        return bool(self._sum(np.array([flag], np.float64))[0])
+
+    def from_chief(self, value):
+        """Return the chief's value; the others' only says its shape.
+
+        Args:
+            value: number or array, exact in float64.
+
+        Returns:
+            `value` itself where there is one worker, else a float64 array.
+        """
+        if self.num_workers == 1:
+            return value
+        value = np.asarray(value, np.float64)
+        flat = value.ravel() if self.chief else np.zeros(value.size)
+        return self._sum(flat).reshape(value.shape)
+
+    def share(self, parts):
+        """Set the variables of all workers to those of the chief.
+
+        Args:
+            parts: dict of name to anything with Keras `variables`.
+        """
+        if self.num_workers == 1:
+            return
+        for part in parts.values():
+            values = [np.asarray(variable) for variable in part.variables]
+            ends = np.cumsum([value.size for value in values])[:-1]
+            flat = np.concatenate([value.ravel() for value in values], dtype=np.float64)
+            shared = np.split(self.from_chief(flat), ends)
+            for variable, value, new in zip(
+                part.variables, values, shared, strict=True
+            ):
+                variable.assign(new.reshape(value.shape).astype(value.dtype))
+
+    def reader(self, model):
+        """Return a function that returns `model` as one to be run and saved.
+
+        A model made in a strategy's scope predicts on all devices together, whatever it
+        is given; the function returns a copy, as the model is then.
+
+        Args:
+            model: Functional `keras.Model`.
+        """
+        if self._strategy is None:
+            return lambda: model
+        import keras
+
+        copy = keras.models.clone_model(model)
+
+        def read():
+            copy.set_weights(model.get_weights())
+            return copy
+
+        return read
+
+    def _sum(self, values):
+        """Add up float64 numbers (n,) over the workers."""
+        import tensorflow as tf
+
+        if self._total is None:
+            replicas_here = self.num_replicas // self.num_workers
+
+            def contribute(values):
+                context = tf.distribute.get_replica_context()
+                # Once for each worker, not for each of its devices.
+                counts = context.replica_id_in_sync_group % replicas_here == 0
+                part = tf.where(counts, values, tf.zeros_like(values))
+                return context.all_reduce("SUM", part)
+
+            @tf.function(input_signature=[tf.TensorSpec([None], tf.float64)])
+            def total(values):
+                sums = self._strategy.run(contribute, args=(values,))
+                return self._strategy.experimental_local_results(sums)[0]
+
+            self._total = total
+        return self._total(values).numpy()
+
+
+def distribute(backend, single_device=False):
+    """Choose the devices: all that are visible, or the first.
+
+    Several hosts must be asked for before TensorFlow has looked for devices.
+
+    Args:
+        backend: that of Keras, "tensorflow" or "jax".
+        single_device: True for the first device alone.
+
+    Returns:
+        `Distribution`.
+
+    Raises:
+        ConfigError: TF_CONFIG cannot be used.
+        BackendError: the backend cannot train on several hosts, or not any more.
+    """
+    worker, num_workers = _read_cluster(os.environ.get("TF_CONFIG"))
+    if num_workers > 1:
+        if single_device:
+            raise ConfigError(
+                f"TF_CONFIG names {num_workers} workers, which does not go with a "
+                "single device: unset one of them"
+            )
+        return _several_hosts(backend, worker, num_workers)
+    if backend == "jax":
+        import jax
+
+        devices = jax.local_devices()
+        note = f"JAX sees {len(devices)} devices; training uses the first of them"
+        return Distribution(note=note if len(devices) > 1 else None)
+    import tensorflow as tf
+
+    with silence():
+        if single_device:
+            with contextlib.suppress(
+                RuntimeError
+            ):  # too late, but it only saves memory
+                first = tf.config.get_visible_devices("GPU")[:1]
+                tf.config.set_visible_devices(first, "GPU")
+        kinds = map(tf.config.list_logical_devices, ("GPU", "CPU"))
+        devices = next(filter(None, kinds))
+        if single_device or len(devices) == 1:
+            return Distribution()
+        strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
+    return Distribution(strategy, note=f"training on {len(devices)} devices")
+
+
+def _several_hosts(backend, worker, num_workers):
+    if backend != "tensorflow":
+        raise BackendError(
+            f"TF_CONFIG names {num_workers} workers, but several hosts train on "
+            "TensorFlow alone: unset it, or set KERAS_BACKEND=tensorflow"
+        )
+    import tensorflow as tf
+
+    print(f"worker {worker} waits for all {num_workers} to start", file=sys.stderr)
+    try:
+        with silence():
+            strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    except RuntimeError as error:
+        raise BackendError(f"several hosts cannot train together: {error}") from None
+    note = (
+        f"training on {strategy.num_replicas_in_sync} devices of {num_workers} workers"
+    )
+    return Distribution(strategy, worker, num_workers, note)
+
+
+def _read_cluster(text):
+    """Return the number of this worker, chief first, and that of all, from TF_CONFIG.
+
+    Raises:
+        ConfigError: it is no cluster of workers.
+    """
+    try:
+        config = json.loads(text or "{}")
+        cluster = config.get("cluster", {})
+        names = [(k, i) for k in sorted(cluster) for i, _ in enumerate(cluster[k])]
+        if len(names) <= 1:
+            return 0, 1
+        task = config["task"]["type"], int(config["task"]["index"])
+        if set(cluster) <= {"chief", "worker"} and task in names:
+            return names.index(task), len(names)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass
+    raise ConfigError(
+        'TF_CONFIG must be like {"cluster": {"worker": ["host:port", ...]}, '
+        f'"task": {{"type": "worker", "index": 0}}}}; received {text}'
+    )

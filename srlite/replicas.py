@@ -1,0 +1,102 @@
+"""What replicas share while they train, for the code that each of them runs.
+
+A replica is a device with a copy of every variable that sees its part of each batch
+(`tf.distribute`). Losses need nothing from here, as `keras.losses.Loss` divides by the
+number of replicas, and the optimizers add up gradients; what follows is the rest, so
+that several replicas compute what one computes on the whole batch. Where there is only
+one, nothing is added to a graph.
+"""
+
+import keras
+from keras import ops
+
+
+def num_replicas():
+    """Count the replicas of the strategy whose scope this is called in."""
+    if keras.config.backend() != "tensorflow":
+        return 1
+    import tensorflow as tf
+
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def global_mean(x):
+    """Average a tensor over all its axes and all replicas; gradients flow to each.
+
+    Args:
+        x: float tensor of one shape on all replicas.
+
+    Returns:
+        Scalar, the same on all replicas.
+    """
+    mean = ops.mean(x)
+    return mean if num_replicas() == 1 else _all_reduce("MEAN", mean)
+
+
+def global_sum(values):
+    """Add up values over all replicas.
+
+    Args:
+        values: float tensor, or dict of name to such.
+
+    Returns:
+        The same structure, the same on all replicas.
+    """
+    return values if num_replicas() == 1 else _all_reduce("SUM", values)
+
+
+def own_part(batch):
+    """Take a replica's part of a batch.
+
+    Args:
+        batch: dict of name to tensor whose first axis is the batch, divisible by the
+            number of replicas.
+
+    Returns:
+        dict of the same names; the parts of all replicas in order make the batch.
+    """
+    import tensorflow as tf
+
+    number = tf.distribute.get_replica_context().replica_id_in_sync_group
+    count = num_replicas()
+    return {
+        name: tf.reshape(x, (count, x.shape[0] // count, *x.shape[1:]))[number]
+        for name, x in batch.items()
+    }
+
+
+def clip_together(gradients, norm):
+    """Clip the norm of the sum of all replicas' gradients.
+
+    An optimizer clips what it is given before it adds up: each replica's gradients on
+    their own, which is something else.
+
+    Args:
+        gradients: list of tensors of this replica.
+        norm: the highest norm of all gradients together, above 0.
+
+    Returns:
+        List of tensors whose sum over the replicas is the clipped sum.
+    """
+    import tensorflow as tf
+
+    clipped, _ = tf.clip_by_global_norm(_all_reduce("SUM", gradients), norm)
+    return [gradient / num_replicas() for gradient in clipped]
+
+
+def synchronize(network):
+    """Let BatchNorm take its statistics from all replicas.
+
+    Args:
+        network: Functional `keras.Model`, changed in place; as JAX refuses a file with
+            this setting, it is not to be saved.
+    """
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = True
+
+
+def _all_reduce(how, value):
+    import tensorflow as tf
+
+    return tf.distribute.get_replica_context().all_reduce(how, value)

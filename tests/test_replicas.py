@@ -1,0 +1,143 @@
+"""Two devices, or two hosts, train as one device does with the same batches."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from srlite import checkpoints
+from srlite.distribution import Distribution, distribute
+from srlite.errors import BackendError, ConfigError
+from srlite.options import flatten
+from srlite.presets import preset
+from srlite.recipe import train
+
+ROOT = Path(__file__).parents[1]
+# Adam's steps follow the sign of a gradient, however small, unless epsilon is large:
+# then rounding stays rounding.
+OPTIMIZER = {"warmup_steps": 0, "learning_rate": 1e-2, "epsilon": 1e-3}
+CONFIG = preset("tiny").updated(
+    {
+        "generator": {"filters": 8, "growth_channels": 4, "num_dense_blocks": 1},
+        "discriminator.filters": [4, 8],
+        "pretrain": {"steps": 3, "batch_size": 4, "patch_size": 32},
+        "pretrain.generator_optimizer": OPTIMIZER,
+        "pretrain.freeze_batch_norm_after": 2,
+        "gan": {"steps": 4, "batch_size": 4, "patch_size": 32, "pixel": 0.1},
+        "gan.freeze_batch_norm_after": None,
+        "steps_per_execution": 2,
+        "gan.generator_optimizer": OPTIMIZER | {"clip_norm": 0.01},
+        "gan.discriminator_optimizer": OPTIMIZER | {"clip_norm": 0.01},
+        "gan.adversarial": 1.0,
+        "gan.content_loss.layers": ["block1_conv2"],
+        "gan.content_loss.layer_weights": [1.0],
+        "gan.content_loss.layer_scales": [100.0],
+        "log": {"log_every": 4, "checkpoint_every": 4, "keep_checkpoints": 9},
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    for name, picture in (("a", data.astronaut()), ("b", data.coffee())):
+        Image.fromarray(picture[100:200, 200:320]).save(folder / f"{name}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def vgg19_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "vgg19.weights.h5"
+    keras.utils.set_random_seed(0)
+    keras.applications.VGG19(include_top=False, weights=None).save_weights(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory, photos, vgg19_file):
+    """The run of one device."""
+    run_dir = tmp_path_factory.mktemp("one") / "run"
+    assert train(CONFIG, [photos], run_dir, val_dir=photos, vgg19_weights=vgg19_file)
+    return run_dir
+
+
+def command(run_dir, photos, vgg19_file, config=CONFIG):
+    """The arguments of train.py."""
+    options = run_dir.with_suffix(".toml")
+    values = {
+        k: "none" if v is None else v for k, v in flatten(config.to_dict()).items()
+    }
+    lines = [f"{name} = {json.dumps(value)}" for name, value in values.items()]
+    options.write_text("\n".join(lines))
+    names = ("preset", "config", "run-dir", "data-dir", "val-dir", "vgg19-weights")
+    values = ("tiny", options, run_dir, photos, photos, vgg19_file)
+    return [x for n, v in zip(names, values, strict=True) for x in (f"--{n}", str(v))]
+
+
+def run_on(devices, *arguments):
+    worker = ROOT / "tests" / "replicas_worker.py"
+    return subprocess.run(
+        [sys.executable, worker, str(devices), *arguments],
+        capture_output=True,
+        text=True,
+    )
+
+
+def tensors(run_dir, stage):
+    return checkpoints.read(checkpoints.find(run_dir / "checkpoints", stage)[-1][1])[1]
+
+
+def rows(run_dir):
+    """Map stage, step and name to the values logged, speeds left out."""
+    lines = map(json.loads, (run_dir / "metrics.jsonl").open())
+    return {
+        (line["stage"], line["step"], name): value
+        for line in lines
+        for name, value in line.items()
+        if name not in ("stage", "step") and "second" not in name and "wait" not in name
+    }
+
+
+def assert_same_run(ours, theirs):
+    """What is logged and all variables after each stage differ by rounding."""
+    ours_logged, theirs_logged = rows(ours), rows(theirs)
+    assert ours_logged.keys() == theirs_logged.keys()
+    assert ("gan", 4, "d_accuracy") in ours_logged
+    assert ("gan", 4, "psnr") in ours_logged
+    for name, value in ours_logged.items():
+        assert value == pytest.approx(theirs_logged[name], rel=1e-5), name
+    for stage in ("pretrain", "gan"):
+        a, b = tensors(ours, stage), tensors(theirs, stage)
+        assert a.keys() == b.keys()
+        for name in a:
+            np.testing.assert_allclose(a[name], b[name], 1e-5, 1e-6, err_msg=name)
+
+
+def assert_plain(path):
+    """A saved generator is that of one device."""
+    with zipfile.ZipFile(path) as file:
+        assert b'"synchronized": true' not in file.read("config.json")
+    model = keras.saving.load_model(path, compile=False)
+    lr = np.zeros((1, 7, 5, 3), np.float32)
+    assert model.predict_on_batch(lr).shape == (1, 28, 20, 3)
+
+
+def test_two_devices_train_as_one(one, photos, vgg19_file, tmp_path):
+    """Both stages; BatchNorm's statistics learning and frozen; clipped gradients."""
+    run_dir = tmp_path / "run"
+    arguments = command(run_dir, photos, vgg19_file)
+    done = run_on(2, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "training on 2 devices" in done.stderr
+    assert_same_run(run_dir, one)
+    for name in ("pretrain.keras", "generator.keras"):
+        assert_plain(run_dir / name)
