@@ -113,7 +113,7 @@ def assert_same_run(ours, theirs):
     ours_logged, theirs_logged = rows(ours), rows(theirs)
     assert ours_logged.keys() == theirs_logged.keys()
     assert ("gan", 4, "d_accuracy") in ours_logged
-    assert ("gan", 4, "psnr") in ours_logged
+    assert ("gan", 4, "val/psnr") in ours_logged
     for name, value in ours_logged.items():
         assert value == pytest.approx(theirs_logged[name], rel=1e-5), name
     for stage in ("pretrain", "gan"):
