@@ -25,7 +25,8 @@ def replacing(path):
         OSError: the folder does not exist or cannot be written.
     """
     path = Path(os.path.realpath(path))
-    handle, name = tempfile.mkstemp(path.suffix, f".{path.stem}.", path.parent)
+    # Of a long name only the beginning: some letters more, and it would be too long.
+    handle, name = tempfile.mkstemp(path.suffix, f".{path.stem[:32]}.", path.parent)
     os.close(handle)
     temporary = Path(name)
     try:

@@ -13,6 +13,9 @@ FLOORS = (
         "backend",
         "comparison",
         "config",
+        "decoding",
+        "deep_reading",
+        "deep_writing",
         "degradations",
         "discriminators",
         "errors",
@@ -22,10 +25,12 @@ FLOORS = (
         "image_writing",
         "images",
         "levels",
+        "metadata",
         "options",
         "schedules",
         "summary",
         "tiling",
+        "transparency",
     },
     {
         "checkpoint_parts",
@@ -63,10 +68,14 @@ FLOORS = (
 # Ground floor modules that others of that floor may use.
 FOUNDATION = {
     "augmentations",
+    "decoding",
+    "deep_reading",
+    "deep_writing",
     "errors",
     "files",
     "image_writing",
     "levels",
+    "metadata",
     "options",
 }
 TENSORFLOW_ALLOWED = {"backend", "export", "recipe", "sources", "tensorflow_step"}
