@@ -21,7 +21,7 @@ from PIL import Image, PngImagePlugin
 from PIL import __version__ as pillow_version
 
 from srlite.decoding import error_reason
-from srlite.deep_writing import write_deep_png, write_deep_tiff
+from srlite.deep_writing import PNG_LEVEL, write_deep_png, write_deep_tiff
 from srlite.errors import ConfigError, ImageError, SrliteError
 from srlite.files import replacing
 from srlite.levels import (
@@ -230,7 +230,7 @@ def _encoding(form, quality):
         return {"quality": quality, "subsampling": "4:4:4"}
     if form.name == "WEBP":
         return {"quality": quality, "lossless": quality == 100}
-    return {}
+    return {"compress_level": PNG_LEVEL} if form.name == "PNG" else {}
 
 
 def _metadata(picture, form):
