@@ -15,13 +15,13 @@ import zlib
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
-from srlite.levels import row_bands
 from srlite.metadata import EXIF_IFD, GPS_IFD
 
 _PNG_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by number of channels
 _STRIP_BYTES = 2**20
-# Of an enlarged photo, level 6 makes a file 8 % smaller and takes 2.5 times as long.
-PNG_LEVEL = 4
+# Level 2 takes a fifth of the time of Pillow's default, 6, for 7 % more bytes, measured
+# on an enlarged photo.
+PNG_LEVEL = 2
 
 
 def write_deep_png(file, channels, options):
@@ -41,7 +41,7 @@ def write_deep_png(file, channels, options):
     file.write(before)
     packer = zlib.compressobj(PNG_LEVEL)
     above = np.zeros((1, 2 * count * width), np.uint8)
-    for rows in row_bands(channels):
+    for rows in _bands(channels):
         raw = channels[rows].astype(">u2").reshape(-1, count * width).view(np.uint8)
         lines = np.empty((len(raw), 1 + raw.shape[1]), np.uint8)
         lines[:, 0] = 2  # filter "Up": each byte less the one above
@@ -94,8 +94,16 @@ def write_deep_tiff(file, channels, options):
     for tag in (273, 279):
         directory.tagtype[tag] = 4  # 32 bits
     directory.save(file)
-    for rows in row_bands(channels):
+    for rows in _bands(channels):
         file.write(np.ascontiguousarray(channels[rows], "<u2"))
+
+
+def _bands(channels):
+    """Yield slices of rows of about 4 megapixels."""
+    height, width = channels.shape[:2]
+    count = max(1, 2**22 // width)
+    for top in range(0, height, count):
+        yield slice(top, top + count)
 
 
 def _png_metadata(options):

@@ -28,6 +28,7 @@ from srlite.images import (
     join_channels,
     picture_from_image,
     read_picture,
+    resize,
     split_channels,
     to_float,
     to_grey,
@@ -158,7 +159,7 @@ def _picture_from_array(image):
 
 def _enlarge(picture, upscaler, progress):
     """Enlarge colours by the model and alpha by bicubic, into one array."""
-    pixels, alpha, scale = picture.pixels, picture.alpha, upscaler.scale
+    pixels, alpha = picture.pixels, picture.alpha
     sr = upscaler.upscale(extend_colours(pixels, alpha), progress)
     if picture.grey:
         sr = to_grey(sr)[..., None]
@@ -167,7 +168,8 @@ def _enlarge(picture, upscaler, progress):
     channels = np.empty((*sr.shape[:2], sr.shape[2] + 1), sr.dtype)
     channels[..., :-1] = sr
     del sr  # so that it never stands beside the enlarged alpha
-    enlarge_bicubic(alpha, scale, out=channels[..., -1])
+    size = channels.shape[:2]
+    channels[..., -1] = resize(alpha, size, resample=Image.Resampling.BICUBIC)
     pixels, alpha, _ = split_channels(channels)
     return replace(picture, pixels=pixels, alpha=alpha)
 

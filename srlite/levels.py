@@ -8,8 +8,6 @@ take these functions from `srlite.images`.
 import numpy as np
 from PIL import Image
 
-BAND_PIXELS = 2**22
-
 
 def to_float(image):
     """Convert uint8 or uint16 levels to float32 in [0, 1]."""
@@ -31,27 +29,26 @@ def round_to_uint8(levels):
     """Round uint8 or uint16 levels (height, width, ...) to uint8."""
     if levels.dtype == np.uint8:
         return levels
-    rounded = np.empty(levels.shape, np.uint8)
-    for rows in row_bands(levels):
-        rounded[rows] = to_uint8(to_float(levels[rows]))
-    return rounded
+    out = np.empty(levels.shape, np.uint8)
+    return _by_strips(lambda strip: to_uint8(to_float(strip)), out, levels)
 
 
 def to_grey(rgb):
-    """Weigh RGB (rows, ..., 3) levels to grey (rows, ...) of the same dtype and range.
+    """Weigh RGB (..., 3) uint8 or uint16 to grey (...) of the same dtype and range.
 
     The weights are those of ITU-R BT.601, as in Pillow's mode "L"; equal channels come
     out as they are, and without a copy if they are one channel broadcast.
     """
     if rgb.strides[-1] == 0:
         return rgb[..., 0]
-    grey = np.empty(rgb.shape[:-1], rgb.dtype)
-    for rows in row_bands(rgb):
-        band = rgb[rows, ..., 0] * np.float32(0.299)
-        band += rgb[rows, ..., 1] * np.float32(0.587)
-        band += rgb[rows, ..., 2] * np.float32(0.114)
-        grey[rows] = np.rint(band)
-    return grey
+
+    def weigh(rgb):
+        grey = rgb[..., 0] * np.float32(0.299)
+        grey += rgb[..., 1] * np.float32(0.587)
+        grey += rgb[..., 2] * np.float32(0.114)
+        return np.rint(grey)
+
+    return _by_strips(weigh, np.empty(rgb.shape[:-1], rgb.dtype), rgb)
 
 
 def luma(rgb):
@@ -70,11 +67,20 @@ def luma(rgb):
 def flatten_on_white(pixels, alpha):
     """Lay (height, width, 3) levels over white by their (height, width) alpha."""
     highest = np.iinfo(pixels.dtype).max
-    flat = np.empty(pixels.shape, pixels.dtype)
-    for rows in row_bands(pixels):
-        opacity = to_float(alpha[rows])[..., None]
-        flat[rows] = np.rint(pixels[rows] * opacity + highest * (1 - opacity))
-    return flat
+
+    def flatten(pixels, alpha):
+        opacity = to_float(alpha)[..., None]
+        return np.rint(pixels * opacity + highest * (1 - opacity))
+
+    return _by_strips(flatten, np.empty_like(pixels), pixels, alpha)
+
+
+def _by_strips(convert, out, *images):
+    """Fill `out` 256 rows at a time, so that the floats in between stay small."""
+    for top in range(0, len(out), 256):
+        rows = slice(top, top + 256)
+        out[rows] = convert(*(image[rows] for image in images))
+    return out
 
 
 def join_channels(pixels, alpha=None, grey=False):
@@ -125,46 +131,36 @@ def split_channels(channels):
     return pixels, channels[..., -1] if count in (2, 4) else None, grey
 
 
-def enlarge_bicubic(image, scale, out=None):
-    """Enlarge by Pillow's bicubic filter.
+def resize(image, size, box=None, resample=Image.Resampling.LANCZOS):
+    """Resize by a filter of Pillow, which grows with the reduction.
 
     Args:
-        image: uint8 (height, width) or (height, width, 3), or uint16 (height, width).
-        scale: output pixels per input pixel along each axis.
-        out: array for the result; a new one when None.
+        image: uint8, uint16 or float, (height, width) or (height, width, channels).
+        size: (height, width) of the result.
+        box: (left, top, right, bottom) of the part that becomes the result, in pixels,
+            fractions too; pixels around it count at its edges. The whole when None.
+        resample: `PIL.Image.Resampling` filter.
 
     Returns:
-        Array of the same dtype, scale times as high and wide.
+        Array of `size`: of the same dtype for levels, else float32, which may pass the
+        range of the input a little.
     """
-    height, width = image.shape[:2]
-    if out is None:
-        out = np.empty((scale * height, scale * width, *image.shape[2:]), image.dtype)
-    for rows in row_bands(image, scale**2):
-        # Bicubic reaches two pixels far, so bands equal the whole.
-        top, bottom = max(rows.start - 3, 0), min(rows.stop + 3, height)
-        band = image[top:bottom]
-        if image.dtype == np.uint16:
-            band = band.astype(np.float32)
-        size = (scale * width, scale * (bottom - top))
-        enlarged = np.asarray(
-            Image.fromarray(np.ascontiguousarray(band)).resize(
-                size, Image.Resampling.BICUBIC
-            )
-        )[scale * (rows.start - top) : scale * (rows.stop - top)]
-        if image.dtype == np.uint16:
-            enlarged = np.clip(np.rint(enlarged), 0, 65535)
-        out[scale * rows.start : scale * rows.stop] = enlarged
-    return out
+    height, width = size
+    if image.dtype == np.uint8:
+        return np.asarray(Image.fromarray(image).resize((width, height), resample, box))
+    planes = image.reshape(*image.shape[:2], -1)
+    dtype = np.uint16 if image.dtype == np.uint16 else np.float32
+    out = np.empty((height, width, planes.shape[2]), dtype)
+    for channel in range(planes.shape[2]):
+        plane = Image.fromarray(np.asarray(planes[..., channel], np.float32, order="C"))
+        resized = np.asarray(plane.resize((width, height), resample, box))
+        if dtype == np.uint16:
+            resized = np.clip(np.rint(resized), 0, 65535)
+        out[..., channel] = resized
+    return out.reshape(height, width, *image.shape[2:])
 
 
-def row_bands(image, enlargement=1):
-    """Yield slices of rows of about 4 megapixels, so that temporaries stay small.
-
-    Args:
-        image: array (height, width, ...).
-        enlargement: pixels made of each pixel.
-    """
-    height, width = image.shape[:2]
-    count = max(4, BAND_PIXELS // (max(width, 1) * enlargement))
-    for top in range(0, height, count):
-        yield slice(top, min(top + count, height))
+def enlarge_bicubic(image, scale):
+    """Enlarge by Pillow's bicubic filter, as `resize`, by `scale` along each axis."""
+    size = tuple(scale * side for side in image.shape[:2])
+    return resize(image, size, resample=Image.Resampling.BICUBIC)
