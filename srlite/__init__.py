@@ -3,10 +3,11 @@
 The house, floor by floor; a module imports only from floors below it (or from its
 own floor where the arrow is plain):
 
-- ground floor, imports nothing of srlite but `augmentations`, `errors`, `files`,
-  `image_writing`, `levels`, `options`, `replicas`: `backend`, `comparison`, `config`,
-  `degradations`, `discriminators`, `features`, `generators`, `guard`, `images`,
-  `replicas`, `schedules`, `summary`, `tiling`
+- ground floor, imports nothing of srlite but `augmentations`, `decoding`,
+  `deep_reading`, `deep_writing`, `errors`, `files`, `image_writing`, `levels`,
+  `metadata`, `options`, `replicas`: `backend`, `comparison`, `config`, `degradations`,
+  `discriminators`, `features`, `generators`, `guard`, `images`, `schedules`,
+  `summary`, `tiling`, `transparency`
 - first floor: `checkpoint_parts`, `checkpoints`, `data`, `distribution`, `draws`,
   `loading`, `logs`, `losses`, `meter`, `metrics`, `networks`, `objective`, `packs`,
   `photographs`, `presets`, `sources`, `tflite_checks`, `upscaler`

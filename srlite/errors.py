@@ -58,12 +58,23 @@ def run_command(main):
     Exit status: what `main` returns; 2 after a `SrliteError`, printed as one line;
     130 after Ctrl-C.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # File names may be no text at all.
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = main()
     except SrliteError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {_one_line(error)}", file=sys.stderr)
         status = 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         status = 130
     sys.exit(status)
+
+
+def _one_line(error):
+    """Escape what a file name may hold beside letters: newlines, terminal codes."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in str(error)
+    )

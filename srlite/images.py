@@ -5,40 +5,59 @@ arrays are uint8 or uint16. This module is the door for all of it: it reads file
 offers the conversions of `levels` and the writing of `image_writing`.
 
 `read_picture` and `write_picture` keep what a photo carries besides its colours:
-transparency, greyness, the bit depth of 16-bit grey files, ICC profile, EXIF and
-resolution. Pillow reads 16-bit colour files as 8 bits, and so does this module.
+transparency, greyness, 16 bits of PNG and TIFF, ICC profile, EXIF, XMP and resolution.
 """
 
-import contextlib
-import math
-import struct
 import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ImageOps, UnidentifiedImageError
 
+from srlite.decoding import MAX_PIXELS, decoding, open_image, refuse_animation
+from srlite.deep_reading import (
+    grey_levels,
+    open_deep_tiff,
+    read_deep,
+    transparent_level_scale,
+)
 from srlite.errors import ImageError
-from srlite.image_writing import check_writable, write_picture
+from srlite.image_writing import (
+    DEFAULT_QUALITY,
+    check_writable,
+    fit_to_format,
+    write_picture,
+)
 from srlite.levels import (
     enlarge_bicubic,
     flatten_on_white,
+    join_channels,
     luma,
+    resize,
+    round_to_uint8,
+    split_channels,
     to_float,
     to_grey,
     to_levels,
     to_uint8,
 )
+from srlite.metadata import cmyk_to_rgb, portable_dpi, portable_exif, portable_xmp
 
 __all__ = [
+    "DEFAULT_QUALITY",
+    "MAX_PIXELS",
     "Picture",
     "check_writable",
     "enlarge_bicubic",
+    "fit_to_format",
     "flatten_on_white",
+    "join_channels",
     "luma",
     "picture_from_image",
     "read_picture",
     "read_rgb",
+    "resize",
+    "split_channels",
     "to_float",
     "to_grey",
     "to_levels",
@@ -46,22 +65,7 @@ __all__ = [
     "write_picture",
 ]
 
-# Enlarged four times along each axis, this many pixels are 4.8 GB of uint8.
-MAX_PIXELS = 100_000_000
-
-_READ_ERRORS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
-_DESCRIPTIVE_TAGS = (  # Descriptive tags alone; sizes and offsets would be stale.
-    0x010E,  # ImageDescription
-    0x010F,  # Make
-    0x0110,  # Model
-    0x0131,  # Software
-    0x0132,  # DateTime
-    0x013B,  # Artist
-    0x8298,  # Copyright
-)
-_EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
-_PIXEL_DIMENSIONS = (0xA002, 0xA003)
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,8 @@ class Picture:
         icc_profile: bytes of the ICC profile, or None.
         exif: bytes of an EXIF block without orientation, or None.
         dpi: (horizontal, vertical) pixels per inch, or None.
+        xmp: bytes of an XMP packet without orientation, or None.
+        notes: sentences that the user should read, such as that CMYK was converted.
     """
 
     pixels: np.ndarray
@@ -85,6 +91,8 @@ class Picture:
     icc_profile: bytes | None = None
     exif: bytes | None = None
     dpi: tuple[float, float] | None = None
+    xmp: bytes | None = None
+    notes: tuple[str, ...] = ()
 
 
 def read_rgb(source, name=None):
@@ -98,42 +106,52 @@ def read_rgb(source, name=None):
         uint8 array (height, width, 3); EXIF orientation applied, alpha dropped.
 
     Raises:
-        ImageError: the file is missing, is not a picture or is damaged.
+        ImageError: the file is missing, is not a picture, is damaged or has more than
+            `MAX_PIXELS` pixels.
     """
-    with _reading(name or source), Image.open(source) as image:
-        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    name = name or source
+    with decoding(name), open_image(source, name) as image:
+        if image.mode in _EIGHT_BIT_MODES:
+            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+        return round_to_uint8(picture_from_image(image, name).pixels)
 
 
-def read_picture(path):
+def read_picture(path, max_pixels=MAX_PIXELS):
     """Read a picture file with its transparency, depth and metadata.
 
     Args:
-        path: a file in any format that Pillow reads; of a TIFF the first page.
+        path: a file in a format of `srlite.decoding`; of a TIFF the first page.
+        max_pixels: the largest picture that is decoded.
 
     Returns:
-        `Picture`, upright; uint16 when the file is 16-bit grey.
+        `Picture`, upright; uint16 when the file has 16 bits a channel and is a PNG or a
+        TIFF, or grey.
 
     Raises:
         ImageError: the file is missing, is not a picture, is damaged, is animated, has
-            more than `MAX_PIXELS` pixels or levels that are neither 8 nor 16 bits.
+            more than `max_pixels` pixels or levels that are neither 8 nor 16 bits.
     """
-    with _reading(path), warnings.catch_warnings():
-        # Ours is the limit that counts, and it is an error.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with Image.open(path) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise ImageError(
-                    f"{path} has {image.width} x {image.height} pixels, more than the "
-                    f"limit of {MAX_PIXELS // 10**6} megapixels; cut it into parts"
-                )
-            # Phones store a second view, scanners further pages; those have a first.
-            still = image.format in ("MPO", "TIFF")
-            if not still and getattr(image, "n_frames", 1) > 1:
-                raise ImageError(
-                    f"{path} is an animation of {image.n_frames} frames, but one "
-                    "picture is expected; save its frames as files of their own"
-                )
-            return picture_from_image(image, name=path)
+
+    def reopen():
+        return open_image(path, path, max_pixels)
+
+    with decoding(path), warnings.catch_warnings():
+        # Of what is damaged or large; ours are the limits that count, and are errors.
+        warnings.simplefilter("ignore")
+        try:
+            image = reopen()
+        except UnidentifiedImageError as error:
+            image = open_deep_tiff(path, error, max_pixels)
+        with image:
+            refuse_animation(image, path)
+            deep = read_deep(image, path, reopen)
+            if deep is None:
+                return picture_from_image(image, name=path)
+            pixels, alpha, grey = split_channels(deep)
+            key = image.info.get("transparency")
+            if alpha is None and isinstance(key, tuple):
+                alpha = _opaque_but(pixels, key)
+            return _with_metadata(image, image, pixels, alpha, grey)
 
 
 def picture_from_image(image, name="the PIL image"):
@@ -146,68 +164,58 @@ def picture_from_image(image, name="the PIL image"):
     Raises:
         ImageError: levels that are neither 8 nor 16 bits.
     """
+    key = image.info.get("transparency")
+    step = transparent_level_scale(image)  # before the pixels are decoded
     upright = ImageOps.exif_transpose(image)
-    profile = image.info.get("icc_profile")
+    alpha, notes = None, ()
     # Before Pillow had "I;16" everywhere, "I" stood for 16-bit PNG and PGM files.
     if image.mode.startswith("I;16") or (
         image.mode == "I" and image.format in ("PNG", "PPM")
     ):
-        levels = np.asarray(upright).astype(np.uint16)
-        pixels, alpha, grey = np.stack([levels] * 3, axis=-1), None, True
+        levels = grey_levels(image, upright)
+        pixels, grey = split_channels(levels)[0], True
+        if isinstance(key, int):
+            alpha = _opaque_but(pixels, (key,) * 3)
     elif image.mode in _EIGHT_BIT_MODES:
-        if upright.has_transparency_data:
-            rgba = np.asarray(upright.convert("RGBA"))
-            pixels, alpha = rgba[..., :3], rgba[..., 3]
-        else:
-            pixels, alpha = np.asarray(upright.convert("RGB")), None
         grey = image.mode in ("1", "L", "LA")
-        if image.mode in ("P", "PA") and not profile:
+        if image.mode == "CMYK":
+            upright, note = cmyk_to_rgb(upright, name)
+            notes = (note,)
+        if image.mode == "L" and isinstance(key, int):
+            pixels = split_channels(np.asarray(upright))[0]
+            alpha = _opaque_but(pixels, (key * step,) * 3)
+        elif upright.has_transparency_data:
+            pixels, alpha, _ = split_channels(np.asarray(upright.convert("RGBA")))
+        elif grey:
+            pixels = split_channels(np.asarray(upright.convert("L")))[0]
+        else:
+            pixels = np.asarray(upright.convert("RGB"))
+        if image.mode in ("P", "PA") and not image.info.get("icc_profile"):
             grey = bool((pixels == pixels[..., :1]).all())
     else:
         raise ImageError(
             f"{name} has levels of Pillow mode {image.mode!r}; "
-            "convert it to 8 bits, or to 16-bit grey"
+            "convert it to 8 bits, or to 16 bits a channel"
         )
+    return _with_metadata(image, upright, pixels, alpha, grey, notes)
+
+
+def _with_metadata(image, upright, pixels, alpha, grey, notes=()):
     return Picture(
         pixels,
         alpha,
         grey,
-        profile,
-        _portable_exif(upright),
-        _portable_dpi(image.info.get("dpi")),
+        image.info.get("icc_profile"),
+        portable_exif(upright),
+        portable_dpi(image),
+        portable_xmp(image),
+        notes,
     )
 
 
-def _portable_exif(image):
-    """Encode the EXIF tags that hold for another file too; None if there are none."""
-    try:
-        old, new = image.getexif(), Image.Exif()
-        for tag in _DESCRIPTIVE_TAGS:
-            if tag in old:
-                new[tag] = old[tag]
-        for tag in (_EXIF_IFD, _GPS_IFD):
-            block = dict(old.get_ifd(tag))
-            for stale in _PIXEL_DIMENSIONS:
-                block.pop(stale, None)
-            if block:
-                new[tag] = block
-        return new.tobytes() if len(new) else None
-    except (*_READ_ERRORS, TypeError, KeyError, OverflowError, struct.error):
-        return None  # A camera's damaged note is no reason to refuse its photo.
-
-
-def _portable_dpi(dpi):
-    if dpi is None:
-        return None
-    horizontal, vertical = (float(value) for value in dpi)
-    usable = all(math.isfinite(v) and v > 0 for v in (horizontal, vertical))
-    return (horizontal, vertical) if usable else None
-
-
-@contextlib.contextmanager
-def _reading(name):
-    try:
-        yield
-    except _READ_ERRORS as error:
-        reason = getattr(error, "strerror", None) or f"{error}".split("\n")[0]
-        raise ImageError(f"cannot read {name} as a picture: {reason}") from None
+def _opaque_but(pixels, key):
+    """Make an alpha channel from the one colour that a PNG calls transparent."""
+    opaque = np.zeros(pixels.shape[:2], bool)
+    for channel, level in enumerate(key):
+        opaque |= pixels[..., channel] != int(level)
+    return opaque * pixels.dtype.type(np.iinfo(pixels.dtype).max)

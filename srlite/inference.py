@@ -9,7 +9,9 @@ import contextlib
 import functools
 import io
 import os
+import sys
 import time
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,15 +23,20 @@ from srlite.images import (
     Picture,
     check_writable,
     enlarge_bicubic,
+    fit_to_format,
     flatten_on_white,
+    join_channels,
     picture_from_image,
     read_picture,
+    resize,
+    split_channels,
     to_float,
     to_grey,
     to_levels,
     to_uint8,
     write_picture,
 )
+from srlite.transparency import extend_colours
 from srlite.upscaler import (
     DEFAULT_MODEL,
     DEFAULT_OVERLAP,
@@ -51,6 +58,8 @@ def enhance_image(
     overlap=None,
     num_threads=None,
     progress=None,
+    quality=None,
+    warn=None,
 ):
     """Enlarge a picture by super-resolution.
 
@@ -72,16 +81,23 @@ def enhance_image(
         overlap: context around each tile, in LR pixels.
         num_threads: CPU threads; all cores when None.
         progress: function (tiles done, tiles in all), called after each tile.
+        quality: 1 to 100, of a JPEG, WebP or AVIF; 95 when None, and 100 writes WebP
+            without loss.
+        warn: function (sentence) for what the user should know, such as that CMYK was
+            converted or that the format holds no transparency; `warnings.warn` when
+            None.
 
     Returns:
         Array (4 * H, 4 * W) of a grey picture, (4 * H, 4 * W, 3) of RGB, with one
         channel more if the picture has transparency; uint16 if the picture has 16 bits,
-        else uint8. The same as `sr_path` holds, before lossy compression.
+        else uint8. The same as `sr_path` holds, before lossy compression: where its
+        format has no transparency or no 16 bits, there are none here either.
 
     Raises:
         ImageError: the picture cannot be read, used or written.
         ModelError: the model is missing, unknown or damaged.
-        ConfigError: impossible tile, overlap, number of threads or figure size.
+        ConfigError: impossible tile, overlap, number of threads, quality or figure
+            size.
     """
     if (lr_image is None) == (lr_path is None):
         received = "neither" if lr_image is None else "both"
@@ -99,20 +115,18 @@ def enhance_image(
     scale = upscaler.scale
     if sr_path is not None:
         height, width = (scale * side for side in picture.pixels.shape[:2])
-        check_writable(sr_path, height, width, picture)
-    alpha = picture.alpha
-    enlarged = replace(
-        picture,
-        pixels=upscaler.upscale(picture.pixels, progress),
-        alpha=None if alpha is None else enlarge_bicubic(alpha, scale),
-    )
+        check_writable(sr_path, height, width, picture, quality)
+        picture = fit_to_format(sr_path, picture)
+    for note in picture.notes:
+        warnings.warn(note, stacklevel=2) if warn is None else warn(note)
+    enlarged = _enlarge(picture, upscaler, progress)
     if sr_path is not None:
-        write_picture(sr_path, enlarged)
+        write_picture(sr_path, enlarged, quality)
     if visualize:
         _show_comparison(picture, enlarged, scale, size, sr_path)
     if picture.grey and np.ndim(lr_image) == 3 and np.shape(lr_image)[-1] == 1:
         return to_grey(enlarged.pixels)[..., None]
-    return _channels(enlarged)
+    return join_channels(enlarged.pixels, enlarged.alpha, enlarged.grey)
 
 
 def _picture_from_array(image):
@@ -143,18 +157,35 @@ def _picture_from_array(image):
     return Picture(image[..., :3], alpha)
 
 
-def _channels(picture):
-    """Join the channels that a picture has into one array."""
-    pixels = to_grey(picture.pixels) if picture.grey else picture.pixels
-    return pixels if picture.alpha is None else np.dstack([pixels, picture.alpha])
+def _enlarge(picture, upscaler, progress):
+    """Enlarge colours by the model and alpha by bicubic, into one array."""
+    pixels, alpha = picture.pixels, picture.alpha
+    sr = upscaler.upscale(extend_colours(pixels, alpha), progress)
+    if picture.grey:
+        sr = to_grey(sr)[..., None]
+    if alpha is None:
+        return replace(picture, pixels=split_channels(sr)[0])
+    channels = np.empty((*sr.shape[:2], sr.shape[2] + 1), sr.dtype)
+    channels[..., :-1] = sr
+    del sr  # so that it never stands beside the enlarged alpha
+    size = channels.shape[:2]
+    channels[..., -1] = resize(alpha, size, resample=Image.Resampling.BICUBIC)
+    pixels, alpha, _ = split_channels(channels)
+    return replace(picture, pixels=pixels, alpha=alpha)
 
 
 def _refuse_same_file(lr_path, sr_path):
-    if sr_path is not None and os.path.realpath(lr_path) == os.path.realpath(sr_path):
+    if sr_path is not None and _is_same_file(lr_path, sr_path):
         raise ImageError(
             f"{sr_path} is both input and output; write to another file, so that the "
             "original stays"
         )
+
+
+def _is_same_file(one, other):
+    if os.path.exists(one) and os.path.exists(other):
+        return os.path.samefile(one, other)  # Also where upper case does not count.
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _load_upscaler(model, tile, overlap, num_threads):
@@ -226,6 +257,8 @@ def main(argv=None):
             overlap=args.overlap,
             num_threads=args.threads,
             progress=progress,
+            quality=args.quality,
+            warn=lambda note: print(f"note: {note}", file=sys.stderr),
         )
     seconds = time.perf_counter() - start
     if not args.quiet:
@@ -246,7 +279,12 @@ def _parser():
     parser.add_argument(
         "--sr-path",
         required=True,
-        help="where to write the result: .png, .jpg, .webp, .tif or .bmp",
+        help="where to write the result: .png, .jpg, .webp, .tif, .bmp or .avif",
+    )
+    parser.add_argument(
+        "--quality",
+        type=int,
+        help="1 to 100, of .jpg, .webp and .avif (default: 95; 100 is lossless WebP)",
     )
     parser.add_argument(
         "--model",

@@ -13,6 +13,9 @@ FLOORS = (
         "backend",
         "comparison",
         "config",
+        "decoding",
+        "deep_reading",
+        "deep_writing",
         "degradations",
         "discriminators",
         "errors",
@@ -23,11 +26,13 @@ FLOORS = (
         "image_writing",
         "images",
         "levels",
+        "metadata",
         "options",
         "replicas",
         "schedules",
         "summary",
         "tiling",
+        "transparency",
     },
     {
         "checkpoint_parts",
@@ -67,10 +72,14 @@ FLOORS = (
 # Ground floor modules that others of that floor may use.
 FOUNDATION = {
     "augmentations",
+    "decoding",
+    "deep_reading",
+    "deep_writing",
     "errors",
     "files",
     "image_writing",
     "levels",
+    "metadata",
     "options",
     "replicas",
 }

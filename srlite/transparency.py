@@ -1,0 +1,73 @@
+"""Colours under transparent pixels, so that enlarging makes no fringe.
+
+The colour of a fully transparent pixel is arbitrary, usually black, and an enlargement
+would mix it into the visible edge. So the visible colours are extended outwards first:
+averaged into a pyramid, weighted by their alpha, and filled in from the coarse levels
+to the fine (push-pull; Gortler et al. 1996, "The Lumigraph", section 3.4).
+"""
+
+import numpy as np
+from PIL import Image
+
+# Of full opacity. Fainter colours are few levels at best, and often no more than what
+# rounding left of them; a fringe can grow from there too.
+_FAINT = 1 / 16
+
+
+def extend_colours(pixels, alpha):
+    """Replace the colours under transparent pixels by those of visible neighbours.
+
+    Args:
+        pixels: array (height, width, 3), any dtype of levels or float.
+        alpha: uint8 or uint16 array (height, width), 0 is transparent; or None.
+
+    Returns:
+        Array as `pixels`. Pixels of at least 1/16 opacity keep their colour to the
+        bit; `pixels` itself if that holds for all, or if none is visible.
+    """
+    if alpha is None:
+        return pixels
+    weight = alpha * np.float32(1 / np.iinfo(alpha.dtype).max)
+    faint = weight < _FAINT
+    if not faint.any() or not alpha.any():
+        return pixels
+    weights = _pyramid(weight)
+    share = weight[faint] / _FAINT
+    extended = pixels.copy()
+    for channel in range(3):
+        colour = pixels[..., channel]
+        filled = _pull(_pyramid(colour * weight), weights)[faint]
+        filled += (colour[faint] - filled) * share
+        if pixels.dtype.kind == "u":
+            filled = np.rint(filled)
+        extended[..., channel][faint] = filled
+    return extended
+
+
+def _pyramid(plane):
+    """Halve a plane down to one pixel, by averages."""
+    levels = [Image.fromarray(np.ascontiguousarray(plane, np.float32))]
+    while max(levels[-1].size) > 1:
+        levels.append(levels[-1].reduce(2))
+    return levels
+
+
+def _pull(colours, weights):
+    """Fill each level, where it lacks weight, from the coarser one.
+
+    Args:
+        colours: pyramid of colours multiplied with their weights.
+        weights: pyramid of weights in [0, 1].
+
+    Returns:
+        float32 array: the coarser level's colours at the size of the finest.
+    """
+    filled = np.asarray(colours[-1]) / np.asarray(weights[-1])
+    for colour, weight in zip(colours[-2:0:-1], weights[-2:0:-1], strict=True):
+        coarser = _enlarge(filled, colour.size)
+        filled = np.asarray(colour) + (1 - np.asarray(weight)) * coarser
+    return _enlarge(filled, colours[0].size)
+
+
+def _enlarge(plane, size):
+    return np.array(Image.fromarray(plane).resize(size, Image.Resampling.BILINEAR))
