@@ -5,14 +5,14 @@ own floor where the arrow is plain):
 
 - ground floor, imports nothing of srlite but `augmentations`, `errors`, `files`,
   `image_writing`, `levels`, `options`: `backend`, `comparison`, `config`,
-  `degradations`, `discriminators`, `features`, `generators`, `images`, `schedules`,
-  `summary`, `tiling`
+  `degradations`, `discriminators`, `features`, `generators`, `images`, `memory`,
+  `schedules`, `sizes`, `summary`, `tiling`
 - first floor: `checkpoint_parts`, `checkpoints`, `data`, `draws`, `loading`, `logs`,
   `losses`, `meter`, `metrics`, `networks`, `objective`, `packs`, `photographs`,
   `presets`, `sources`, `tflite_checks`, `upscaler`
 - second floor: `evaluation`, `export`, `inference`, `interpolation`, `jax_step`,
   `plots`, `recalibration`, `tensorflow_step`, `trainer`, `validation`
-- attic: `benchmark`, `recipe`, `run_directory`, `stages`
+- attic: `benchmark`, `benchmark_inference`, `recipe`, `run_directory`, `stages`
 
 Inside, pictures are RGB, float32, [0, 1], channels last; at the edges uint8 or
 uint16. Importing this package imports nothing heavy.

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from srlite import benchmark_inference
 from srlite.backend import import_keras
 from srlite.data import PatchSampler, load_images
 from srlite.errors import run_command
@@ -149,7 +150,11 @@ def main(argv=None):
         default=[],
         metavar="SECTION.OPTION=VALUE",
     )
+    inference = commands.add_parser("inference", help=benchmark_inference.SUMMARY)
+    benchmark_inference.add_arguments(inference)
     args = parser.parse_args(argv)
+    if args.command == "inference":
+        return benchmark_inference.report(args)
     config = preset(args.preset).updated(dict(map(parse_assignment, args.set)))
     found = benchmark_training(config, args.stage, args.steps, args.data_dir)
     print(

@@ -37,6 +37,10 @@ class ExportError(SrliteError):
     """A ``.tflite`` that could not be made, or disagrees with its model."""
 
 
+class Cancelled(SrliteError):
+    """For callbacks to raise: the work stops, and nothing is written."""
+
+
 class BackendError(SrliteError):
     """Keras, or the backend that a task needs, is not there."""
 

@@ -39,11 +39,16 @@ class _Format:
 _JPEG = _Format("JPEG", 65500, options={"quality": 95, "subsampling": 0})
 # Not compressed: Pillow's compressing writer cannot store EXIF.
 _TIFF = _Format("TIFF", 2**31 - 1, 2**30, alpha=True, sixteen_bit=True)
+# Level 2 takes a fifth of the time of Pillow's default, 6, for 7 % more bytes, measured
+# on an enlarged photo.
+_PNG = _Format(
+    "PNG", 2**31 - 1, alpha=True, sixteen_bit=True, options={"compress_level": 2}
+)
 _FORMATS = {
     ".bmp": _Format("BMP", 2**31 - 1, 2**30),
     ".jpeg": _JPEG,
     ".jpg": _JPEG,
-    ".png": _Format("PNG", 2**31 - 1, alpha=True, sixteen_bit=True),
+    ".png": _PNG,
     ".tif": _TIFF,
     ".tiff": _TIFF,
     ".webp": _Format("WEBP", 16383, alpha=True, grey=False, options={"quality": 95}),

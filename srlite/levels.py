@@ -31,10 +31,14 @@ def to_grey(rgb):
     The weights are those of ITU-R BT.601, as in Pillow's mode "L"; equal channels come
     out as they are.
     """
-    grey = rgb[..., 0] * np.float32(0.299)
-    grey += rgb[..., 1] * np.float32(0.587)
-    grey += rgb[..., 2] * np.float32(0.114)
-    return np.rint(grey).astype(rgb.dtype)
+
+    def weigh(rgb):
+        grey = rgb[..., 0] * np.float32(0.299)
+        grey += rgb[..., 1] * np.float32(0.587)
+        grey += rgb[..., 2] * np.float32(0.114)
+        return np.rint(grey)
+
+    return _by_strips(weigh, np.empty(rgb.shape[:-1], rgb.dtype), rgb)
 
 
 def luma(rgb):
@@ -53,22 +57,52 @@ def luma(rgb):
 def flatten_on_white(pixels, alpha):
     """Lay (height, width, 3) levels over white by their (height, width) alpha."""
     highest = np.iinfo(pixels.dtype).max
-    opacity = to_float(alpha)[..., None]
-    return np.rint(pixels * opacity + highest * (1 - opacity)).astype(pixels.dtype)
+
+    def flatten(pixels, alpha):
+        opacity = to_float(alpha)[..., None]
+        return np.rint(pixels * opacity + highest * (1 - opacity))
+
+    return _by_strips(flatten, np.empty_like(pixels), pixels, alpha)
+
+
+def _by_strips(convert, out, *images):
+    """Fill `out` 256 rows at a time, so that the floats in between stay small."""
+    for top in range(0, len(out), 256):
+        rows = slice(top, top + 256)
+        out[rows] = convert(*(image[rows] for image in images))
+    return out
+
+
+def resize(image, size, box=None, resample=Image.Resampling.LANCZOS):
+    """Resize by a filter of Pillow, which grows with the reduction.
+
+    Args:
+        image: uint8, uint16 or float, (height, width) or (height, width, channels).
+        size: (height, width) of the result.
+        box: (left, top, right, bottom) of the part that becomes the result, in pixels,
+            fractions too; pixels around it count at its edges. The whole when None.
+        resample: `PIL.Image.Resampling` filter.
+
+    Returns:
+        Array of `size`: of the same dtype for levels, else float32, which may pass the
+        range of the input a little.
+    """
+    height, width = size
+    if image.dtype == np.uint8:
+        return np.asarray(Image.fromarray(image).resize((width, height), resample, box))
+    planes = image.reshape(*image.shape[:2], -1)
+    dtype = np.uint16 if image.dtype == np.uint16 else np.float32
+    out = np.empty((height, width, planes.shape[2]), dtype)
+    for channel in range(planes.shape[2]):
+        plane = Image.fromarray(np.asarray(planes[..., channel], np.float32, order="C"))
+        resized = np.asarray(plane.resize((width, height), resample, box))
+        if dtype == np.uint16:
+            resized = np.clip(np.rint(resized), 0, 65535)
+        out[..., channel] = resized
+    return out.reshape(height, width, *image.shape[2:])
 
 
 def enlarge_bicubic(image, scale):
-    """Enlarge by Pillow's bicubic filter.
-
-    Args:
-        image: uint8 (height, width) or (height, width, 3), or uint16 (height, width).
-        scale: output pixels per input pixel along each axis.
-
-    Returns:
-        Array of the same dtype, scale times as high and wide.
-    """
-    deep = image.dtype == np.uint16
-    source = Image.fromarray(image.astype(np.float32) if deep else image)
-    size = (scale * image.shape[1], scale * image.shape[0])
-    enlarged = np.asarray(source.resize(size, Image.Resampling.BICUBIC))
-    return np.clip(np.rint(enlarged), 0, 65535).astype(np.uint16) if deep else enlarged
+    """Enlarge by Pillow's bicubic filter, as `resize`, by `scale` along each axis."""
+    size = tuple(scale * side for side in image.shape[:2])
+    return resize(image, size, resample=Image.Resampling.BICUBIC)

@@ -12,7 +12,7 @@ from srlite.draws import AugmentationDraws
 from srlite.errors import ConfigError
 from srlite.files import replacing
 from srlite.logs import RunLogger
-from srlite.packs import available_memory
+from srlite.memory import available_memory
 from srlite.photographs import load_images, load_photographs, training_set
 from srlite.run_directory import STAGES, RunDirectory
 from srlite.sources import split_weight

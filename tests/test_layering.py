@@ -22,8 +22,10 @@ FLOORS = (
         "image_writing",
         "images",
         "levels",
+        "memory",
         "options",
         "schedules",
+        "sizes",
         "summary",
         "tiling",
     },
@@ -58,7 +60,7 @@ FLOORS = (
         "trainer",
         "validation",
     },
-    {"benchmark", "recipe", "run_directory", "stages"},
+    {"benchmark", "benchmark_inference", "recipe", "run_directory", "stages"},
 )
 # Ground floor modules that others of that floor may use.
 FOUNDATION = {
