@@ -3,6 +3,8 @@
 `train` sets the training loop (making batches, moving them, logging) against the bare
 compiled update on one batch that stays as it is. Both take turns in one process, so
 that a machine that slows down slows both. Checkpoints and validation are left out.
+
+`inference` is the work of `srlite.benchmark_inference`.
 """
 
 import argparse
@@ -154,7 +156,8 @@ def main(argv=None):
     benchmark_inference.add_arguments(inference)
     args = parser.parse_args(argv)
     if args.command == "inference":
-        return benchmark_inference.report(args)
+        benchmark_inference.report(args)
+        return 0
     config = preset(args.preset).updated(dict(map(parse_assignment, args.set)))
     found = benchmark_training(config, args.stage, args.steps, args.data_dir)
     print(

@@ -252,17 +252,15 @@ def report(args):
     crop = photo[: _CROP // 2, : _CROP // 2]
     reach = measure_reach(path, crop, num_threads=threads)
     for overlap, levels in zip(OVERLAPS, reach):
-        print(
-            f"overlap of {overlap:2}       at most {levels:.4f} levels off, unrounded"
-        )
+        print(f"overlap of {overlap:2}       at most {levels:.4f} levels off")
 
     for megapixels in args.megapixels:
         image = enlarged_by_mirrors(photo, megapixels)
-        measure_memory(path, image, threads, args.ending)
+        print(measure_memory(path, image, threads, args.ending), flush=True)
 
 
 def measure_memory(path, image, threads, ending):
-    """Run the command on a picture, and print its time and peak memory."""
+    """Run the command on a picture, and tell its time and peak memory in words."""
     with tempfile.TemporaryDirectory() as folder:
         lr, sr = Path(folder) / "lr.png", Path(folder) / f"sr{ending}"
         Image.fromarray(image).save(lr)
@@ -272,10 +270,9 @@ def measure_memory(path, image, threads, ending):
     megapixels = image.shape[0] * image.shape[1] / 1e6
     allowed = (7 * pixels + 500e6) / 1e6
     taken = "unknown" if peak is None else f"{peak / 1e6:.0f} MB"
-    print(
-        f"{megapixels:.1f} -> {pixels / 1e6:.0f} megapixels: {seconds:.1f} s, "
-        f"{taken} at most; 7 bytes per pixel and 500 MB are {allowed:.0f} MB",
-        flush=True,
+    return (
+        f"{megapixels:.2f} -> {pixels / 1e6:.0f} megapixels: {seconds:.1f} s, "
+        f"{taken} at most; 7 bytes per pixel and 500 MB are {allowed:.0f} MB"
     )
 
 
