@@ -84,23 +84,30 @@ def run_enlarging(lr_path, sr_path, *options):
 
 
 class BareLiteRT:
-    """A `.tflite` on LiteRT, with nothing around it."""
+    """A `.tflite` on LiteRT for inputs of one shape, with nothing around it."""
 
-    def __init__(self, path, num_threads):
-        """Load it."""
+    def __init__(self, path, num_threads, batches):
+        """Load it, and call it once: what this allocates is not timed.
+
+        Args:
+            path: the file.
+            num_threads: CPU threads.
+            batches: what it is timed on, float32 (1, h, w, 3), all of one shape.
+        """
         from ai_edge_litert.interpreter import Interpreter
 
+        self._batches = batches
         self._interpreter = Interpreter(str(path), num_threads=num_threads)
         self._input = self._interpreter.get_input_details()[0]["index"]
-
-    def seconds(self, batches):
-        """Time the calls on float32 (1, h, w, 3) of one shape; allocation is free."""
         self._interpreter.resize_tensor_input(self._input, batches[0].shape)
         self._interpreter.allocate_tensors()
         self._interpreter.set_tensor(self._input, batches[0])
         self._interpreter.invoke()
+
+    def seconds(self):
+        """Time the calls, one after the other."""
         start = time.perf_counter()
-        for batch in batches:
+        for batch in self._batches:
             self._interpreter.set_tensor(self._input, batch)
             self._interpreter.invoke()
         return time.perf_counter() - start
@@ -136,9 +143,11 @@ def time_overhead(model, image, rounds, num_threads, ending):
     """
     path = find_model(model)
     upscaler = Upscaler.from_file(path, num_threads=num_threads)
-    batches = tiles_of(upscaler, image)
-    whole = [image[None].astype(np.float32) / np.float32(255)]
+    bare = {"tiles": BareLiteRT(path, num_threads, tiles_of(upscaler, image))}
     room = 1.2 * upscaler.network.bytes_per_pixel * image.shape[0] * image.shape[1]
+    if room < available_memory():
+        whole = image[None].astype(np.float32) / np.float32(255)
+        bare["whole"] = BareLiteRT(path, num_threads, [whole])
     options = ("--model", path, "--threads", num_threads)
     found = {name: [] for name in ("start", "command", "peak", "tiles", "whole")}
     with tempfile.TemporaryDirectory() as folder:
@@ -152,9 +161,8 @@ def time_overhead(model, image, rounds, num_threads, ending):
             )
             found["command"].append(seconds)
             found["peak"].append(peak)
-            found["tiles"].append(BareLiteRT(path, num_threads).seconds(batches))
-            if room < available_memory():
-                found["whole"].append(BareLiteRT(path, num_threads).seconds(whole))
+            for name, network in bare.items():
+                found[name].append(network.seconds())
     return {**found, "tile": upscaler.tile}
 
 
