@@ -5,6 +5,8 @@ compiled update on one batch that stays where it is. Both take turns in one proc
 few updates each: a machine that slows down slows both, and what is compared are
 neighbours in time. The quartiles over the turns say how far the overhead can be
 trusted. Checkpoints and validation are left out.
+
+`inference` is the work of `srlite.benchmark_inference`.
 """
 
 import argparse
@@ -18,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from srlite import benchmark_inference
 from srlite.alternation import EXECUTIONS, AlternatingStep, PausableSampler, wait
 from srlite.backend import import_keras
 from srlite.data import PatchSampler
@@ -181,7 +184,12 @@ def main(argv=None):
         default=[],
         metavar="SECTION.OPTION=VALUE",
     )
+    inference = commands.add_parser("inference", help=benchmark_inference.SUMMARY)
+    benchmark_inference.add_arguments(inference)
     args = parser.parse_args(argv)
+    if args.command == "inference":
+        benchmark_inference.report(args)
+        return 0
     config = preset(args.preset).updated(dict(map(parse_assignment, args.set)))
     found = benchmark_training(config, args.stage, args.steps, args.data_dir)
     low, median, high = found["overhead"]

@@ -8,6 +8,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 
+from srlite.levels import resize
+
 _PANEL_WIDTH = 4.0  # inches
 _TEXT_HEIGHT = 0.35  # inches that a row's titles take
 _MARK = "#ff3b30"
@@ -19,7 +21,7 @@ def draw_comparison(lr, bicubic, sr, size=None):
 
     Args:
         lr: uint8 (H, W, 3).
-        bicubic: uint8 (scale * H, scale * W, 3), the bicubic enlargement of `lr`.
+        bicubic: uint8 (height, width, 3), `lr` resized by bicubic; any size.
         sr: uint8 array of the shape of `bicubic`.
         size: (width, height) of the figure in inches; fitting the picture when None.
 
@@ -27,8 +29,7 @@ def draw_comparison(lr, bicubic, sr, size=None):
         `matplotlib.figure.Figure`, registered with pyplot, so that `plt.show()` shows
         it; the caller closes it.
     """
-    scale = sr.shape[0] // lr.shape[0]
-    top, left, side = find_telling_region(bicubic, sr, scale)
+    top, left, side = find_telling_region(bicubic, sr, lr.shape[:2])
     ratio = float(np.clip(lr.shape[0] / lr.shape[1], 0.4, 1.6))
     if size is None:
         heights = _PANEL_WIDTH * (ratio + 1) + 2 * _TEXT_HEIGHT
@@ -38,18 +39,21 @@ def draw_comparison(lr, bicubic, sr, size=None):
     )
     # Points; small enough for the longest title on a third of the figure's width.
     font_size = min(12.0, 1.2 * size[0])
-    extent = (0, sr.shape[1], sr.shape[0], 0)  # SR pixels, so that all three align
-    # Each with the SR pixels that one of its own pixels covers.
-    panels = (("LR", lr, scale), (f"bicubic x{scale}", bicubic, 1), ("SR", sr, 1))
-    for (name, image, step), above, below in zip(panels, *axes):
+    extent = (0, lr.shape[1], lr.shape[0], 0)  # LR pixels, so that all three align
+    factor = sr.shape[0] / lr.shape[0]
+    panels = (("LR", lr), (f"bicubic x{factor:.4g}", bicubic), ("SR", sr))
+    for (name, image), above, below in zip(panels, *axes):
         height, width = image.shape[:2]
         above.imshow(_shrink(image), extent=extent, interpolation="nearest")
         above.set_title(f"{name}, {width} x {height} pixels", fontsize=font_size)
         above.add_patch(
             plt.Rectangle((left, top), side, side, fill=False, color=_MARK, linewidth=2)
         )
-        y, x, length = top // step, left // step, side // step
-        below.imshow(image[y : y + length, x : x + length], interpolation="nearest")
+        rows, columns = (
+            slice(start * own // all_, max((start + side) * own // all_, 1))
+            for start, own, all_ in zip((top, left), image.shape, lr.shape)
+        )
+        below.imshow(image[rows, columns], interpolation="nearest")
         below.set_title(f"{name}, the marked region", fontsize=font_size)
         for axis in (above, below):
             axis.set_xticks([])
@@ -59,21 +63,21 @@ def draw_comparison(lr, bicubic, sr, size=None):
     return figure
 
 
-def find_telling_region(bicubic, sr, scale):
+def find_telling_region(bicubic, sr, lr_size):
     """Find the square where SR differs most from bicubic.
 
     Args:
-        bicubic: uint8 (scale * H, scale * W, 3).
+        bicubic: uint8 (height, width, 3), pixels of the result.
         sr: uint8 array of the same shape.
-        scale: SR pixels per LR pixel.
+        lr_size: (height, width) of the LR picture.
 
     Returns:
-        (top, left, side) in SR pixels, multiples of `scale`; the side is a fifth of the
-        picture's smaller side, 8 to 48 LR pixels where the picture has as many.
+        (top, left, side) in LR pixels; the side is a fifth of the picture's smaller
+        side, 8 to 48 pixels where the picture has as many.
     """
-    height, width = (side // scale for side in sr.shape[:2])
-    difference = np.abs(sr[..., 1].astype(np.int16) - bicubic[..., 1])
-    per_pixel = difference.reshape(height, scale, width, scale).mean(axis=(1, 3))
+    height, width = lr_size
+    difference = np.abs(sr[..., 1].astype(np.float32) - bicubic[..., 1])
+    per_pixel = resize(difference, lr_size, resample=Image.Resampling.BOX)
     side = min(max(min(height, width) // 5, 8), 48, height, width)
     sums = np.zeros((height + 1, width + 1))
     sums[1:, 1:] = per_pixel.cumsum(axis=0).cumsum(axis=1)
@@ -84,7 +88,7 @@ def find_telling_region(bicubic, sr, scale):
         + sums[:-side, :-side]
     )  # (height - side + 1, width - side + 1)
     top, left = np.unravel_index(boxes.argmax(), boxes.shape)
-    return int(top) * scale, int(left) * scale, side * scale
+    return int(top), int(left), side
 
 
 def _shrink(image):

@@ -45,6 +45,10 @@ class DivergenceError(SrliteError):
     """Training whose losses or gradients are no longer finite."""
 
 
+class Cancelled(SrliteError):
+    """For callbacks to raise: the work stops, and nothing is written."""
+
+
 class BackendError(SrliteError):
     """Keras, or the backend that a task needs, is not there."""
 

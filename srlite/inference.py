@@ -12,17 +12,18 @@ import os
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from srlite.errors import ConfigError, ImageError
+from srlite.errors import ConfigError, ImageError, ModelError
 from srlite.images import (
     Picture,
     check_writable,
-    enlarge_bicubic,
     fit_to_format,
     flatten_on_white,
     join_channels,
@@ -36,31 +37,41 @@ from srlite.images import (
     to_uint8,
     write_picture,
 )
+from srlite.sizes import target_size
 from srlite.transparency import extend_colours
 from srlite.upscaler import (
     DEFAULT_MODEL,
     DEFAULT_OVERLAP,
-    DEFAULT_TILE,
+    FAITHFUL_MODEL,
+    SHARP_MODEL,
     Upscaler,
     check_levels,
+    check_strength,
     find_model,
+    shipped_models,
 )
 
 
 def enhance_image(
-    lr_image=None,
-    lr_path=None,
-    sr_path=None,
-    visualize=False,
-    size=None,
-    model=None,
-    tile=None,
-    overlap=None,
-    num_threads=None,
-    progress=None,
-    quality=None,
-    warn=None,
-):
+    lr_image: Any = None,
+    lr_path: str | os.PathLike | None = None,
+    sr_path: str | os.PathLike | None = None,
+    visualize: bool = False,
+    size: tuple[float, float] | None = None,
+    model: str | os.PathLike | None = None,
+    tile: int | None = None,
+    overlap: int | None = None,
+    num_threads: int | None = None,
+    progress: Callable[[int, int], object] | None = None,
+    outscale: float | None = None,
+    width: int | None = None,
+    height: int | None = None,
+    max_side: int | None = None,
+    strength: float | None = None,
+    sharp_model: str | os.PathLike | None = None,
+    quality: int | None = None,
+    warn: Callable[[str], object] | None = None,
+) -> np.ndarray:
     """Enlarge a picture by super-resolution.
 
     Args:
@@ -77,10 +88,20 @@ def enhance_image(
         model: a `.tflite` file, a `.keras` file, a checkpoint or a run directory, or
             the name of a shipped model; `DEFAULT_MODEL` when None.
         tile: largest part of the picture that is upscaled at once, in LR pixels;
-            smaller takes less memory and more time.
+            smaller takes less memory and more time; by the free memory when None.
         overlap: context around each tile, in LR pixels.
         num_threads: CPU threads; all cores when None.
-        progress: function (tiles done, tiles in all), called after each tile.
+        progress: function (tiles done, tiles in all), called after each tile. To
+            cancel, raise an exception in it, for instance `srlite.errors.Cancelled`:
+            it comes out of this function, and nothing is written.
+        outscale: how many times as high and wide the result is, any number above 0;
+            the model's own scale when None. This and the next three exclude each other.
+        width: pixels of the result; keeps the proportions, unless `height` is given.
+        height: pixels of the result, likewise.
+        max_side: pixels of the result's longer side.
+        strength: 0 (faithful) to 1 (sharp): in between, the pictures of `model` and
+            `sharp_model` are mixed. `model` alone when None.
+        sharp_model: as `model`; `SHARP_MODEL` when None.
         quality: 1 to 100, of a JPEG, WebP or AVIF; 95 when None, and 100 writes WebP
             without loss.
         warn: function (sentence) for what the user should know, such as that CMYK was
@@ -111,20 +132,23 @@ def enhance_image(
     else:
         _refuse_same_file(lr_path, sr_path)
         picture = read_picture(lr_path)
-    upscaler = _load_upscaler(model, tile, overlap, num_threads)
-    scale = upscaler.scale
+    upscaler = _load_upscaler(model, sharp_model, strength, tile, overlap, num_threads)
+    sr_size = target_size(
+        picture.pixels.shape[:2], upscaler.scale, outscale, width, height, max_side
+    )
     if sr_path is not None:
-        height, width = (scale * side for side in picture.pixels.shape[:2])
-        check_writable(sr_path, height, width, picture, quality)
+        check_writable(sr_path, *sr_size, picture, quality)
         picture = fit_to_format(sr_path, picture)
     for note in picture.notes:
         warnings.warn(note, stacklevel=2) if warn is None else warn(note)
-    enlarged = _enlarge(picture, upscaler, progress)
+    enlarged = _enlarge(picture, upscaler, sr_size, progress)
+    # A large one is not kept while Pillow makes its copy of the result.
+    picture = picture if visualize else None
     if sr_path is not None:
         write_picture(sr_path, enlarged, quality)
     if visualize:
-        _show_comparison(picture, enlarged, scale, size, sr_path)
-    if picture.grey and np.ndim(lr_image) == 3 and np.shape(lr_image)[-1] == 1:
+        _show_comparison(picture, enlarged, size, sr_path)
+    if enlarged.grey and np.ndim(lr_image) == 3 and np.shape(lr_image)[-1] == 1:
         return to_grey(enlarged.pixels)[..., None]
     return join_channels(enlarged.pixels, enlarged.alpha, enlarged.grey)
 
@@ -157,10 +181,10 @@ def _picture_from_array(image):
     return Picture(image[..., :3], alpha)
 
 
-def _enlarge(picture, upscaler, progress):
+def _enlarge(picture, upscaler, size, progress):
     """Enlarge colours by the model and alpha by bicubic, into one array."""
     pixels, alpha = picture.pixels, picture.alpha
-    sr = upscaler.upscale(extend_colours(pixels, alpha), progress)
+    sr = upscaler.upscale(extend_colours(pixels, alpha), progress, size)
     if picture.grey:
         sr = to_grey(sr)[..., None]
     if alpha is None:
@@ -168,7 +192,6 @@ def _enlarge(picture, upscaler, progress):
     channels = np.empty((*sr.shape[:2], sr.shape[2] + 1), sr.dtype)
     channels[..., :-1] = sr
     del sr  # so that it never stands beside the enlarged alpha
-    size = channels.shape[:2]
     channels[..., -1] = resize(alpha, size, resample=Image.Resampling.BICUBIC)
     pixels, alpha, _ = split_channels(channels)
     return replace(picture, pixels=pixels, alpha=alpha)
@@ -188,28 +211,41 @@ def _is_same_file(one, other):
     return os.path.realpath(one) == os.path.realpath(other)
 
 
-def _load_upscaler(model, tile, overlap, num_threads):
-    path = find_model(model or DEFAULT_MODEL).resolve()
-    return _load_cached(path, path.stat().st_mtime_ns, tile, overlap, num_threads)
+def _load_upscaler(model, sharp_model, strength, tile, overlap, num_threads):
+    if strength is None:
+        if sharp_model is not None:
+            raise ConfigError("a sharp model is mixed in by a strength; give one too")
+        models, strength = (model or DEFAULT_MODEL, None), 0.0
+    else:
+        check_strength(strength)
+        if strength > 0 and sharp_model is None and SHARP_MODEL not in shipped_models():
+            raise ModelError(
+                f"a strength above 0 needs the sharp model {SHARP_MODEL!r}, which is "
+                "not shipped yet; give another as sharp_model (--sharp-model)"
+            )
+        models = (model or FAITHFUL_MODEL, sharp_model or SHARP_MODEL)
+    needed = (strength < 1, strength > 0)
+    paths = [find_model(m).resolve() if n else None for m, n in zip(models, needed)]
+    # A file trained anew is another model.
+    modified = tuple(path and path.stat().st_mtime_ns for path in paths)
+    return _load_cached(*paths, strength, modified, tile, overlap, num_threads)
 
 
 @functools.lru_cache(maxsize=2)
-def _load_cached(path, modified, tile, overlap, num_threads):
-    # `modified` is part of the key: a file trained anew is another model.
-    return Upscaler.from_file(path, tile, overlap, num_threads)
+def _load_cached(path, sharp_path, strength, modified, tile, overlap, num_threads):
+    return Upscaler.from_file(path, tile, overlap, num_threads, sharp_path, strength)
 
 
-def _show_comparison(picture, enlarged, scale, size, sr_path):
+def _show_comparison(picture, enlarged, size, sr_path):
     """Show the figure, or save it where there is no display."""
     import matplotlib.pyplot as plt
     from matplotlib.backends import BackendFilter, backend_registry
 
     from srlite.comparison import draw_comparison
 
-    lr = _opaque_uint8(picture)
-    figure = draw_comparison(
-        lr, enlarge_bicubic(lr, scale), _opaque_uint8(enlarged), size
-    )
+    lr, sr = _opaque_uint8(picture), _opaque_uint8(enlarged)
+    bicubic = resize(lr, sr.shape[:2], resample=Image.Resampling.BICUBIC)
+    figure = draw_comparison(lr, bicubic, sr, size)
     silent = backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE)
     if plt.get_backend().lower() in silent:
         path = Path("srlite_comparison.png")
@@ -244,36 +280,26 @@ def main(argv=None):
     Returns:
         Exit status 0; raises `SrliteError` when nothing could be done.
     """
-    args = _parser().parse_args(argv)
+    options = vars(_parser().parse_args(argv))
+    quiet = options.pop("quiet")
     start = time.perf_counter()
-    with _progress_bar(args.quiet) as progress:
+    with _progress_bar(quiet) as progress:
         sr = enhance_image(
-            lr_path=args.lr_path,
-            sr_path=args.sr_path,
-            visualize=args.visualize,
-            size=args.size,
-            model=args.model,
-            tile=args.tile,
-            overlap=args.overlap,
-            num_threads=args.threads,
+            num_threads=options.pop("threads"),
             progress=progress,
-            quality=args.quality,
             warn=lambda note: print(f"note: {note}", file=sys.stderr),
+            **options,
         )
     seconds = time.perf_counter() - start
-    if not args.quiet:
+    if not quiet:
         height, width = sr.shape[:2]
-        scale = _load_upscaler(args.model, args.tile, args.overlap, args.threads).scale
-        print(
-            f"{args.sr_path}: {width // scale} x {height // scale} -> "
-            f"{width} x {height} pixels in {seconds:.1f} s"
-        )
+        print(f"{options['sr_path']}: {width} x {height} pixels in {seconds:.1f} s")
     return 0
 
 
 def _parser():
     parser = argparse.ArgumentParser(
-        prog="inference.py", description="Enlarge a picture four times."
+        prog="inference.py", description="Enlarge a picture by super-resolution."
     )
     parser.add_argument("--lr-path", required=True, help="the picture to enlarge")
     parser.add_argument(
@@ -288,14 +314,25 @@ def _parser():
     )
     parser.add_argument(
         "--model",
-        default=DEFAULT_MODEL,
         help="a .tflite file, a .keras file, a checkpoint, a run directory, or a "
-        "shipped model (default: %(default)s)",
+        f"shipped model (default: {DEFAULT_MODEL})",
+    )
+    _add_size_options(parser)
+    parser.add_argument(
+        "--strength",
+        type=float,
+        metavar="S",
+        help="mix two models' pictures: 0 is all of --model, 1 all of --sharp-model",
+    )
+    parser.add_argument(
+        "--sharp-model",
+        metavar="MODEL",
+        help=f"the second model of --strength (default: {SHARP_MODEL})",
     )
     parser.add_argument(
         "--tile",
         type=int,
-        help=f"LR pixels upscaled at once along a side (default: {DEFAULT_TILE})",
+        help="LR pixels upscaled at once along a side (default: by the free memory)",
     )
     parser.add_argument(
         "--overlap",
@@ -322,17 +359,35 @@ def _parser():
     return parser
 
 
+def _add_size_options(parser):
+    group = parser.add_argument_group(
+        "size of the result, met to the pixel (default: the model's x4)"
+    )
+    group.add_argument(
+        "--outscale", type=float, metavar="X", help="X times as high and wide"
+    )
+    group.add_argument(
+        "--width", type=int, metavar="W", help="pixels; keeps the proportions"
+    )
+    group.add_argument(
+        "--height", type=int, metavar="H", help="pixels; with --width it may stretch"
+    )
+    group.add_argument(
+        "--max-side", type=int, metavar="M", help="pixels of the longer side"
+    )
+
+
 @contextlib.contextmanager
 def _progress_bar(quiet):
     """Yield a progress function that draws a bar when there is more than one tile."""
-    from tqdm import tqdm
-
     with contextlib.ExitStack() as stack:
         bar = None
 
         def progress(done, total):
             nonlocal bar
             if bar is None and total > 1:
+                from tqdm import tqdm
+
                 bar = stack.enter_context(tqdm(total=total, unit="tile"))
             if bar is not None:
                 bar.update(done - bar.n)

@@ -19,10 +19,8 @@ layout is refused.
 import contextlib
 import json
 import os
-import re
 import struct
 import zlib
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -195,17 +193,3 @@ class PhotographStore:
     def photographs(self):
         """List what was added, in order."""
         return read_pack(self._pack) if self._writer else self._kept
-
-
-def available_memory():
-    """Bytes that this process may still take, by what is free and its container."""
-    try:
-        found = re.search(r"MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text())
-        free = 1024 * int(found[1])
-    except OSError:  # not Linux
-        known = hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names
-        pages = os.sysconf("SC_PHYS_PAGES") if known else 0
-        free = pages * os.sysconf("SC_PAGE_SIZE") if known else 4 * 2**30
-    with contextlib.suppress(OSError, ValueError):  # no container, or one without limit
-        free = min(free, int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return free

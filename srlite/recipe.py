@@ -13,8 +13,8 @@ from srlite.distribution import distribute
 from srlite.draws import AugmentationDraws
 from srlite.errors import ConfigError
 from srlite.files import replacing
+from srlite.memory import available_memory
 from srlite.metrics import smallest_side
-from srlite.packs import available_memory
 from srlite.photographs import load_images, load_photographs, training_set
 from srlite.rescue import train_with_rescue
 from srlite.run_directory import STAGES, ChiefsRunDirectory, RunDirectory

@@ -3,38 +3,61 @@
 A `.tflite` runs on LiteRT alone, without TensorFlow; a `.keras` runs on Keras.
 Importing this module imports neither.
 
-Memory: beside the two pictures, what one tile needs. With the default tile, the 5 MB
-model takes about 0.26 GB.
+Memory: beside the two pictures, what one tile needs, at most `MAX_TILE_BYTES`.
 """
 
+import math
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
 from srlite.errors import ConfigError, ImageError, ModelError
-from srlite.images import to_float, to_levels
-from srlite.networks import KerasNetwork, LiteRTNetwork
-from srlite.tiling import upscale_tiled
+from srlite.images import resize, to_float, to_levels
+from srlite.memory import available_memory
+from srlite.networks import KerasNetwork, LiteRTNetwork, MixedNetwork
+from srlite.sizes import plan_runs
+from srlite.tiling import count_tiles, upscale_tiled
 
 DEFAULT_MODEL = "light_psnr"
+# The two ends of `strength`.
+FAITHFUL_MODEL = "light_psnr"
+SHARP_MODEL = "light"
 WEIGHTS_DIR = Path(__file__).parent / "weights"
 
-# LR pixels. A tile costs (tile + 2 * overlap)**2: with the overlap below, a picture
-# takes 1.6 times as long in tiles of 64 as in tiles of 192 and only 5 % longer than in
-# tiles of 256, which need 1.5 times the memory.
-DEFAULT_TILE = 192
-# LR pixels. Less than the receptive field of two RRDBs, but what lies further out
-# changes the result by at most 0.12 levels, measured on two photos with `light_psnr`.
+# What a tile may take, however much is free: with it, enlarging a picture stays below
+# 500 MB and 7 bytes per SR pixel (3 in the result, 4 in Pillow's copy of it).
+MAX_TILE_BYTES = 330_000_000
+# LR pixels. Smaller tiles compute their overlap more than the picture.
+_MIN_TILE = 32
+# LR pixels. The convolutions of `light_psnr` reach 27 pixels, but what lies beyond 16
+# changes the result by a fraction of a level: measured, see the model card and
+# `python -m srlite.benchmark inference`.
 DEFAULT_OVERLAP = 16
 
 
-def shipped_models():
+def default_tile(overlap: int, bytes_per_pixel: int) -> int:
+    """Choose the side of a tile by the free memory, of which it takes a quarter.
+
+    Args:
+        overlap: LR pixels around the tile.
+        bytes_per_pixel: what the network takes for each LR pixel that it sees.
+
+    Returns:
+        LR pixels, at most so many that `MAX_TILE_BYTES` is kept.
+    """
+    room = min(MAX_TILE_BYTES, available_memory() // 4)
+    return max(_MIN_TILE, math.isqrt(room // bytes_per_pixel) - 2 * overlap)
+
+
+def shipped_models() -> list[str]:
     """List the names of the models that come with srlite."""
     return sorted(path.stem for path in WEIGHTS_DIR.glob("*.tflite"))
 
 
-def shipped_model_path(name):
+def shipped_model_path(name: str) -> Path:
     """Find the `.tflite` file of a shipped model.
 
     Raises:
@@ -49,7 +72,7 @@ def shipped_model_path(name):
     return WEIGHTS_DIR / f"{name}.tflite"
 
 
-def find_model(model):
+def find_model(model: str | os.PathLike) -> Path:
     """Find the file of a model.
 
     Args:
@@ -70,22 +93,27 @@ def find_model(model):
 
 
 class Upscaler:
-    """A super-resolution model, ready to run on pictures of any size.
+    """A super-resolution model, ready to run on any number of pictures of any size.
+
+    Pictures of the same size, and all tiles of a picture, use the memory that LiteRT
+    has allocated for the first of them.
 
     Attributes:
         scale: SR pixels per LR pixel along each axis.
         tile: largest part of a picture that is upscaled at once, in LR pixels.
         overlap: context around each tile, in LR pixels.
+        network: the function on float32 (1, h, w, 3) behind it, of `srlite.networks`.
     """
 
-    def __init__(self, network, tile=None, overlap=None):
+    def __init__(
+        self, network: Callable, tile: int | None = None, overlap: int | None = None
+    ):
         """Wrap a network; `from_file` is the usual way.
 
         Args:
             network: function float32 [0, 1] (1, h, w, 3) -> (1, scale*h, scale*w, 3),
-                with the attributes `scale` and `size`, its fixed input (height, width)
-                or None when it takes any.
-            tile: LR pixels; `DEFAULT_TILE`, or what a fixed input holds, when None.
+                with the attributes of `srlite.networks`.
+            tile: LR pixels; `default_tile`, or what a fixed input holds, when None.
             overlap: LR pixels; `DEFAULT_OVERLAP`, or at most a quarter of a fixed
                 input, when None.
 
@@ -106,7 +134,7 @@ class Upscaler:
                 f"{overlap} on both sides; use less than {(side + 1) // 2}"
             )
         if tile is None:
-            tile = room or DEFAULT_TILE
+            tile = room or default_tile(overlap, network.bytes_per_pixel)
         if tile < 1:
             raise ConfigError(f"tile must be 1 or more LR pixels; received {tile}")
         if room is not None and tile > room:
@@ -117,11 +145,19 @@ class Upscaler:
         self.scale = network.scale
         self.tile = tile
         self.overlap = overlap
-        self._network = network
+        self.network = network
 
     @classmethod
-    def from_file(cls, path, tile=None, overlap=None, num_threads=None):
-        """Load a model.
+    def from_file(
+        cls,
+        path: str | os.PathLike,
+        tile: int | None = None,
+        overlap: int | None = None,
+        num_threads: int | None = None,
+        sharp_path: str | os.PathLike | None = None,
+        strength: float = 0.0,
+    ) -> Self:
+        """Load a model, or two whose pictures are mixed.
 
         Args:
             path: a `.tflite` file, a `.keras` file, a checkpoint or a run directory,
@@ -129,29 +165,49 @@ class Upscaler:
             tile: see `__init__`.
             overlap: see `__init__`.
             num_threads: CPU threads of a `.tflite`; all cores when None.
+            sharp_path: a second model, as `path`; needed where `strength` is not 0.
+            strength: 0 is the picture of `path` and 1 that of `sharp_path`, and one
+                model alone is loaded; in between, both run and are mixed in this
+                proportion before rounding.
 
         Raises:
-            ModelError: the file is missing, damaged or no RGB super-resolution model.
-            ConfigError: impossible tile, overlap or number of threads.
+            ModelError: a file is missing, damaged or no RGB super-resolution model, or
+                the two do not go together.
+            ConfigError: impossible tile, overlap, strength or number of threads.
         """
         if num_threads is not None and num_threads < 1:
             raise ConfigError(f"threads must be 1 or more; received {num_threads}")
-        path = find_model(path)
-        if path.suffix == ".tflite":
-            network = LiteRTNetwork(path, num_threads or os.cpu_count() or 1)
-        else:
-            network = KerasNetwork(path)
-        return cls(network, tile, overlap)
+        check_strength(strength)
+        if strength and sharp_path is None:
+            raise ConfigError(f"a strength of {strength} needs a sharp model too")
+        paths = [path] if strength < 1 else []
+        paths += [sharp_path] if strength > 0 else []
+        networks = [_open_network(find_model(path), num_threads) for path in paths]
+        if len(networks) == 2:
+            networks = [MixedNetwork(*networks, strength)]
+        return cls(networks[0], tile, overlap)
 
-    def upscale(self, image, progress=None):
+    def upscale(
+        self,
+        image: np.ndarray,
+        progress: Callable[[int, int], object] | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> np.ndarray:
         """Upscale one picture.
 
         Args:
             image: array (H, W, 3), RGB: uint8, uint16, or float in [0, 1].
-            progress: function (tiles done, tiles in all), called after each tile.
+            progress: function (tiles done, tiles in all), called after each tile. To
+                cancel, raise an exception in it, for instance
+                `srlite.errors.Cancelled`; it comes out of this method, and the
+                `Upscaler` can be used again.
+            size: (height, width) of the result; scale times the picture's when None.
+                The model runs as often as it takes to reach it, and what is too large
+                is reduced by a Lanczos filter, once. It does not run at all for a
+                result that is no larger than the picture.
 
         Returns:
-            Array (scale * H, scale * W, 3): uint16 for uint16, else uint8.
+            Array (*size, 3): uint16 for uint16, else uint8.
 
         Raises:
             ImageError: wrong shape, dtype or range.
@@ -164,29 +220,67 @@ class Upscaler:
             )
         check_levels(image)
         dtype = np.uint16 if image.dtype == np.uint16 else np.uint8
+        lr_size = image.shape[:2]
+        size = size or tuple(self.scale * side for side in lr_size)
+        runs = plan_runs(lr_size, size, self.scale)
+        if not runs:
+            reduced = resize(image, size)
+            return reduced if reduced.dtype == dtype else to_levels(reduced, dtype)
+        starts = [lr_size, *(reached for reached, _ in runs)]
+        counts = [
+            count_tiles(start, self.scale, self.tile, run)
+            for start, run in zip(starts, runs)
+        ]
+        for i, run in enumerate(runs):
 
-        def predict(batch):
-            is_float = np.issubdtype(batch.dtype, np.floating)
-            lr = batch.astype(np.float32) if is_float else to_float(batch)
-            return to_levels(self._run(lr), dtype)
+            def report(done, _, before=sum(counts[:i])):
+                if progress is not None:
+                    progress(before + done, sum(counts))
 
-        return upscale_tiled(
-            image, predict, self.scale, self.tile, self.overlap, progress
-        )
+            def finish(sr, last=run is runs[-1]):
+                return to_levels(sr, dtype) if last else np.clip(sr, 0, 1)
+
+            image = upscale_tiled(
+                image,
+                self._predict,
+                self.scale,
+                self.tile,
+                self.overlap,
+                report,
+                finish,
+                run,
+            )
+        return image
+
+    def _predict(self, lr):
+        is_float = np.issubdtype(lr.dtype, np.floating)
+        return self._run(lr.astype(np.float32) if is_float else to_float(lr))
 
     def _run(self, lr):
         """Run the network on (1, h, w, 3), filled up to its fixed size if any."""
-        if self._network.size is None:
-            return self._network(lr)
+        if self.network.size is None:
+            return self.network(lr)
         height, width = lr.shape[1:3]
         below, right = (
-            fixed - side for fixed, side in zip(self._network.size, (height, width))
+            fixed - side for fixed, side in zip(self.network.size, (height, width))
         )
         filled = np.pad(lr, ((0, 0), (0, below), (0, right), (0, 0)), mode="symmetric")
-        return self._network(filled)[:, : self.scale * height, : self.scale * width]
+        return self.network(filled)[:, : self.scale * height, : self.scale * width]
 
 
-def check_levels(image):
+def check_strength(strength: float) -> None:
+    """Refuse a strength outside 0 to 1 by a `ConfigError`."""
+    if not 0 <= strength <= 1:
+        raise ConfigError(f"strength must be from 0 to 1; received {strength}")
+
+
+def _open_network(path, num_threads):
+    if path.suffix == ".tflite":
+        return LiteRTNetwork(path, num_threads or os.cpu_count() or 1)
+    return KerasNetwork(path)
+
+
+def check_levels(image: np.ndarray) -> None:
     """Refuse arrays that are not uint8, uint16 or float in [0, 1].
 
     Raises:

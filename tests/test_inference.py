@@ -10,7 +10,7 @@ import pytest
 from conftest import PHOTO
 from PIL import Image
 
-from srlite.errors import ConfigError, ImageError, ModelError
+from srlite.errors import Cancelled, ConfigError, ImageError, ModelError
 from srlite.inference import enhance_image, main
 from srlite.upscaler import Upscaler
 
@@ -162,9 +162,9 @@ def test_comparison_magnifies_where_the_pictures_differ():
     bicubic = np.zeros((160, 240, 3), np.uint8)
     sr = bicubic.copy()
     sr[60:80, 120:140] = 90
-    top, left, side = find_telling_region(bicubic, sr, 4)
-    assert side == 32 and top <= 60 and left <= 120
-    assert top + side >= 80 and left + side >= 140
+    top, left, side = find_telling_region(bicubic, sr, (40, 60))  # a quarter
+    assert side == 8 and top <= 15 and left <= 30
+    assert top + side >= 20 and left + side >= 35
 
 
 def test_command(tiny_tflite, tmp_path):
@@ -175,11 +175,87 @@ def test_command(tiny_tflite, tmp_path):
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == f"comparison: {tmp_path / 'sr_comparison.png'}"
-    assert lines[1].startswith(
-        f"{tmp_path / 'sr.png'}: 128 x 128 -> 512 x 512 pixels in "
-    )
+    assert lines[1].startswith(f"{tmp_path / 'sr.png'}: 512 x 512 pixels in ")
     assert "4/4" in done.stderr  # four tiles, so there is a progress bar
     assert Image.open(tmp_path / "sr.png").size == (512, 512)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "I;16"])
+def test_size_by_the_command(tiny_tflite, photo, tmp_path, mode, capsys):
+    source = Image.fromarray(photo).convert("RGB" if mode == "RGBA" else "L")
+    if mode == "I;16":
+        source = Image.fromarray(photo[..., 0].astype(np.uint16) * 257)
+    if mode.endswith("A"):
+        source.putalpha(Image.fromarray(photo[..., 0]))
+    source.save(tmp_path / "lr.png")
+    files = ["--lr-path", str(tmp_path / "lr.png"), "--sr-path"]
+    for i, (options, size) in enumerate(
+        (
+            (["--outscale", "2.5"], (120, 100)),
+            (["--width", "101"], (101, 84)),
+            (["--height", "500"], (600, 500)),
+            (["--width", "31", "--height", "77"], (31, 77)),
+            (["--max-side", "24"], (24, 20)),
+        )
+    ):
+        sr = tmp_path / f"sr{i}.png"
+        assert main([*files, str(sr), *options, "--model", str(tiny_tflite)]) == 0
+        with Image.open(sr) as written:
+            assert written.size == size and written.mode == mode
+    assert "sr3.png: 31 x 77 pixels in " in capsys.readouterr().out
+
+
+def test_impossible_sizes_are_told_before_the_work(tiny_tflite, photo, tmp_path):
+    options = {"model": tiny_tflite, "sr_path": tmp_path / "sr.png"}
+    with pytest.raises(ConfigError, match="more than one way"):
+        enhance_image(photo, width=9, outscale=2, **options)
+    with pytest.raises(ImageError, match="more than the limit of 1600 megapixels"):
+        enhance_image(photo, outscale=1e4, **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_comparison_of_any_size(tiny_tflite, photo, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    options = {"model": tiny_tflite, "sr_path": tmp_path / "sr.png", "visualize": True}
+    for outscale in (0.3, 1.7, 5):
+        enhance_image(photo, outscale=outscale, size=(6, 4), **options)
+        assert Image.open(tmp_path / "sr_comparison.png").size == (720, 480)
+
+
+def test_strength(tiny_tflite, photo, tmp_path):
+    alone = enhance_image(photo, model=tiny_tflite)
+    for strength in (0, 0.5, 1):
+        mixed = enhance_image(
+            photo, model=tiny_tflite, sharp_model=tiny_tflite, strength=strength
+        )
+        np.testing.assert_array_equal(mixed, alone)
+    np.testing.assert_array_equal(
+        enhance_image(photo, model=tiny_tflite, strength=0), alone
+    )
+    with pytest.raises(ConfigError, match="from 0 to 1; received 2"):
+        enhance_image(photo, model=tiny_tflite, strength=2)
+    with pytest.raises(ConfigError, match="mixed in by a strength"):
+        enhance_image(photo, model=tiny_tflite, sharp_model=tiny_tflite)
+
+
+def test_strength_without_a_sharp_model(tiny_tflite, photo, tmp_path, monkeypatch):
+    monkeypatch.setattr("srlite.upscaler.WEIGHTS_DIR", tmp_path)
+    with pytest.raises(ModelError, match="sharp model 'light', which is not shipped"):
+        enhance_image(photo, model=tiny_tflite, strength=0.5)
+    (tmp_path / "light.tflite").write_bytes(tiny_tflite.read_bytes())
+    sr = enhance_image(photo, model=tiny_tflite, strength=0.5)
+    np.testing.assert_array_equal(sr, enhance_image(photo, model=tiny_tflite))
+
+
+def test_a_cancelled_picture_is_not_written(tiny_tflite, photo, tmp_path):
+    def cancel(done, total):
+        raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        enhance_image(
+            photo, sr_path=tmp_path / "sr.png", model=tiny_tflite, progress=cancel
+        )
+    assert not list(tmp_path.iterdir())
 
 
 def test_quiet_command(tiny_tflite, tmp_path, capsys):

@@ -26,10 +26,12 @@ FLOORS = (
         "image_writing",
         "images",
         "levels",
+        "memory",
         "metadata",
         "options",
         "replicas",
         "schedules",
+        "sizes",
         "summary",
         "tiling",
         "transparency",
@@ -67,7 +69,14 @@ FLOORS = (
         "trainer",
         "validation",
     },
-    {"alternation", "benchmark", "recipe", "run_directory", "stages"},
+    {
+        "alternation",
+        "benchmark",
+        "benchmark_inference",
+        "recipe",
+        "run_directory",
+        "stages",
+    },
 )
 # Ground floor modules that others of that floor may use.
 FOUNDATION = {

@@ -6,12 +6,16 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from srlite.errors import ConfigError, ImageError, ModelError
+from srlite import upscaler as upscaler_module
+from srlite.errors import Cancelled, ConfigError, ImageError, ModelError
 from srlite.upscaler import (
     DEFAULT_MODEL,
+    MAX_TILE_BYTES,
     WEIGHTS_DIR,
     Upscaler,
+    default_tile,
     shipped_model_path,
     shipped_models,
 )
@@ -141,11 +145,147 @@ def test_unusable_arrays(tiny_tflite, image, message):
         Upscaler.from_file(tiny_tflite).upscale(image)
 
 
+@pytest.fixture(scope="module")
+def nearest_tflite(tmp_path_factory):
+    """Nearest-neighbour enlargement by 4."""
+    import keras
+
+    lr = keras.Input((None, None, 3))
+    sr = keras.ops.depth_to_space(keras.layers.Concatenate()([lr] * 16), 4)
+    path = tmp_path_factory.mktemp("nearest") / "nearest.tflite"
+    return export_litert(lr, sr, path)
+
+
+def test_default_tile_follows_the_free_memory(monkeypatch):
+    monkeypatch.setattr(upscaler_module, "available_memory", lambda: 400_000_000)
+    # A quarter of it, in LR pixels of 5000 bytes: 141 x 141.
+    assert default_tile(16, 5000) == 141 - 32
+    assert default_tile(16, 10**9) == 32
+    monkeypatch.setattr(upscaler_module, "available_memory", lambda: 10**12)
+    side = default_tile(16, 5000) + 32
+    assert MAX_TILE_BYTES - 5000 * 2 * side < 5000 * side**2 <= MAX_TILE_BYTES
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize(
+    "size", [(100, 120), (41, 48), (160, 100), (170, 200), (700, 90), (13, 16)]
+)
+def test_any_size(tiny_tflite, photo, size, dtype):
+    image = {
+        np.uint8: photo,
+        np.uint16: photo.astype(np.uint16) * 257,
+        np.float32: photo / np.float32(255),
+    }[dtype]
+    whole = Upscaler.from_file(tiny_tflite).upscale(image, size=size)
+    assert whole.shape == (*size, 3)
+    assert whole.dtype == (np.uint16 if dtype == np.uint16 else np.uint8)
+    tiled = Upscaler.from_file(tiny_tflite, tile=19).upscale(image, size=size)
+    step = 257 if dtype == np.uint16 else 1
+    assert np.abs(tiled.astype(int) - whole).max() <= step
+
+
+def test_reduced_result_is_the_reduced_picture_of_the_model(tiny_model, tiny_tflite):
+    """Against Keras and Pillow, both on the whole picture."""
+    import keras
+
+    image = np.random.default_rng(0).random((30, 20, 3)).astype(np.float32)
+    sr = Upscaler.from_file(tiny_tflite).upscale(image, size=(75, 50))
+    around = np.pad(image, ((16, 16), (16, 16), (0, 0)), mode="symmetric")
+    full = np.asarray(keras.ops.clip(tiny_model(around[None])[0], 0, 1))
+    box = (64, 64, 64 + 80, 64 + 120)
+    for channel in range(3):
+        plane = Image.fromarray(full[..., channel])
+        plane = plane.resize((50, 75), Image.Resampling.LANCZOS, box)
+        expected = np.clip(np.rint(255 * np.asarray(plane)), 0, 255)
+        assert_within_a_level(sr[..., channel], expected)
+
+
+def test_several_runs_keep_colours_in_place(nearest_tflite):
+    """A ramp of 6 enlarged by 10: two runs; its ends are mirrored, so it flattens."""
+    ramp = np.tile(np.linspace(0.2, 0.8, 6)[:, None, None], (1, 6, 3))
+    seen = []
+    sr = Upscaler.from_file(nearest_tflite, tile=4).upscale(
+        ramp, size=(60, 60), progress=lambda *done: seen.append(done)
+    )
+    # 4 tiles for 6 x 6 pixels and 16 for the 15 x 15 of the first run.
+    assert seen == [(done, 20) for done in range(1, 21)]
+    assert (sr == sr[:, :1]).all()
+    expected = 255 * np.interp(np.arange(60), 10 * np.arange(6) + 4.5, ramp[:, 0, 0])
+    # Nearest neighbours: off by at most half an LR pixel, 0.06, and some ringing.
+    assert np.abs(sr[:, 0, 0] - expected).max() < 0.075 * 255
+    assert abs(sr.mean() - 127.5) < 0.5
+
+
+def test_no_run_is_a_plain_reduction(tiny_tflite, photo):
+    sr = Upscaler.from_file(tiny_tflite).upscale(photo, size=(20, 31))
+    expected = Image.fromarray(photo).resize((31, 20), Image.Resampling.LANCZOS)
+    np.testing.assert_array_equal(sr, expected)
+    same = Upscaler.from_file(tiny_tflite).upscale(photo, size=photo.shape[:2])
+    np.testing.assert_array_equal(same, photo)
+
+
+def test_strength_mixes_before_rounding(tiny_tflite, nearest_tflite, photo):
+    deep = photo.astype(np.uint16) * 257
+    first, second = (
+        Upscaler.from_file(path).upscale(deep) for path in (tiny_tflite, nearest_tflite)
+    )
+    for strength in (0, 0.25, 1):
+        mixed = Upscaler.from_file(
+            tiny_tflite, sharp_path=nearest_tflite, strength=strength
+        ).upscale(deep)
+        expected = (1 - strength) * first + strength * second
+        assert np.abs(mixed - expected).max() <= (1 if 0 < strength < 1 else 0)
+
+
+def test_the_ends_of_strength_open_one_file(tiny_tflite, tmp_path):
+    missing = tmp_path / "missing.tflite"
+    Upscaler.from_file(tiny_tflite, sharp_path=missing, strength=0)
+    Upscaler.from_file(missing, sharp_path=tiny_tflite, strength=1)
+    with pytest.raises(ModelError, match="there is no model file"):
+        Upscaler.from_file(tiny_tflite, sharp_path=missing, strength=0.5)
+
+
+def test_models_that_cannot_be_mixed(
+    tiny_tflite, static_tflite, uint8_tflite, tmp_path, photo
+):
+    import keras
+
+    lr = keras.Input((None, None, 3))
+    two = keras.ops.depth_to_space(keras.layers.Concatenate()([lr] * 4), 2)
+    two = export_litert(lr, two, tmp_path / "two.tflite")
+    for paths, message in (
+        ((tiny_tflite, two), "models of x4 and x2 cannot be mixed"),
+        ((static_tflite, uint8_tflite), r"\(24, 32\) and \(16, 16\) pixels"),
+    ):
+        with pytest.raises(ModelError, match=message):
+            Upscaler.from_file(paths[0], sharp_path=paths[1], strength=0.5)
+    # One input of any size takes the size of the other.
+    mixed = Upscaler.from_file(tiny_tflite, sharp_path=uint8_tflite, strength=0.5)
+    assert mixed.upscale(photo).shape == (160, 192, 3)
+
+
+def test_a_callback_cancels_and_the_upscaler_lives_on(tiny_tflite, photo):
+    upscaler = Upscaler.from_file(tiny_tflite, tile=16)
+    whole = upscaler.upscale(photo)
+
+    def cancel(done, total):
+        assert total == 9
+        if done == 2:
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled, match="enough"):
+        upscaler.upscale(photo, cancel)
+    np.testing.assert_array_equal(upscaler.upscale(photo), whole)
+
+
 def test_unusable_options(tiny_tflite):
     for options, message in (
         ({"tile": 0}, "tile must be 1 or more LR pixels; received 0"),
         ({"overlap": -1}, "overlap must be 0 or more LR pixels; received -1"),
         ({"num_threads": 0}, "threads must be 1 or more; received 0"),
+        ({"strength": 1.1}, "strength must be from 0 to 1; received 1.1"),
+        ({"strength": float("nan")}, "strength must be from 0 to 1; received nan"),
+        ({"strength": 0.5}, "a strength of 0.5 needs a sharp model too"),
     ):
         with pytest.raises(ConfigError, match=message):
             Upscaler.from_file(tiny_tflite, **options)

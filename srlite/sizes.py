@@ -1,0 +1,101 @@
+"""How large the result is to be, and in how many runs of the model it gets there.
+
+A model enlarges by its own whole factor. Any other size is made of the next larger one
+by one reduction. Where one run is not enough, the reduction comes after the first run:
+the later runs then start from a crisp picture, as those the model was trained on,
+compute no pixel that is thrown away, and end at the size that was asked for.
+"""
+
+import math
+from fractions import Fraction
+
+from srlite.errors import ConfigError, ImageError
+
+# SR pixels: 4.8 GB of uint8.
+MAX_SR_PIXELS = 1_600_000_000
+
+
+def target_size(lr_size, scale, outscale=None, width=None, height=None, max_side=None):
+    """Compute the size of the result.
+
+    Args:
+        lr_size: (height, width) of the picture, pixels.
+        scale: the model's own factor, which holds when nothing else is asked for.
+        outscale: factor along both sides, any number above 0; rounded to pixels.
+        width: pixels; alone it keeps the proportions, with `height` it may stretch.
+        height: pixels.
+        max_side: pixels of the longer side; keeps the proportions.
+
+    Returns:
+        (height, width) in pixels, at least 1 each.
+
+    Raises:
+        ConfigError: an impossible value, or options that exclude each other.
+        ImageError: the result would have more than `MAX_SR_PIXELS` pixels.
+    """
+    sides = width is not None or height is not None
+    if (outscale is not None) + sides + (max_side is not None) > 1:
+        raise ConfigError(
+            "the size of the result is given in more than one way; use one of "
+            "outscale, width and height, or max_side"
+        )
+    lr_height, lr_width = lr_size
+    for name, pixels in (("width", width), ("height", height), ("max_side", max_side)):
+        if pixels is not None and pixels < 1:
+            raise ConfigError(f"{name} must be 1 or more pixels; received {pixels}")
+    if outscale is not None:
+        if not 0 < outscale < math.inf:
+            raise ConfigError(f"outscale must be above 0; received {outscale}")
+        factor = Fraction(outscale)
+    elif max_side is not None:
+        factor = Fraction(max_side, max(lr_size))
+    elif sides:
+        factor = Fraction(
+            *((height, lr_height) if width is None else (width, lr_width))
+        )
+    else:
+        factor = Fraction(scale)
+    # A side that is asked for is met to the pixel: the fraction is exact.
+    size = (
+        height or max(1, math.floor(lr_height * factor + Fraction(1, 2))),
+        width or max(1, math.floor(lr_width * factor + Fraction(1, 2))),
+    )
+    if size[0] * size[1] > MAX_SR_PIXELS:
+        raise ImageError(
+            f"the result would have {size[1]} x {size[0]} pixels, more than the limit "
+            f"of {MAX_SR_PIXELS // 10**6} megapixels; ask for a smaller size"
+        )
+    return size
+
+
+def plan_runs(lr_size, size, scale):
+    """Divide the way to a size into runs of the model.
+
+    Args:
+        lr_size: (height, width) of the picture, pixels.
+        size: (height, width) of the result, pixels.
+        scale: the model's own factor.
+
+    Returns:
+        List of (size, zoom) for each run: the size it ends with, and the pixels it
+        makes of one along each axis, (height, width), exact. Empty when the result is
+        nowhere larger than the picture: then there is nothing to invent, and
+        reducing is all.
+    """
+    if scale > 1 and all(new <= old for new, old in zip(size, lr_size)):
+        return []
+    count = 1
+    while scale > 1 and any(n > o * scale**count for n, o in zip(size, lr_size)):
+        count += 1
+    runs = []
+    reached = tuple(map(Fraction, lr_size))
+    rest = tuple(Fraction(new, old) for new, old in zip(size, lr_size))
+    for left in reversed(range(count)):
+        # Of a picture that is stretched, the side that grows less is not made small
+        # first: its zoom is 1 at least, as long as the end allows it.
+        zoom = tuple(max(more / scale**left, min(more, 1)) for more in rest)
+        rest = tuple(more / step for more, step in zip(rest, zoom))
+        reached = tuple(side * step for side, step in zip(reached, zoom))
+        # Rounded up: what reaches over the edge is cut off by the next run.
+        runs.append((tuple(map(math.ceil, reached)), zoom))
+    return runs
