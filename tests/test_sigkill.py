@@ -65,7 +65,7 @@ class Life:
         while not reached():
             assert self._process.poll() is None, self.errors.read_text()
             assert time.monotonic() < self.began + LONG
-            time.sleep(0.0002)
+            time.sleep(0.0005)
 
     def done(self):
         """Steps of both stages by the newest checkpoint."""
