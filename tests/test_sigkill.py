@@ -21,7 +21,7 @@ from srlite.loading import load_generator
 from srlite.logs import read_metrics
 
 ROOT = Path(__file__).parents[1]
-STEPS = 30  # of each stage
+STEPS = 60  # of each stage; no stage ends before its kills are through
 LONG = 900  # seconds after which a process hangs
 OPTIONS = [
     "generator.filters=8",
@@ -65,7 +65,7 @@ class Life:
         while not reached():
             assert self._process.poll() is None, self.errors.read_text()
             assert time.monotonic() < self.began + LONG
-            time.sleep(0.0002)
+            time.sleep(0.0005)
 
     def done(self):
         """Steps of both stages by the newest checkpoint."""
@@ -152,10 +152,11 @@ def test_killed_twenty_times(backend, photos, tmp_path):
         else:
             life.wait(lambda moment=moment: life.writes(".", Path(moment).stem))
         life.kill()
-        caught += life.writes("checkpoints", "") or life.writes(".", "")
+        if moment == "save":
+            caught += life.writes("checkpoints", "")
         if (run_dir / "metrics.jsonl").exists():
             read_metrics(run_dir / "metrics.jsonl")
-    assert caught >= 5  # kills that left something half-written
+    assert caught >= 4  # of 8: the kill came before the file had its name
 
     Life(backend, run_dir, photos, tmp_path / "errors").end()
     wanted, received = results(straight), results(run_dir)
