@@ -139,6 +139,7 @@ def test_before_the_first_checkpoint_it_starts_again(tmp_path):
     assert_same(checkpoints.values(parts), checkpoints.values(resumed))
 
 
+@pytest.mark.slow
 def test_goes_back_as_a_run_without_a_stop_would(tmp_path):
     """Not to where a stop left a checkpoint."""
     run(tmp_path / "stopped", [], 5)

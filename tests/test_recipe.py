@@ -14,6 +14,7 @@ from srlite.errors import (
     CheckpointError,
     ConfigError,
     DataError,
+    DivergenceError,
     ModelError,
     SrliteError,
 )
@@ -313,3 +314,19 @@ def test_starts_from_given_weights(finished, photos, vgg19_file, tmp_path, capfd
     with pytest.raises(ModelError, match="there is no model .*gone"):
         gone = tmp_path / "gone.keras"
         train(CONFIG, [photos], tmp_path / "y", stages=["pretrain"], init_from=gone)
+
+
+def test_a_stage_that_diverges_ends_with_a_sentence(photos, tmp_path, capfd):
+    """Its learning rate is far too high, and so are all that it is lowered to."""
+    optimizer = {"learning_rate": 1e30, "warmup_steps": 0}
+    config = CONFIG.updated(
+        {"pretrain.generator_optimizer": optimizer, "log.max_dropped_steps": 2}
+    )
+    says = "pretrain diverges after step 0 even with 0.03125 of its learning rate"
+    with pytest.raises(DivergenceError, match=says):
+        train(config, [photos], tmp_path / "run", stages=["pretrain"])
+    assert capfd.readouterr().err.count("going back to step 0 with") == 5
+    assert not (tmp_path / "run" / "pretrain.keras").exists()
+    ((step, path),) = checkpoints.find(tmp_path / "run" / "checkpoints", "pretrain")
+    _, held = checkpoints.read(path)
+    assert step == 0 and all(np.isfinite(tensor).all() for tensor in held.values())

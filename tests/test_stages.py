@@ -206,6 +206,21 @@ class Pictures:
         return {"hr": hr, "kernel": np.arange(4, dtype=np.int32)}
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_precision_reaches_both_networks(precision):
+    config = TINY.updated({"precision": precision})
+    parts, _ = stages.build_step(keras, config, "gan", None, {})
+    wanted = "float32" if precision == "float32" else f"mixed_{precision}"
+    for name in ("generator", "discriminator"):
+        layers = parts[name].layers
+        convolutions = [x for x in layers if isinstance(x, keras.layers.Conv2D)]
+        names = [layer.dtype_policy.name for layer in convolutions]
+        assert names == [wanted] * (len(names) - 1) + ["float32"]
+    ema_layers = parts["ema_generator"].layers
+    assert {layer.dtype_policy.name for layer in ema_layers} == {"float32"}
+    assert ("loss_scale" in parts) == (precision == "float16")
+
+
 def test_fake_labels_are_drawn_by_seed_and_step():
     srgan = preset("srgan")
     sampler = stages.stage_sampler(Pictures(), srgan, "gan", (0, 1))
