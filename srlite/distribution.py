@@ -4,7 +4,7 @@ One device trains without any strategy. Several GPUs of one host train through
 `tf.distribute.MirroredStrategy`, several hosts, named by the environment variable
 TF_CONFIG, through `MultiWorkerMirroredStrategy`. A worker is the process on one host;
 the first one, the chief, alone reads and writes the run directory, and hands the
-others what it read.
+others what it read. When one ends with an error, TensorFlow ends the others.
 """
 
 import contextlib
@@ -166,7 +166,12 @@ class Distribution:
                 return self._strategy.experimental_local_results(sums)[0]
 
             self._total = total
-        return self._total(values).numpy()
+        try:
+            return self._total(values).numpy()
+        except tf.errors.OpError:
+            raise BackendError(
+                "another worker has ended early; its own message says why"
+            ) from None
 
 
 def distribute(backend, single_device=False):

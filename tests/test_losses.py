@@ -9,6 +9,7 @@ from srlite.errors import ConfigError
 from srlite.losses import (
     AdversarialLoss,
     ContentLoss,
+    DiscriminatorAccuracy,
     PixelLoss,
     RelativisticAverageLoss,
     StyleLoss,
@@ -196,6 +197,16 @@ def test_adversarial_loss_with_labels_is_the_cross_entropy(logits):
     np.testing.assert_allclose(values, expected[:, 0], rtol=1e-5)
     whole = loss(logits[0], (logits[1], labels))
     np.testing.assert_allclose(whole, expected.mean(), rtol=1e-5)
+
+
+def test_accuracy_counts_the_pictures_on_the_right_side(logits):
+    real, fake = logits[0], logits[1] + np.float32(2.5)
+    above, below = real > fake.mean(), fake < real.mean()
+    assert 0 < (above.sum() + below.sum()) < 2 * BATCH  # some are, some are not
+    measure = DiscriminatorAccuracy()
+    expected = (above[:, 0] + np.float32(below[:, 0])) / 2
+    np.testing.assert_array_equal(measure.call(real, fake), expected)
+    np.testing.assert_allclose(measure(real, fake), expected.mean(), rtol=1e-6)
 
 
 ADVERSARIAL_LOSSES = [AdversarialLoss, RelativisticAverageLoss]
