@@ -13,8 +13,8 @@ own floor where the arrow is plain):
   `photographs`, `presets`, `sources`, `tflite_checks`, `upscaler`
 - second floor: `evaluation`, `export`, `inference`, `interpolation`, `jax_step`,
   `plots`, `recalibration`, `rescue`, `tensorflow_step`, `trainer`, `validation`
-- attic: `alternation`, `benchmark`, `benchmark_inference`, `recipe`, `run_directory`,
-  `stages`
+- attic: `alternation`, `benchmark`, `benchmark_inference`, `preparation`, `recipe`,
+  `run_directory`, `stages`
 
 Inside, pictures are RGB, float32, [0, 1], channels last; at the edges uint8 or
 uint16. Importing this package imports nothing heavy.

@@ -29,8 +29,9 @@ from srlite.errors import run_command
 from srlite.logs import RunLogger
 from srlite.options import parse_assignment
 from srlite.photographs import load_images
+from srlite.preparation import check
 from srlite.presets import preset
-from srlite.recipe import STAGES, check
+from srlite.run_directory import STAGES
 from srlite.stages import build_losses, build_step, stage_sampler
 from srlite.trainer import StopSignal, stack_batches, train_stage
 

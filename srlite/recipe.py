@@ -9,16 +9,20 @@ import functools
 
 from srlite.backend import import_keras
 from srlite.data import PatchSampler
-from srlite.distribution import distribute
 from srlite.draws import AugmentationDraws
 from srlite.errors import ConfigError
 from srlite.files import replacing
-from srlite.memory import available_memory
 from srlite.metrics import smallest_side
-from srlite.photographs import load_images, load_photographs, training_set
+from srlite.photographs import load_images, training_set
+from srlite.preparation import (
+    check,
+    find_sources,
+    load_sources,
+    prepare_backend,
+    smallest_sizes,
+)
 from srlite.rescue import train_with_rescue
 from srlite.run_directory import STAGES, ChiefsRunDirectory, RunDirectory
-from srlite.sources import split_weight
 from srlite.stages import (
     build_discriminator,
     build_generator,
@@ -92,11 +96,11 @@ def train(
             f"{checkpoint_part_size}"
         )
     stages = [stage for stage in STAGES if stage in stages]
-    sources = _sources(config, stages, data_dirs)
-    min_sizes = _min_sizes(config, sources)
+    sources = find_sources(config, stages, data_dirs)
+    min_sizes = smallest_sizes(config, sources)
     augmentations = AugmentationDraws(**dataclasses.asdict(config.augmentation))
     stop = StopSignal(max_minutes)  # now, as decoding and compiling take minutes too
-    keras, devices = _prepare_backend(single_device)
+    keras, devices = prepare_backend(single_device)
     for stage in stages:
         option = f"{stage}.batch_size"
         devices.require_whole_parts(option, getattr(config, stage).batch_size)
@@ -110,7 +114,7 @@ def train(
     run.make()
     run.remove_leftovers()
     devices.require_same("options", lambda: repr((config, stages)).encode())
-    photographs = _load(config, min_sizes, pack or run.pack)
+    photographs = load_sources(config, min_sizes, pack or run.pack)
     photos = None
     if val_dir:
         photos = load_images(val_dir, min_size=smallest_side(config.scale))
@@ -240,71 +244,6 @@ def summarize(config, run_dir=None):
         with replacing(run.path / "summary.txt") as temporary:
             temporary.write_text(text)
     return text
-
-
-def check(config, stages):
-    """Refuse what would only fail after minutes."""
-    log = config.log
-    if log.store_every % log.checkpoint_every:
-        raise ConfigError(
-            "log.store_every must be a multiple of log.checkpoint_every "
-            f"{log.checkpoint_every}; received {log.store_every}"
-        )
-    for stage in stages:
-        if stage not in STAGES:
-            raise ConfigError(f"unknown stage {stage}; there are {', '.join(STAGES)}")
-    config.check()
-    crop, least = config.data.validation_crop, smallest_side(config.scale)
-    if 0 < crop < least:
-        raise ConfigError(
-            f"data.validation_crop must be 0 or at least {least}; received {crop}"
-        )
-
-
-def _sources(config, stages, data_dirs):
-    """Map each stage to its sources of photographs."""
-    sources = {}
-    for stage in stages:
-        own = getattr(config, stage).sources
-        sources[stage] = own or [str(source) for source in data_dirs]
-        if not sources[stage]:
-            raise ConfigError(
-                f"stage {stage} has no photographs: give --data-dir or {stage}.sources"
-            )
-    return sources
-
-
-def _min_sizes(config, sources):
-    """Map each source, without its weight, to the largest patch cut from it."""
-    min_sizes = {}
-    for stage, names in sources.items():
-        for _, source in map(split_weight, names):
-            size = getattr(config, stage).patch_size
-            min_sizes[source] = max(size, min_sizes.get(source, 0))
-    return min_sizes
-
-
-def _load(config, min_sizes, pack):
-    """Decode the photographs of all stages, each source once."""
-    gigabytes = config.data.memory_gb
-    return load_photographs(
-        min_sizes,
-        scale=config.scale,
-        max_bytes=available_memory() // 2 if gigabytes is None else gigabytes * 1e9,
-        pack=pack,
-    )
-
-
-def _prepare_backend(single_device):
-    """Import Keras and choose devices; the same seed will give the same bits."""
-    backends = ("tensorflow", "jax")
-    keras = import_keras("training", backends=backends, find_devices=False)
-    devices = distribute(keras.config.backend(), single_device)
-    if keras.config.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
-    return keras, devices
 
 
 def _validator(generator, photos, sampler, config, losses):
