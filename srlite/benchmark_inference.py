@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from srlite.errors import ConfigError
+from srlite.errors import ConfigError, SrliteError
 from srlite.images import read_rgb
 from srlite.memory import available_memory
 from srlite.tiling import upscale_tiled
@@ -68,17 +68,25 @@ def run_enlarging(lr_path, sr_path, *options):
 
     Returns:
         (seconds from start to end, bytes of memory at most or None).
+
+    Raises:
+        SrliteError: the command failed.
     """
     command = [sys.executable, "-c", _CHILD, "--lr-path", lr_path, "--sr-path", sr_path]
     start = time.perf_counter()
     done = subprocess.run(
         [*map(str, command), "--quiet", *map(str, options)],
-        check=True,
         capture_output=True,
         text=True,
         cwd=Path(__file__).parents[1],
     )
     seconds = time.perf_counter() - start
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise SrliteError(
+            f"enlarging ended with status {done.returncode}: {reason}; "
+            "out of memory where the status is -9"
+        )
     peak = done.stdout.split()[-1]
     return seconds, None if peak == "None" else int(peak)
 
