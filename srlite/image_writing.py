@@ -71,6 +71,18 @@ _FORMATS = {
 }
 
 
+def can_write(ending):
+    """Whether files with this ending, such as ".png", can be written here."""
+    Image.init()
+    form = _FORMATS.get(ending.lower())
+    return form is not None and form.name in Image.SAVE
+
+
+def takes_quality(path):
+    """Whether the format of this file has a quality to set."""
+    return _format_of(path).quality
+
+
 def check_writable(path, height, width, picture=None, quality=None):
     """Make sure, before the work is done, that a picture can be written.
 

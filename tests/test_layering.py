@@ -20,6 +20,7 @@ FLOORS = (
         "discriminators",
         "errors",
         "features",
+        "file_plan",
         "files",
         "generators",
         "guard",
@@ -57,6 +58,7 @@ FLOORS = (
         "upscaler",
     },
     {
+        "batch",
         "evaluation",
         "export",
         "inference",
@@ -73,6 +75,7 @@ FLOORS = (
         "alternation",
         "benchmark",
         "benchmark_inference",
+        "enhance_command",
         "recipe",
         "run_directory",
         "stages",
