@@ -7,15 +7,15 @@ own floor where the arrow is plain):
   `deep_reading`, `deep_writing`, `errors`, `files`, `image_writing`, `levels`,
   `metadata`, `options`, `replicas`: `backend`, `comparison`, `config`, `degradations`,
   `discriminators`, `features`, `file_plan`, `generators`, `guard`, `images`, `memory`,
-  `schedules`, `sizes`, `summary`, `tiling`, `transparency`
+  `schedules`, `sizes`, `slider_page`, `summary`, `tiling`, `transparency`
 - first floor: `checkpoint_parts`, `checkpoints`, `data`, `distribution`, `draws`,
   `loading`, `logs`, `losses`, `meter`, `metrics`, `networks`, `objective`, `packs`,
   `photographs`, `presets`, `sources`, `tflite_checks`, `upscaler`
 - second floor: `batch`, `evaluation`, `export`, `inference`, `interpolation`,
-  `jax_step`, `plots`, `recalibration`, `rescue`, `tensorflow_step`, `trainer`,
-  `validation`
+  `jax_step`, `model_comparison`, `plots`, `recalibration`, `rescue`,
+  `tensorflow_step`, `trainer`, `validation`
 - attic: `alternation`, `benchmark`, `benchmark_inference`, `enhance_command`,
-  `recipe`, `run_directory`, `stages`
+  `enhance_options`, `recipe`, `run_directory`, `stages`
 
 Inside, pictures are RGB, float32, [0, 1], channels last; at the edges uint8 or
 uint16. Importing this package imports nothing heavy.

@@ -1,16 +1,18 @@
 """The command behind `inference.py`: enlarge files, folders and patterns."""
 
-import argparse
 import contextlib
 import sys
 import time
 
 from srlite.batch import enhance_files
 from srlite.decoding import count_pixels
+from srlite.enhance_options import enhance_parser
 from srlite.errors import ConfigError, ImageError, one_line
-from srlite.file_plan import SUFFIX, plan_files
+from srlite.file_plan import plan_files
 from srlite.image_writing import can_write
-from srlite.upscaler import DEFAULT_MODEL, DEFAULT_OVERLAP, SHARP_MODEL
+from srlite.upscaler import find_model
+
+_COMPARISON = ("compare", "compare_models", "hr_path")
 
 
 def main(argv=None):
@@ -25,10 +27,13 @@ def main(argv=None):
     Raises:
         SrliteError: nothing could be done.
     """
-    options = vars(_parser().parse_args(argv))
+    options = vars(enhance_parser().parse_args(argv))
     quiet = options.pop("quiet")
     workers = options.pop("workers")
     options["num_threads"] = options.pop("threads")
+    comparison = {name: options.pop(name) for name in _COMPARISON}
+    if comparison["compare"] is None and any(comparison.values()):
+        raise ConfigError("--compare-models and --hr-path are for --compare; give it")
     plan = plan_files(
         options.pop("lr_path"),
         options.pop("sr_path"),
@@ -38,11 +43,36 @@ def main(argv=None):
         options.pop("overwrite"),
     )
     count = len(plan.pairs) + plan.skipped + len(plan.failures)
-    if options["visualize"] and count > 1:
-        raise ConfigError(f"--visualize shows one picture; received {count}")
+    for name in ("visualize", "compare"):
+        if (options | comparison)[name] and count > 1:
+            raise ConfigError(f"--{name} shows one picture; received {count}")
     if count == len(plan.failures) == 1:
         raise ImageError(plan.failures[0])
-    return _run(plan, options, workers, quiet)
+    if comparison["compare"] is None:
+        return _run(plan, options, workers, quiet)
+    if not plan.pairs:
+        raise ConfigError("--compare has nothing to show: the result is there already")
+    return _compare(plan, options, quiet, comparison)
+
+
+def _compare(plan, options, quiet, comparison):
+    """Do the work for one picture, and compare."""
+    # Only here, because it imports matplotlib.
+    from srlite.model_comparison import check_comparison, write_comparison
+
+    pair, path = plan.pairs[0], comparison["compare"]
+    hr_path = comparison["hr_path"]
+    check_comparison(path, [pair.lr, pair.sr, *([hr_path] if hr_path else [])])
+    for model in comparison["compare_models"] or ():
+        find_model(model)
+    status = _run(plan, options, 1, quiet)
+    mixing = ("model", "sharp_model", "strength", "visualize", "size", "quality")
+    others = {name: value for name, value in options.items() if name not in mixing}
+    models = comparison["compare_models"] or ()
+    write_comparison(path, pair.lr, pair.sr, models, hr_path, **others)
+    if not quiet:
+        print(f"comparison: {one_line(path)}")
+    return status
 
 
 def _run(plan, options, workers, quiet):
@@ -157,121 +187,3 @@ class _Bar:
             done = f"{self._count}/{len(self._megapixels)} files "
             self._bar.set_description_str(done, refresh=False)
         self._bar.update(megapixels - self._bar.n)
-
-
-def _parser():
-    parser = argparse.ArgumentParser(
-        prog="inference.py", description="Enlarge pictures by super-resolution."
-    )
-    _add_file_options(parser)
-    parser.add_argument(
-        "--quality",
-        type=int,
-        help="1 to 100, of .jpg, .webp and .avif (default: 95; 100 is lossless WebP)",
-    )
-    parser.add_argument(
-        "--model",
-        help="a .tflite file, a .keras file, a checkpoint, a run directory, or a "
-        f"shipped model (default: {DEFAULT_MODEL})",
-    )
-    _add_size_options(parser)
-    parser.add_argument(
-        "--strength",
-        type=float,
-        metavar="S",
-        help="mix two models' pictures: 0 is all of --model, 1 all of --sharp-model",
-    )
-    parser.add_argument(
-        "--sharp-model",
-        metavar="MODEL",
-        help=f"the second model of --strength (default: {SHARP_MODEL})",
-    )
-    parser.add_argument(
-        "--tile",
-        type=int,
-        help="LR pixels upscaled at once along a side (default: by the free memory)",
-    )
-    parser.add_argument(
-        "--overlap",
-        type=int,
-        help=f"LR pixels of context around a tile (default: {DEFAULT_OVERLAP})",
-    )
-    parser.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
-    parser.add_argument(
-        "--visualize",
-        action="store_true",
-        help="show LR, bicubic and SR side by side; saved beside the result when "
-        "there is no display",
-    )
-    parser.add_argument(
-        "--size",
-        type=float,
-        nargs=2,
-        metavar=("W", "H"),
-        help="figure size in inches",
-    )
-    parser.add_argument(
-        "--quiet", action="store_true", help="no progress bar, no closing line"
-    )
-    return parser
-
-
-def _add_file_options(parser):
-    group = parser.add_argument_group("files")
-    group.add_argument(
-        "--lr-path",
-        nargs="+",
-        required=True,
-        metavar="PATH",
-        help="files, folders, and patterns in quotes; ./-x.png for a name with a dash",
-    )
-    group.add_argument(
-        "--sr-path",
-        metavar="PATH",
-        help="for one file the file to write, .png, .jpg, .webp, .tif, .bmp or .avif; "
-        f"else a folder (default: beside the input, with {SUFFIX} after its name)",
-    )
-    group.add_argument(
-        "--recursive", action="store_true", help="take the folders in folders too"
-    )
-    group.add_argument(
-        "--ending",
-        metavar=".E",
-        help="of results whose name is not given (default: the input's, if it can be "
-        "written, else .png)",
-    )
-    existing = group.add_mutually_exclusive_group()
-    existing.add_argument(
-        "--skip-existing", action="store_true", help="keep results that are there"
-    )
-    existing.add_argument(
-        "--overwrite",
-        action="store_true",
-        help="replace results that are there, as is always done with the one file that "
-        "--sr-path names",
-    )
-    group.add_argument(
-        "--workers",
-        type=int,
-        default=1,
-        metavar="N",
-        help="processes that share the files and the threads (default: 1)",
-    )
-
-
-def _add_size_options(parser):
-    group = parser.add_argument_group(
-        "size of the result, met to the pixel (default: the model's x4)"
-    )
-    group.add_argument(
-        "--outscale", type=float, metavar="X", help="X times as high and wide"
-    )
-    group.add_argument(
-        "--width", type=int, metavar="W", help="pixels; keeps the proportions"
-    )
-    group.add_argument(
-        "--height", type=int, metavar="H", help="pixels; with --width it may stretch"
-    )
-    group.add_argument(
-        "--max-side", type=int, metavar="M", help="pixels of the longer side"
-    )

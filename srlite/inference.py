@@ -274,14 +274,22 @@ def _show_comparison(picture, enlarged, size, sr_path):
         path = Path("srlite_comparison.png")
         if sr_path is not None:
             path = Path(sr_path).with_name(f"{Path(sr_path).stem}_comparison.png")
-        # By way of memory, so that the file is written whole or not at all.
-        drawn = io.BytesIO()
-        figure.savefig(drawn, format="png", dpi=120)
-        write_picture(path, picture_from_image(Image.open(drawn)))
+        save_figure(figure, path)
         print(f"comparison: {path}")
     else:
         plt.show()
     plt.close(figure)
+
+
+def save_figure(figure, path):
+    """Write a figure as a PNG, by way of memory: whole or not at all.
+
+    Raises:
+        ImageError: the file cannot be written.
+    """
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=120)
+    write_picture(path, picture_from_image(Image.open(drawn)))
 
 
 def opaque_levels(picture):

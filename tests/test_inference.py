@@ -287,7 +287,12 @@ def bad_inputs(tmp_path, tiny_tflite):
         ("missing.png", "sr.png", "model.tflite", "No such file"),
         ("text.png", "sr.png", "model.tflite", "cannot identify"),
         ("cut.jpg", "sr.png", "model.tflite", "truncated"),
-        ("folder", "sr.png", "model.tflite", "there are no pictures in folder"),
+        (
+            "folder",
+            "sr.png",
+            "model.tflite",
+            "is one file, and the input may be several",
+        ),
         ("whole.jpg", "regular/sr.png", "model.tflite", "does not exist"),
         ("whole.jpg", "sr.xyz", "model.tflite", "ending must be one of"),
         ("whole.jpg", "whole.jpg", "model.tflite", "both input and output"),
