@@ -1,9 +1,11 @@
 """Enlarge many files, in this process or in several; a bad one stops no other."""
 
 import concurrent.futures
+import contextlib
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -122,7 +124,8 @@ def _in_processes(pairs, options, workers):
         workers, context, initializer=_start_worker, initargs=(stop,)
     )
     try:
-        work = {pool.submit(_work, pair, options): pair for pair in pairs}
+        with _ignoring_ctrl_c():
+            work = {pool.submit(_work, pair, options): pair for pair in pairs}
         for done in concurrent.futures.as_completed(work):
             try:
                 yield done.result()
@@ -137,11 +140,26 @@ def _in_processes(pairs, options, workers):
         pool.shutdown(cancel_futures=True)
 
 
+@contextlib.contextmanager
+def _ignoring_ctrl_c():
+    """For the moment in which processes start, which then ignore it as well.
+
+    Ctrl-C reaches them all; it is the parent that stops the others, between tiles.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _start_worker(stop):
     global _stop
     _stop = stop
-    # Ctrl-C reaches the whole group; the parent then stops the workers between tiles.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Windows does not inherit it.
 
 
 def _work(pair, options):

@@ -122,7 +122,7 @@ def plan_files(
             for f in found
         ]
     _refuse_clashes(pairs)
-    kept = [p for p in pairs if not (skip and p.sr.exists())]
+    kept = [p for p in pairs if not (skip and os.path.exists(p.sr))]
     if not overwrite:
         _refuse_replacing(kept)
     return FilePlan(
@@ -137,12 +137,12 @@ def plan_files(
 def _search(name, recursive, failures):
     """Find the pictures behind one argument, and count the other files there."""
     path = Path(name)
-    if path.is_dir():
+    if os.path.isdir(path):
         root, files = path, _walk(path, recursive, failures)
     elif glob.has_magic(name) and not os.path.lexists(name):
         root = _fixed_part(path)
-        files = sorted(p for p in map(Path, glob.glob(name, recursive=True)))
-        files = [p for p in files if p.is_file()]
+        files = sorted(map(Path, glob.glob(name, recursive=True)))
+        files = [p for p in files if os.path.isfile(p)]
     else:
         return [_Found(path, path.parent, searched=False)], 0
     endings = readable_endings()
@@ -161,7 +161,7 @@ def _walk(folder, recursive, failures):
     for parent, folders, names in os.walk(folder, onerror=note):
         folders[:] = sorted(f for f in folders if recursive and not f.startswith("."))
         paths = [Path(parent, n) for n in sorted(names) if not n.startswith(".")]
-        files += [path for path in paths if path.is_file()]
+        files += [path for path in paths if os.path.isfile(path)]
     return files
 
 
@@ -219,7 +219,7 @@ def _refuse_clashes(pairs):
 
 
 def _refuse_replacing(pairs):
-    there = [pair.sr for pair in pairs if not pair.named and pair.sr.exists()]
+    there = [p.sr for p in pairs if not p.named and os.path.exists(p.sr)]
     if there:
         more = f" and {len(there) - 1} more are" if len(there) > 1 else " is"
         raise ConfigError(

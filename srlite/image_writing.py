@@ -126,9 +126,10 @@ def check_writable(path, height, width, picture=None, quality=None):
             f"cannot write {path}: {form.name} holds at most {limit}, the picture will "
             f"have {width} x {height} pixels; use .png"
         )
-    if path.exists() and not path.is_file():
+    # Not by `Path`, which raises on a name that is too long.
+    if os.path.exists(path) and not os.path.isfile(path):
         raise ImageError(f"cannot write {path}: it is there and is not a file")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise ImageError(
             f"cannot write {path}: the folder {path.parent} does not exist; create it"
         )

@@ -34,7 +34,7 @@ select:focus-visible, input:focus-visible, #view:focus-visible {
   outline: 3px solid #06c; outline-offset: 2px; }
 #view { overflow: auto; max-height: 80vh; margin: .75rem 0; }
 #stage { position: relative; aspect-ratio: $width / $height; width: 100%;
-  cursor: ew-resize; touch-action: pan-x pan-y; }
+  cursor: ew-resize; touch-action: pan-y; }
 #stage img { position: absolute; inset: 0; width: 100%; height: 100%;
   visibility: hidden; user-select: none; }
 #stage.large img, #stage img.small { image-rendering: pixelated; }
@@ -79,6 +79,7 @@ function draw() {
   get("line").style.left = at + "%";
   const factor = Number(zoom.value);
   stage.style.width = factor ? factor * $width / devicePixelRatio + "px" : "100%";
+  stage.style.touchAction = factor ? "pan-x pan-y" : "pan-y";
   stage.classList.toggle("large", factor > 1);
 }
 function drag(event) {

@@ -93,6 +93,27 @@ def test_names_are_printed_on_one_line(folder, tiny_tflite, capsys):
     assert Path(out).exists()
 
 
+def test_names_and_links_that_cannot_be_written(folder, tiny_tflite, capsys):
+    long = "n" * 250 + ".png"  # A file may have this name, but not its result.
+    Path("in/-dash.png").rename(long)
+    os.mkdir("folder_sr.png")
+    Path("in/a b.png").rename("folder.png")
+    Path("in/line\nbreak.png").rename("link.png")
+    Path("in/target.png").write_bytes(b"to be replaced")
+    os.symlink("in/target.png", "link_sr.png")
+    arguments = ["--lr-path", long, "folder.png", "link.png", "--overwrite"]
+    assert main([*arguments, "--model", str(tiny_tflite)]) == 1
+    captured = capsys.readouterr()
+    assert captured.out.startswith("1 enlarged, 0 skipped, 2 failed in ")
+    assert "_sr.png: File name too long" in captured.err
+    assert "folder_sr.png: it is there and is not a file" in captured.err
+    assert os.path.islink("link_sr.png")
+    assert Image.open("in/target.png").size == (64, 48)
+    assert sorted(os.listdir()) == sorted(
+        ["in", "folder.png", "folder_sr.png", "link.png", "link_sr.png", long]
+    )
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_interrupted(folder, tiny_tflite, photo, workers):
@@ -109,11 +130,12 @@ def test_interrupted(folder, tiny_tflite, photo, workers):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     deadline = time.monotonic() + 120
     while not list(Path("out").glob("*.bmp")) and time.monotonic() < deadline:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     out, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert err.splitlines()[-1] == "interrupted" and "Traceback" not in err
