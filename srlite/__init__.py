@@ -6,15 +6,16 @@ own floor where the arrow is plain):
 - ground floor, imports nothing of srlite but `augmentations`, `decoding`,
   `deep_reading`, `deep_writing`, `errors`, `files`, `image_writing`, `levels`,
   `metadata`, `options`, `replicas`: `backend`, `comparison`, `config`, `degradations`,
-  `discriminators`, `features`, `generators`, `guard`, `images`, `memory`, `schedules`,
-  `sizes`, `summary`, `tiling`, `transparency`
+  `discriminators`, `features`, `file_plan`, `generators`, `guard`, `images`, `memory`,
+  `schedules`, `sizes`, `slider_page`, `summary`, `tiling`, `transparency`
 - first floor: `checkpoint_parts`, `checkpoints`, `data`, `distribution`, `draws`,
   `loading`, `logs`, `losses`, `meter`, `metrics`, `networks`, `objective`, `packs`,
   `photographs`, `presets`, `sources`, `tflite_checks`, `upscaler`
-- second floor: `evaluation`, `export`, `inference`, `interpolation`, `jax_step`,
-  `plots`, `recalibration`, `rescue`, `tensorflow_step`, `trainer`, `validation`
-- attic: `alternation`, `benchmark`, `benchmark_inference`, `preparation`, `recipe`,
-  `run_directory`, `stages`
+- second floor: `batch`, `evaluation`, `export`, `inference`, `interpolation`,
+  `jax_step`, `model_comparison`, `plots`, `recalibration`, `rescue`,
+  `tensorflow_step`, `trainer`, `validation`
+- attic: `alternation`, `benchmark`, `benchmark_inference`, `enhance_command`,
+  `enhance_options`, `preparation`, `recipe`, `run_directory`, `stages`
 
 Inside, pictures are RGB, float32, [0, 1], channels last; at the edges uint8 or
 uint16. Importing this package imports nothing heavy.

@@ -36,7 +36,7 @@ _CROP = 512  # LR pixels: as much of a photo as is compared with one call on the
 
 _CHILD = """
 import sys
-from srlite.inference import main
+from srlite.enhance_command import main
 from srlite.memory import peak_memory
 status = main(sys.argv[1:])
 print(peak_memory())

@@ -16,7 +16,7 @@ _MARK = "#ff3b30"
 _MAX_SHOWN = 1200  # pixels along a side of the upper pictures: finer is not seen
 
 
-def draw_comparison(lr, bicubic, sr, size=None):
+def draw_comparison(lr, bicubic, sr, size=None, more=()):
     """Draw LR, bicubic and SR side by side, and one telling region magnified.
 
     Args:
@@ -24,6 +24,7 @@ def draw_comparison(lr, bicubic, sr, size=None):
         bicubic: uint8 (height, width, 3), `lr` resized by bicubic; any size.
         sr: uint8 array of the shape of `bicubic`.
         size: (width, height) of the figure in inches; fitting the picture when None.
+        more: (name, uint8 array of the shape of `sr`) of further columns.
 
     Returns:
         `matplotlib.figure.Figure`, registered with pyplot, so that `plt.show()` shows
@@ -31,17 +32,18 @@ def draw_comparison(lr, bicubic, sr, size=None):
     """
     top, left, side = find_telling_region(bicubic, sr, lr.shape[:2])
     ratio = float(np.clip(lr.shape[0] / lr.shape[1], 0.4, 1.6))
+    columns = 3 + len(more)
     if size is None:
         heights = _PANEL_WIDTH * (ratio + 1) + 2 * _TEXT_HEIGHT
-        size = (3 * _PANEL_WIDTH, heights)
+        size = (columns * _PANEL_WIDTH, heights)
     figure, axes = plt.subplots(
-        2, 3, figsize=size, layout="constrained", height_ratios=(ratio, 1), squeeze=True
+        *(2, columns), figsize=size, layout="constrained", height_ratios=(ratio, 1)
     )
-    # Points; small enough for the longest title on a third of the figure's width.
-    font_size = min(12.0, 1.2 * size[0])
+    # Points; small enough for the longest title on a column's width.
+    font_size = min(12.0, 3.6 * size[0] / columns)
     extent = (0, lr.shape[1], lr.shape[0], 0)  # LR pixels, so that all three align
     factor = sr.shape[0] / lr.shape[0]
-    panels = (("LR", lr), (f"bicubic x{factor:.4g}", bicubic), ("SR", sr))
+    panels = (("LR", lr), (f"bicubic x{factor:.4g}", bicubic), ("SR", sr), *more)
     for (name, image), above, below in zip(panels, *axes):
         height, width = image.shape[:2]
         above.imshow(_shrink(image), extent=extent, interpolation="nearest")

@@ -9,6 +9,7 @@ The other modules take `MAX_PIXELS` from `srlite.images`.
 
 import contextlib
 import logging
+import warnings
 
 from PIL import Image
 
@@ -86,6 +87,24 @@ def open_image(source, name, max_pixels=MAX_PIXELS):
         raise ImageError(_too_large(name, None, max_pixels)) from error
     check_size(image, name, max_pixels)
     return image
+
+
+def readable_endings():
+    """The endings of the files that are taken for pictures, such as ".jpg"."""
+    Image.init()
+    endings = Image.registered_extensions().items()
+    return {ending for ending, kind in endings if kind in _READABLE}
+
+
+def count_pixels(path):
+    """Read from its header how many pixels a picture has; 0 when that fails."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with decoding(path), open_image(path, path) as image:
+                return image.width * image.height
+        except ImageError:
+            return 0
 
 
 def check_size(image, name, max_pixels):

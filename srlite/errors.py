@@ -68,7 +68,7 @@ def run_command(main):
     try:
         status = main()
     except SrliteError as error:
-        print(f"error: {_one_line(error)}", file=sys.stderr)
+        print(f"error: {one_line(error)}", file=sys.stderr)
         status = 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -76,9 +76,9 @@ def run_command(main):
     sys.exit(status)
 
 
-def _one_line(error):
+def one_line(text):
     """Escape what a file name may hold beside letters: newlines, terminal codes."""
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in str(error)
+        for letter in str(text)
     )

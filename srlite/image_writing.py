@@ -71,6 +71,18 @@ _FORMATS = {
 }
 
 
+def can_write(ending):
+    """Whether files with this ending, such as ".png", can be written here."""
+    Image.init()
+    form = _FORMATS.get(ending.lower())
+    return form is not None and form.name in Image.SAVE
+
+
+def takes_quality(path):
+    """Whether the format of this file has a quality to set."""
+    return _format_of(path).quality
+
+
 def check_writable(path, height, width, picture=None, quality=None):
     """Make sure, before the work is done, that a picture can be written.
 
@@ -114,9 +126,10 @@ def check_writable(path, height, width, picture=None, quality=None):
             f"cannot write {path}: {form.name} holds at most {limit}, the picture will "
             f"have {width} x {height} pixels; use .png"
         )
-    if path.exists() and not path.is_file():
+    # Not by `Path`, which raises on a name that is too long.
+    if os.path.exists(path) and not os.path.isfile(path):
         raise ImageError(f"cannot write {path}: it is there and is not a file")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise ImageError(
             f"cannot write {path}: the folder {path.parent} does not exist; create it"
         )

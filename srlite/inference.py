@@ -1,16 +1,12 @@
-"""Enhance a picture: `enhance_image` for programs and notebooks, `main` for the shell.
+"""Enhance a picture: `enhance_image`, for programs and notebooks.
 
 Pictures leave as they came: grey stays grey, transparency stays (enlarged by bicubic),
 uint16 stays uint16. Needs no TensorFlow; matplotlib is imported for the figure alone.
 """
 
-import argparse
-import contextlib
 import functools
 import io
 import os
-import sys
-import time
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -41,7 +37,6 @@ from srlite.sizes import target_size
 from srlite.transparency import extend_colours
 from srlite.upscaler import (
     DEFAULT_MODEL,
-    DEFAULT_OVERLAP,
     FAITHFUL_MODEL,
     SHARP_MODEL,
     Upscaler,
@@ -128,11 +123,11 @@ def enhance_image(
             f"size must be a figure's width and height in inches; received {size}"
         )
     if lr_path is None:
-        picture = _picture_from_array(lr_image)
+        picture = picture_from_array(lr_image)
     else:
         _refuse_same_file(lr_path, sr_path)
         picture = read_picture(lr_path)
-    upscaler = _load_upscaler(model, sharp_model, strength, tile, overlap, num_threads)
+    upscaler = load_upscaler(model, sharp_model, strength, tile, overlap, num_threads)
     sr_size = target_size(
         picture.pixels.shape[:2], upscaler.scale, outscale, width, height, max_side
     )
@@ -153,8 +148,15 @@ def enhance_image(
     return join_channels(enlarged.pixels, enlarged.alpha, enlarged.grey)
 
 
-def _picture_from_array(image):
-    """Convert what a user holds to a `Picture` of uint8, uint16 or float pixels."""
+def picture_from_array(image):
+    """Convert what a user holds to a `Picture` of uint8, uint16 or float pixels.
+
+    Args:
+        image: as `lr_image` of `enhance_image`.
+
+    Raises:
+        ImageError: it is no picture.
+    """
     if isinstance(image, Image.Image):
         return picture_from_image(image)
     image = np.asarray(image)
@@ -211,7 +213,28 @@ def _is_same_file(one, other):
     return os.path.realpath(one) == os.path.realpath(other)
 
 
-def _load_upscaler(model, sharp_model, strength, tile, overlap, num_threads):
+def load_upscaler(
+    model=None,
+    sharp_model=None,
+    strength=None,
+    tile=None,
+    overlap=None,
+    num_threads=None,
+):
+    """Load the models that `enhance_image` runs; the last two choices are kept.
+
+    Args:
+        model: as for `enhance_image`, like the others.
+        sharp_model: likewise.
+        strength: likewise.
+        tile: likewise.
+        overlap: likewise.
+        num_threads: likewise.
+
+    Raises:
+        ModelError: as `enhance_image`.
+        ConfigError: likewise.
+    """
     if strength is None:
         if sharp_model is not None:
             raise ConfigError("a sharp model is mixed in by a strength; give one too")
@@ -243,7 +266,7 @@ def _show_comparison(picture, enlarged, size, sr_path):
 
     from srlite.comparison import draw_comparison
 
-    lr, sr = _opaque_uint8(picture), _opaque_uint8(enlarged)
+    lr, sr = opaque_levels(picture), opaque_levels(enlarged)
     bicubic = resize(lr, sr.shape[:2], resample=Image.Resampling.BICUBIC)
     figure = draw_comparison(lr, bicubic, sr, size)
     silent = backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE)
@@ -251,145 +274,29 @@ def _show_comparison(picture, enlarged, size, sr_path):
         path = Path("srlite_comparison.png")
         if sr_path is not None:
             path = Path(sr_path).with_name(f"{Path(sr_path).stem}_comparison.png")
-        # By way of memory, so that the file is written whole or not at all.
-        drawn = io.BytesIO()
-        figure.savefig(drawn, format="png", dpi=120)
-        write_picture(path, picture_from_image(Image.open(drawn)))
+        save_figure(figure, path)
         print(f"comparison: {path}")
     else:
         plt.show()
     plt.close(figure)
 
 
-def _opaque_uint8(picture):
-    """Levels to look at, uint8 (H, W, 3): flattened on white."""
+def save_figure(figure, path):
+    """Write a figure as a PNG, by way of memory: whole or not at all.
+
+    Raises:
+        ImageError: the file cannot be written.
+    """
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=120)
+    write_picture(path, picture_from_image(Image.open(drawn)))
+
+
+def opaque_levels(picture):
+    """Levels of a `Picture` to look at, uint8 (H, W, 3): flattened on white."""
     pixels, alpha = picture.pixels, picture.alpha
     if pixels.dtype.kind == "f":
         pixels = to_uint8(pixels)
     if alpha is not None:
         pixels = flatten_on_white(pixels, alpha)
     return pixels if pixels.dtype == np.uint8 else to_levels(to_float(pixels), np.uint8)
-
-
-def main(argv=None):
-    """Run the command behind `inference.py`.
-
-    Args:
-        argv: arguments without the program's name; those of the process when None.
-
-    Returns:
-        Exit status 0; raises `SrliteError` when nothing could be done.
-    """
-    options = vars(_parser().parse_args(argv))
-    quiet = options.pop("quiet")
-    start = time.perf_counter()
-    with _progress_bar(quiet) as progress:
-        sr = enhance_image(
-            num_threads=options.pop("threads"),
-            progress=progress,
-            warn=lambda note: print(f"note: {note}", file=sys.stderr),
-            **options,
-        )
-    seconds = time.perf_counter() - start
-    if not quiet:
-        height, width = sr.shape[:2]
-        print(f"{options['sr_path']}: {width} x {height} pixels in {seconds:.1f} s")
-    return 0
-
-
-def _parser():
-    parser = argparse.ArgumentParser(
-        prog="inference.py", description="Enlarge a picture by super-resolution."
-    )
-    parser.add_argument("--lr-path", required=True, help="the picture to enlarge")
-    parser.add_argument(
-        "--sr-path",
-        required=True,
-        help="where to write the result: .png, .jpg, .webp, .tif, .bmp or .avif",
-    )
-    parser.add_argument(
-        "--quality",
-        type=int,
-        help="1 to 100, of .jpg, .webp and .avif (default: 95; 100 is lossless WebP)",
-    )
-    parser.add_argument(
-        "--model",
-        help="a .tflite file, a .keras file, a checkpoint, a run directory, or a "
-        f"shipped model (default: {DEFAULT_MODEL})",
-    )
-    _add_size_options(parser)
-    parser.add_argument(
-        "--strength",
-        type=float,
-        metavar="S",
-        help="mix two models' pictures: 0 is all of --model, 1 all of --sharp-model",
-    )
-    parser.add_argument(
-        "--sharp-model",
-        metavar="MODEL",
-        help=f"the second model of --strength (default: {SHARP_MODEL})",
-    )
-    parser.add_argument(
-        "--tile",
-        type=int,
-        help="LR pixels upscaled at once along a side (default: by the free memory)",
-    )
-    parser.add_argument(
-        "--overlap",
-        type=int,
-        help=f"LR pixels of context around a tile (default: {DEFAULT_OVERLAP})",
-    )
-    parser.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
-    parser.add_argument(
-        "--visualize",
-        action="store_true",
-        help="show LR, bicubic and SR side by side; saved beside the result when "
-        "there is no display",
-    )
-    parser.add_argument(
-        "--size",
-        type=float,
-        nargs=2,
-        metavar=("W", "H"),
-        help="figure size in inches",
-    )
-    parser.add_argument(
-        "--quiet", action="store_true", help="no progress bar, no closing line"
-    )
-    return parser
-
-
-def _add_size_options(parser):
-    group = parser.add_argument_group(
-        "size of the result, met to the pixel (default: the model's x4)"
-    )
-    group.add_argument(
-        "--outscale", type=float, metavar="X", help="X times as high and wide"
-    )
-    group.add_argument(
-        "--width", type=int, metavar="W", help="pixels; keeps the proportions"
-    )
-    group.add_argument(
-        "--height", type=int, metavar="H", help="pixels; with --width it may stretch"
-    )
-    group.add_argument(
-        "--max-side", type=int, metavar="M", help="pixels of the longer side"
-    )
-
-
-@contextlib.contextmanager
-def _progress_bar(quiet):
-    """Yield a progress function that draws a bar when there is more than one tile."""
-    with contextlib.ExitStack() as stack:
-        bar = None
-
-        def progress(done, total):
-            nonlocal bar
-            if bar is None and total > 1:
-                from tqdm import tqdm
-
-                bar = stack.enter_context(tqdm(total=total, unit="tile"))
-            if bar is not None:
-                bar.update(done - bar.n)
-
-        yield None if quiet else progress

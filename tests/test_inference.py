@@ -10,8 +10,9 @@ import pytest
 from conftest import PHOTO
 from PIL import Image
 
+from srlite.enhance_command import main
 from srlite.errors import Cancelled, ConfigError, ImageError, ModelError
-from srlite.inference import enhance_image, main
+from srlite.inference import enhance_image
 from srlite.upscaler import Upscaler
 
 ROOT = Path(__file__).parents[1]
@@ -176,7 +177,7 @@ def test_command(tiny_tflite, tmp_path):
     lines = done.stdout.splitlines()
     assert lines[0] == f"comparison: {tmp_path / 'sr_comparison.png'}"
     assert lines[1].startswith(f"{tmp_path / 'sr.png'}: 512 x 512 pixels in ")
-    assert "4/4" in done.stderr  # four tiles, so there is a progress bar
+    assert "0.02/0.02 MP" in done.stderr  # four tiles, so there is a progress bar
     assert Image.open(tmp_path / "sr.png").size == (512, 512)
 
 
@@ -263,7 +264,7 @@ def test_quiet_command(tiny_tflite, tmp_path, capsys):
     arguments = ["--lr-path", str(PHOTO), "--sr-path", str(out), "--quiet"]
     assert main([*arguments, "--model", str(tiny_tflite), "--tile", "64"]) == 0
     captured = capsys.readouterr()
-    assert captured.out == "" and "tile" not in captured.err
+    assert captured.out == "" and "MP" not in captured.err
     assert out.exists()
 
 
@@ -286,7 +287,12 @@ def bad_inputs(tmp_path, tiny_tflite):
         ("missing.png", "sr.png", "model.tflite", "No such file"),
         ("text.png", "sr.png", "model.tflite", "cannot identify"),
         ("cut.jpg", "sr.png", "model.tflite", "truncated"),
-        ("folder", "sr.png", "model.tflite", "Is a directory"),
+        (
+            "folder",
+            "sr.png",
+            "model.tflite",
+            "is one file, and the input may be several",
+        ),
         ("whole.jpg", "regular/sr.png", "model.tflite", "does not exist"),
         ("whole.jpg", "sr.xyz", "model.tflite", "ending must be one of"),
         ("whole.jpg", "whole.jpg", "model.tflite", "both input and output"),
@@ -323,7 +329,8 @@ def test_command_tells_of_impossible_options(tiny_tflite, tmp_path):
 def test_import_stays_light():
     code = (
         "import sys, inference\n"
-        "heavy = {'tensorflow', 'keras', 'jax', 'matplotlib', 'ai_edge_litert'}\n"
+        "heavy = {'tensorflow', 'keras', 'jax', 'matplotlib', 'ai_edge_litert', "
+        "'tqdm'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
         "assert callable(inference.enhance_image)\n"
     )
