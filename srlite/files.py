@@ -95,6 +95,13 @@ def _hidden_folder(path):
     return Path(tempfile.mkdtemp(_MARK, f".{path.name[:50]}.", path.parent))
 
 
+def is_same_file(one, other):
+    """Whether two paths lead to one file, by links or where case does not count."""
+    if os.path.exists(one) and os.path.exists(other):
+        return os.path.samefile(one, other)
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
 def _usual_mode(path):
     """The mode of the file that is replaced, else that of any new file."""
     if path.exists():

@@ -9,7 +9,6 @@ import io
 import os
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from srlite.errors import ConfigError, ImageError, ModelError
+from srlite.files import is_same_file
 from srlite.images import (
     Picture,
     check_writable,
@@ -25,8 +25,6 @@ from srlite.images import (
     join_channels,
     picture_from_image,
     read_picture,
-    resize,
-    split_channels,
     to_float,
     to_grey,
     to_levels,
@@ -34,7 +32,7 @@ from srlite.images import (
     write_picture,
 )
 from srlite.sizes import target_size
-from srlite.transparency import extend_colours
+from srlite.transparency import enlarge
 from srlite.upscaler import (
     DEFAULT_MODEL,
     FAITHFUL_MODEL,
@@ -136,7 +134,9 @@ def enhance_image(
         picture = fit_to_format(sr_path, picture)
     for note in picture.notes:
         warnings.warn(note, stacklevel=2) if warn is None else warn(note)
-    enlarged = _enlarge(picture, upscaler, sr_size, progress)
+    enlarged = enlarge(
+        picture, lambda pixels: upscaler.upscale(pixels, progress, sr_size)
+    )
     # A large one is not kept while Pillow makes its copy of the result.
     picture = picture if visualize else None
     if sr_path is not None:
@@ -183,34 +183,12 @@ def picture_from_array(image):
     return Picture(image[..., :3], alpha)
 
 
-def _enlarge(picture, upscaler, size, progress):
-    """Enlarge colours by the model and alpha by bicubic, into one array."""
-    pixels, alpha = picture.pixels, picture.alpha
-    sr = upscaler.upscale(extend_colours(pixels, alpha), progress, size)
-    if picture.grey:
-        sr = to_grey(sr)[..., None]
-    if alpha is None:
-        return replace(picture, pixels=split_channels(sr)[0])
-    channels = np.empty((*sr.shape[:2], sr.shape[2] + 1), sr.dtype)
-    channels[..., :-1] = sr
-    del sr  # so that it never stands beside the enlarged alpha
-    channels[..., -1] = resize(alpha, size, resample=Image.Resampling.BICUBIC)
-    pixels, alpha, _ = split_channels(channels)
-    return replace(picture, pixels=pixels, alpha=alpha)
-
-
 def _refuse_same_file(lr_path, sr_path):
-    if sr_path is not None and _is_same_file(lr_path, sr_path):
+    if sr_path is not None and is_same_file(lr_path, sr_path):
         raise ImageError(
             f"{sr_path} is both input and output; write to another file, so that the "
             "original stays"
         )
-
-
-def _is_same_file(one, other):
-    if os.path.exists(one) and os.path.exists(other):
-        return os.path.samefile(one, other)  # Also where upper case does not count.
-    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def load_upscaler(

@@ -6,12 +6,43 @@ averaged into a pyramid, weighted by their alpha, and filled in from the coarse 
 to the fine (push-pull; Gortler et al. 1996, "The Lumigraph", section 3.4).
 """
 
+from dataclasses import replace
+
 import numpy as np
 from PIL import Image
+
+from srlite.levels import resize, split_channels, to_grey
 
 # Of full opacity. Fainter colours are few levels at best, and often no more than what
 # rounding left of them; a fringe can grow from there too.
 _FAINT = 1 / 16
+
+
+def enlarge(picture, upscale):
+    """Enlarge the colours of a picture by a model, its alpha by bicubic.
+
+    Bicubic leaves what is opaque opaque, and what is empty empty, to the bit.
+
+    Args:
+        picture: `srlite.images.Picture`; its pixels may be float in [0, 1].
+        upscale: function (height, width, 3) -> larger (H, W, 3) levels.
+
+    Returns:
+        `Picture` whose grey, or colours and alpha, are views of one array, so that
+        `levels.join_channels` takes no memory.
+    """
+    sr = upscale(extend_colours(picture.pixels, picture.alpha))
+    if picture.grey:
+        sr = to_grey(sr)[..., None]
+    if picture.alpha is None:
+        return replace(picture, pixels=split_channels(sr)[0])
+    channels = np.empty((*sr.shape[:2], sr.shape[2] + 1), sr.dtype)
+    channels[..., :-1] = sr
+    del sr  # so that it never stands beside the enlarged alpha
+    size = channels.shape[:2]
+    channels[..., -1] = resize(picture.alpha, size, resample=Image.Resampling.BICUBIC)
+    pixels, alpha, _ = split_channels(channels)
+    return replace(picture, pixels=pixels, alpha=alpha)
 
 
 def extend_colours(pixels, alpha):
