@@ -25,6 +25,7 @@ from srlite.images import (
     join_channels,
     picture_from_image,
     read_picture,
+    resize,
     to_float,
     to_grey,
     to_levels,
