@@ -106,7 +106,7 @@ def _run(plan, options, workers, quiet):
                     _say(f"error: {outcome.error}")
     finally:
         seconds = time.perf_counter() - start
-        if not quiet and not single:
+        if not (quiet or single) and (enlarged or plan.skipped or failed):
             print(
                 f"{enlarged} enlarged, {plan.skipped} skipped, {failed} failed "
                 f"in {seconds:.1f} s"
