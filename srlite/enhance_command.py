@@ -7,7 +7,7 @@ import time
 from srlite.batch import enhance_files
 from srlite.decoding import count_pixels
 from srlite.enhance_options import enhance_parser
-from srlite.errors import ConfigError, ImageError, one_line
+from srlite.errors import ConfigError, ImageError, SrliteError, one_line
 from srlite.file_plan import plan_files
 from srlite.image_writing import can_write
 from srlite.upscaler import find_model
@@ -106,7 +106,8 @@ def _run(plan, options, workers, quiet):
                     _say(f"error: {outcome.error}")
     finally:
         seconds = time.perf_counter() - start
-        if not quiet and not single:
+        refused = isinstance(sys.exception(), SrliteError) and not enlarged
+        if not (quiet or single or refused):
             print(
                 f"{enlarged} enlarged, {plan.skipped} skipped, {failed} failed "
                 f"in {seconds:.1f} s"

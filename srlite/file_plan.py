@@ -137,12 +137,14 @@ def plan_files(
 def _search(name, recursive, failures):
     """Find the pictures behind one argument, and count the other files there."""
     path = Path(name)
-    if os.path.isdir(path):
+    if os.path.isdir(name):  # Not `path`, which takes an empty name for this folder.
         root, files = path, _walk(path, recursive, failures)
     elif glob.has_magic(name) and not os.path.lexists(name):
         root = _fixed_part(path)
         files = sorted(map(Path, glob.glob(name, recursive=True)))
         files = [p for p in files if os.path.isfile(p)]
+    elif not name:
+        raise ImageError("one of the inputs has an empty name; give a file or folder")
     else:
         return [_Found(path, path.parent, searched=False)], 0
     endings = readable_endings()

@@ -94,6 +94,11 @@ stage.addEventListener("dragstart", (event) => event.preventDefault());
 for (const control of [left, right, zoom, edge]) {
   control.addEventListener("input", draw);
 }
+zoom.addEventListener("input", () => {
+  const view = get("view");
+  view.scrollLeft = stage.clientWidth * edge.value / 100 - view.clientWidth / 2;
+  view.scrollTop = (stage.clientHeight - view.clientHeight) / 2;
+});
 draw();
 </script>
 </body>

@@ -140,4 +140,5 @@ def test_odd_names_and_links(tree):
     pairs = planned(["link"], "out", recursive=True)
     assert [lr for lr, _ in pairs] == [f"link/{name}" for name in names]
     os.chdir("odd")
+    assert plan_files([""]).failures[0].startswith("one of the inputs has an empty")
     assert planned(["-dash.png"]) == [("-dash.png", "-dash_sr.png")]
