@@ -8,9 +8,9 @@ own floor where the arrow is plain):
   `metadata`, `options`, `replicas`: `backend`, `comparison`, `config`, `degradations`,
   `discriminators`, `features`, `generators`, `guard`, `images`, `memory`, `schedules`,
   `sizes`, `summary`, `tiling`, `transparency`
-- first floor: `checkpoint_parts`, `checkpoints`, `data`, `distribution`, `draws`,
-  `loading`, `logs`, `losses`, `meter`, `metrics`, `networks`, `objective`, `packs`,
-  `photographs`, `presets`, `sources`, `tflite_checks`, `upscaler`
+- first floor: `animations`, `checkpoint_parts`, `checkpoints`, `data`, `distribution`,
+  `draws`, `loading`, `logs`, `losses`, `meter`, `metrics`, `networks`, `objective`,
+  `packs`, `photographs`, `presets`, `sources`, `tflite_checks`, `upscaler`
 - second floor: `evaluation`, `export`, `inference`, `interpolation`, `jax_step`,
   `plots`, `recalibration`, `rescue`, `tensorflow_step`, `trainer`, `validation`
 - attic: `alternation`, `benchmark`, `benchmark_inference`, `preparation`, `recipe`,

@@ -114,6 +114,17 @@ def check_writable(path, height, width, picture=None, quality=None):
             f"cannot write {path}: {form.name} holds at most {limit}, the picture will "
             f"have {width} x {height} pixels; use .png"
         )
+    check_place(path)
+
+
+def check_place(path):
+    """Make sure that a file can be made, or replaced, under a path.
+
+    Raises:
+        ImageError: the folder is missing or takes no file, or the path is no regular
+            file.
+    """
+    path = Path(path)
     if path.exists() and not path.is_file():
         raise ImageError(f"cannot write {path}: it is there and is not a file")
     if not path.parent.is_dir():
@@ -121,7 +132,7 @@ def check_writable(path, height, width, picture=None, quality=None):
             f"cannot write {path}: the folder {path.parent} does not exist; create it"
         )
     folder = Path(os.path.realpath(path)).parent
-    with _writing(path), tempfile.TemporaryFile(dir=folder):
+    with writing(path), tempfile.TemporaryFile(dir=folder):
         pass
 
 
@@ -183,7 +194,7 @@ def write_picture(path, picture, quality=None):
     channels = join_channels(fitted.pixels, fitted.alpha, fitted.grey)
     options = {**_metadata(fitted, form), **_encoding(form, quality)}
     with (
-        _writing(path),
+        writing(path),
         replacing(path) as temporary,
         io.BufferedWriter(_WholeFile(temporary, "wb")) as file,
     ):
@@ -274,8 +285,12 @@ def _metadata(picture, form):
 
 
 @contextlib.contextmanager
-def _writing(path):
-    """Turn what the encoder and the disk raise into one sentence."""
+def writing(path):
+    """Turn what the encoder and the disk raise into one sentence.
+
+    Raises:
+        ImageError: the block raised anything but a `SrliteError`.
+    """
     try:
         yield
     except SrliteError:

@@ -37,6 +37,7 @@ FLOORS = (
         "transparency",
     },
     {
+        "animations",
         "checkpoint_parts",
         "checkpoints",
         "data",
