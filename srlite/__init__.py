@@ -7,10 +7,12 @@ own floor where the arrow is plain):
   `deep_reading`, `deep_writing`, `errors`, `files`, `image_writing`, `levels`,
   `metadata`, `options`, `replicas`: `backend`, `comparison`, `config`, `degradations`,
   `discriminators`, `features`, `generators`, `guard`, `images`, `memory`, `schedules`,
-  `sizes`, `summary`, `tiling`, `transparency`
+  `sizes`, `summary`, `tiling`, `transparency`,
+  `video_frames`
 - first floor: `animations`, `checkpoint_parts`, `checkpoints`, `data`, `distribution`,
   `draws`, `loading`, `logs`, `losses`, `meter`, `metrics`, `networks`, `objective`,
-  `packs`, `photographs`, `presets`, `sources`, `tflite_checks`, `upscaler`
+  `packs`, `photographs`, `presets`, `sources`, `tflite_checks`, `upscaler`,
+  `video`
 - second floor: `evaluation`, `export`, `inference`, `interpolation`, `jax_step`,
   `plots`, `recalibration`, `rescue`, `tensorflow_step`, `trainer`, `validation`
 - attic: `alternation`, `benchmark`, `benchmark_inference`, `preparation`, `recipe`,

@@ -35,6 +35,7 @@ FLOORS = (
         "summary",
         "tiling",
         "transparency",
+        "video_frames",
     },
     {
         "animations",
@@ -56,6 +57,7 @@ FLOORS = (
         "sources",
         "tflite_checks",
         "upscaler",
+        "video",
     },
     {
         "evaluation",
