@@ -7,10 +7,11 @@ own floor where the arrow is plain):
   `deep_reading`, `deep_writing`, `errors`, `files`, `image_writing`, `levels`,
   `metadata`, `options`, `replicas`: `backend`, `comparison`, `config`, `degradations`,
   `discriminators`, `features`, `file_plan`, `generators`, `guard`, `images`, `memory`,
-  `schedules`, `sizes`, `slider_page`, `summary`, `tiling`, `transparency`
-- first floor: `checkpoint_parts`, `checkpoints`, `data`, `distribution`, `draws`,
-  `loading`, `logs`, `losses`, `meter`, `metrics`, `networks`, `objective`, `packs`,
-  `photographs`, `presets`, `sources`, `tflite_checks`, `upscaler`
+  `schedules`, `sizes`, `slider_page`, `summary`, `tiling`, `transparency`,
+  `video_frames`
+- first floor: `animations`, `checkpoint_parts`, `checkpoints`, `data`, `distribution`,
+  `draws`, `loading`, `logs`, `losses`, `meter`, `metrics`, `networks`, `objective`,
+  `packs`, `photographs`, `presets`, `sources`, `tflite_checks`, `upscaler`, `video`
 - second floor: `batch`, `evaluation`, `export`, `inference`, `interpolation`,
   `jax_step`, `model_comparison`, `plots`, `recalibration`, `rescue`,
   `tensorflow_step`, `trainer`, `validation`

@@ -129,7 +129,7 @@ def refuse_animation(image, name):
     if not still and getattr(image, "n_frames", 1) > 1:
         raise ImageError(
             f"{name} is an animation of {image.n_frames} frames, but one "
-            "picture is expected; save its frames as files of their own"
+            "picture is expected; `python inference.py` enlarges animations"
         )
 
 

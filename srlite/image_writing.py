@@ -126,6 +126,17 @@ def check_writable(path, height, width, picture=None, quality=None):
             f"cannot write {path}: {form.name} holds at most {limit}, the picture will "
             f"have {width} x {height} pixels; use .png"
         )
+    check_place(path)
+
+
+def check_place(path):
+    """Make sure that a file can be made, or replaced, under a path.
+
+    Raises:
+        ImageError: the folder is missing or takes no file, or the path is no regular
+            file.
+    """
+    path = Path(path)
     # Not by `Path`, which raises on a name that is too long.
     if os.path.exists(path) and not os.path.isfile(path):
         raise ImageError(f"cannot write {path}: it is there and is not a file")
@@ -134,7 +145,7 @@ def check_writable(path, height, width, picture=None, quality=None):
             f"cannot write {path}: the folder {path.parent} does not exist; create it"
         )
     folder = Path(os.path.realpath(path)).parent
-    with _writing(path), tempfile.TemporaryFile(dir=folder):
+    with writing(path), tempfile.TemporaryFile(dir=folder):
         pass
 
 
@@ -196,7 +207,7 @@ def write_picture(path, picture, quality=None):
     channels = join_channels(fitted.pixels, fitted.alpha, fitted.grey)
     options = {**_metadata(fitted, form), **_encoding(form, quality)}
     with (
-        _writing(path),
+        writing(path),
         replacing(path) as temporary,
         io.BufferedWriter(_WholeFile(temporary, "wb")) as file,
     ):
@@ -287,8 +298,12 @@ def _metadata(picture, form):
 
 
 @contextlib.contextmanager
-def _writing(path):
-    """Turn what the encoder and the disk raise into one sentence."""
+def writing(path):
+    """Turn what the encoder and the disk raise into one sentence.
+
+    Raises:
+        ImageError: the block raised anything but a `SrliteError`.
+    """
     try:
         yield
     except SrliteError:

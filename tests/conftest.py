@@ -65,3 +65,19 @@ def photos(tmp_path_factory):
 def photo():
     """A 40 x 48 piece of a real photo, uint8 RGB."""
     return np.asarray(Image.open(PHOTO))[20:60, 40:88].copy()
+
+
+@pytest.fixture(scope="session")
+def repeating_upscaler():
+    """An `Upscaler` that makes 4 x 4 equal pixels of each, so that flat stays flat."""
+    from srlite.upscaler import Upscaler
+
+    class Repeating:
+        scale = 4
+        size = None
+        bytes_per_pixel = 1000
+
+        def __call__(self, lr):
+            return lr.repeat(4, axis=1).repeat(4, axis=2)
+
+    return Upscaler(Repeating())

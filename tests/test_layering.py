@@ -37,8 +37,10 @@ FLOORS = (
         "summary",
         "tiling",
         "transparency",
+        "video_frames",
     },
     {
+        "animations",
         "checkpoint_parts",
         "checkpoints",
         "data",
@@ -57,6 +59,7 @@ FLOORS = (
         "sources",
         "tflite_checks",
         "upscaler",
+        "video",
     },
     {
         "batch",

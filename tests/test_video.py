@@ -1,0 +1,194 @@
+"""Video files keep their frames, time, audio and colours."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from srlite.errors import Cancelled, ImageError
+from srlite.video import enhance_video
+
+COLOURS = np.array([(200, 40, 30), (30, 160, 60), (40, 60, 210), (128, 128, 128)])
+STEPS = [0, 1, 2, 3, 4, 6, 8, 10, 11, 12, 14, 20]  # variable: of 1/25 s
+FULL, LIMITED = 2, 1
+# Luma of a red and a blue primary: ITU-R BT.601 and BT.709.
+LUMA = {6: (0.299, 0.114), 1: (0.2126, 0.0722)}
+
+
+def ycbcr(rgb, matrix, full):
+    """Levels of one colour, by the formulas of the two recommendations."""
+    red, blue = LUMA[matrix]
+    r, g, b = np.asarray(rgb) / 255
+    y = red * r + (1 - red - blue) * g + blue * b
+    chroma = np.array([(b - y) / (2 - 2 * blue), (r - y) / (2 - 2 * red)])
+    if full:
+        return np.round([255 * y, *(128 + 255 * chroma)])
+    return np.round([16 + 219 * y, *(128 + 224 * chroma)])
+
+
+def planes_of(colours, matrix, full):
+    """The four colours side by side, 16 x 64 pixels, as planes of yuv420p."""
+    levels = np.array([ycbcr(c, matrix, full) for c in colours]).astype(np.uint8)
+    y = levels[:, 0].repeat(16)[None].repeat(16, axis=0)
+    u, v = (levels[:, i].repeat(8)[None].repeat(8, axis=0) for i in (1, 2))
+    return np.concatenate([y.ravel(), u.ravel(), v.ravel()]).reshape(24, 64)
+
+
+def make_clip(path, matrix=6, full=False, audio="aac", steps=STEPS):
+    """Twelve frames of four flat colours that move on by one place each time."""
+    with av.open(str(path), "w") as out:
+        vp9 = path.suffix == ".webm"
+        video = out.add_stream("libvpx-vp9" if vp9 else "libx264", rate=25)
+        video.width, video.height, video.pix_fmt = 64, 16, "yuv420p"
+        video.options = {"crf": "0" if vp9 else "1"}
+        context = video.codec_context
+        context.time_base = Fraction(1, 25)
+        context.colorspace, context.color_range = matrix, FULL if full else LIMITED
+        if audio:
+            sound = out.add_stream(audio, rate=48000, layout="mono")
+        for i, step in enumerate(steps):
+            planes = planes_of(np.roll(COLOURS, i, axis=0), matrix, full)
+            frame = av.VideoFrame.from_ndarray(planes, "yuv420p")
+            frame.pts, frame.time_base = step, Fraction(1, 25)
+            frame.colorspace, frame.color_range = matrix, FULL if full else LIMITED
+            out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+        if audio:
+            wave = np.sin(np.arange(40960) / 20).astype(np.float32)[None]
+            for start in range(0, wave.shape[1], 1024):
+                piece = np.ascontiguousarray(wave[:, start : start + 1024])
+                frame = av.AudioFrame.from_ndarray(piece, "fltp", "mono")
+                frame.sample_rate, frame.pts = 48000, start
+                out.mux(sound.encode(frame))
+            out.mux(sound.encode(None))
+
+
+def audio_packets(path):
+    with av.open(str(path)) as source:
+        return [bytes(packet) for packet in source.demux(audio=0) if packet.size]
+
+
+def start_of(path):
+    """Seconds at which the first packet of any kind is due."""
+    with av.open(str(path)) as source:
+        return min(p.pts * p.time_base for p in source.demux() if p.size)
+
+
+def frames_of(path):
+    with av.open(str(path)) as source:
+        return list(source.decode(video=0))
+
+
+@pytest.mark.parametrize(
+    ("lr_name", "sr_name", "matrix", "full", "audio"),
+    [
+        ("lr.mp4", "sr.mp4", 6, False, "aac"),
+        ("lr.mov", "sr.mkv", 1, False, "aac"),
+        ("lr.mkv", "sr.mov", 6, True, "aac"),
+        ("lr.webm", "sr.webm", 1, True, "libopus"),
+        ("lr.mp4", "sr.mp4", 1, True, None),
+    ],
+)
+def test_video_keeps_all(
+    lr_name, sr_name, matrix, full, audio, repeating_upscaler, tmp_path
+):
+    lr_path, sr_path = tmp_path / lr_name, tmp_path / sr_name
+    make_clip(lr_path, matrix, full, audio)
+    seen = []
+    size = enhance_video(
+        lr_path, sr_path, repeating_upscaler, lambda *n: seen.append(n), 5
+    )
+    assert size == (64, 256)
+    assert [done for done, _ in seen] == list(range(1, 13))
+    if audio:
+        assert audio_packets(sr_path) == audio_packets(lr_path) != []
+    lr_frames, sr_frames = frames_of(lr_path), frames_of(sr_path)
+    # Exact, but for the milliseconds of Matroska, which also begins at 0.
+    early, late = start_of(lr_path), start_of(sr_path)
+    for sr, lr in zip(sr_frames, lr_frames, strict=True):
+        shift = (sr.pts * sr.time_base - late) - (lr.pts * lr.time_base - early)
+        assert abs(shift) <= Fraction(1, 1000)
+    times = [round(25 * frame.pts * frame.time_base) for frame in sr_frames]
+    assert [t - times[0] for t in times] == STEPS
+    for i, frame in enumerate(sr_frames):
+        assert (frame.colorspace, frame.color_range) == (
+            matrix,
+            FULL if full else LIMITED,
+        )
+        assert (frame.height, frame.width) == size
+        y, u, v = (
+            np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:, :width]
+            for plane, width in zip(frame.planes, (256, 128, 128))
+        )
+        for j, colour in enumerate(np.roll(COLOURS, i, axis=0)):
+            for plane, level, side in zip(
+                (y, u, v), ycbcr(colour, matrix, full), (64, 32, 32)
+            ):
+                middle = plane[8:-8, side * j + 12 : side * (j + 1) - 12].astype(int)
+                assert abs(middle - level).max() <= 3
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([lr_name, sr_name])
+
+
+def test_work_goes_on_after_a_stop(repeating_upscaler, tmp_path):
+    lr_path, sr_path = tmp_path / "lr.mp4", tmp_path / "sr.mp4"
+    make_clip(lr_path)
+    seen = []
+
+    def stop(done, total):
+        seen.append(done)
+        if done == 6:
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        enhance_video(lr_path, sr_path, repeating_upscaler, stop, 4)
+    assert not sr_path.exists()
+    segments = tmp_path / ".sr.mp4.segments"
+    assert [p.name for p in sorted(segments.glob("*.nut"))] == ["000000.nut"]
+    enhance_video(lr_path, sr_path, repeating_upscaler, lambda n, _: seen.append(n), 4)
+    assert seen == [1, 2, 3, 4, 5, 6, *range(5, 13)]
+    assert not segments.exists()
+    whole = tmp_path / "whole.mp4"
+    enhance_video(lr_path, whole, repeating_upscaler, segment_frames=4)
+    assert whole.read_bytes() == sr_path.read_bytes()
+
+
+def test_other_work_starts_anew(repeating_upscaler, tmp_path):
+    lr_path, sr_path = tmp_path / "lr.mp4", tmp_path / "sr.mp4"
+    make_clip(lr_path)
+
+    def stop(done, total):
+        if done == 5:
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        enhance_video(lr_path, sr_path, repeating_upscaler, stop, 4)
+    seen = []
+    size = enhance_video(
+        lr_path,
+        sr_path,
+        repeating_upscaler,
+        lambda n, _: seen.append(n),
+        4,
+        outscale=2.1,
+    )
+    assert seen == list(range(1, 13))
+    assert size == (34, 134)  # of 33.6 x 134.4
+
+
+def test_what_cannot_be_is_one_sentence(repeating_upscaler, tmp_path):
+    lr_path = tmp_path / "lr.mp4"
+    make_clip(lr_path)
+    for name, message in (
+        ("sr.gif", "is a video, so the ending"),
+        ("sr.webm", "does not hold aac audio"),
+    ):
+        with pytest.raises(ImageError, match=message):
+            enhance_video(lr_path, tmp_path / name, repeating_upscaler)
+    playlist = tmp_path / "list.mp4"
+    playlist.write_text("#EXTM3U\n#EXTINF:1,\nlr.mp4\n#EXT-X-ENDLIST\n")
+    for path in (playlist, tmp_path / "none.mp4"):
+        with pytest.raises(ImageError, match="cannot read"):
+            enhance_video(path, tmp_path / "sr.mp4", repeating_upscaler)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["list.mp4", "lr.mp4"]
