@@ -5,13 +5,15 @@ own floor where the arrow is plain):
 
 - ground floor, imports nothing of srlite but `augmentations`, `errors`, `files`,
   `image_writing`, `levels`, `options`: `backend`, `comparison`, `config`,
-  `degradations`, `discriminators`, `features`, `generators`, `images`, `schedules`,
-  `summary`, `tiling`
-- first floor: `checkpoint_parts`, `checkpoints`, `data`, `draws`, `loading`, `logs`,
-  `losses`, `meter`, `metrics`, `networks`, `objective`, `packs`, `photographs`,
-  `presets`, `sources`, `tflite_checks`, `upscaler`
-- second floor: `evaluation`, `export`, `inference`, `interpolation`, `jax_step`,
-  `plots`, `recalibration`, `tensorflow_step`, `trainer`, `validation`
+  `degradations`, `discriminators`, `equalisation`, `export_report`, `features`,
+  `generators`, `images`, `schedules`, `summary`, `tiling`
+- first floor: `calibration`, `checkpoint_parts`, `checkpoints`, `data`, `draws`,
+  `loading`, `logs`, `losses`, `meter`, `metrics`, `networks`, `objective`, `packs`,
+  `photographs`, `presets`, `psnr_loss`, `sources`, `tflite_checks`, `tflite_metadata`,
+  `upscaler`
+- second floor: `conversion`, `evaluation`, `export`, `export_command`, `inference`,
+  `interpolation`, `jax_step`, `plots`, `recalibration`, `tensorflow_step`, `trainer`,
+  `validation`
 - attic: `benchmark`, `recipe`, `run_directory`, `stages`
 
 Inside, pictures are RGB, float32, [0, 1], channels last; at the edges uint8 or

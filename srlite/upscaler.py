@@ -83,18 +83,20 @@ class Upscaler:
 
         Args:
             network: function float32 [0, 1] (1, h, w, 3) -> (1, scale*h, scale*w, 3),
-                with the attributes `scale` and `size`, its fixed input (height, width)
-                or None when it takes any.
+                with the attributes `scale`, `size`, its fixed input (height, width) or
+                None when it takes any, and, if it has one, `overlap`, its own default.
             tile: LR pixels; `DEFAULT_TILE`, or what a fixed input holds, when None.
-            overlap: LR pixels; `DEFAULT_OVERLAP`, or at most a quarter of a fixed
-                input, when None.
+            overlap: LR pixels; that of the network, else `DEFAULT_OVERLAP`, at most a
+                quarter of a fixed input, when None.
 
         Raises:
             ConfigError: impossible tile or overlap.
         """
         side = min(network.size) if network.size else None
         if overlap is None:
-            overlap = min(DEFAULT_OVERLAP, side // 4) if side else DEFAULT_OVERLAP
+            overlap = getattr(network, "overlap", None)
+            overlap = DEFAULT_OVERLAP if overlap is None else overlap
+            overlap = min(overlap, side // 4) if side else overlap
         if overlap < 0:
             raise ConfigError(
                 f"overlap must be 0 or more LR pixels; received {overlap}"

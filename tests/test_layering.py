@@ -15,7 +15,9 @@ FLOORS = (
         "config",
         "degradations",
         "discriminators",
+        "equalisation",
         "errors",
+        "export_report",
         "features",
         "files",
         "generators",
@@ -28,6 +30,7 @@ FLOORS = (
         "tiling",
     },
     {
+        "calibration",
         "checkpoint_parts",
         "checkpoints",
         "data",
@@ -42,13 +45,17 @@ FLOORS = (
         "packs",
         "photographs",
         "presets",
+        "psnr_loss",
         "sources",
         "tflite_checks",
+        "tflite_metadata",
         "upscaler",
     },
     {
+        "conversion",
         "evaluation",
         "export",
+        "export_command",
         "inference",
         "interpolation",
         "jax_step",
@@ -69,7 +76,13 @@ FOUNDATION = {
     "levels",
     "options",
 }
-TENSORFLOW_ALLOWED = {"backend", "export", "recipe", "sources", "tensorflow_step"}
+TENSORFLOW_ALLOWED = {
+    "backend",
+    "conversion",
+    "recipe",
+    "sources",
+    "tensorflow_step",
+}
 
 
 def imports(path):
