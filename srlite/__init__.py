@@ -14,7 +14,7 @@ own floor where the arrow is plain):
 - second floor: `conversion`, `evaluation`, `export`, `export_command`, `inference`,
   `interpolation`, `jax_step`, `plots`, `recalibration`, `tensorflow_step`, `trainer`,
   `validation`
-- attic: `benchmark`, `recipe`, `run_directory`, `stages`
+- attic: `benchmark`, `benchmark_tflite`, `recipe`, `run_directory`, `stages`
 
 Inside, pictures are RGB, float32, [0, 1], channels last; at the edges uint8 or
 uint16. Importing this package imports nothing heavy.

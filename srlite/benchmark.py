@@ -3,6 +3,8 @@
 `train` sets the training loop (making batches, moving them, logging) against the bare
 compiled update on one batch that stays as it is. Both take turns in one process, so
 that a machine that slows down slows both. Checkpoints and validation are left out.
+
+`tflite` is the work of `srlite.benchmark_tflite`.
 """
 
 import argparse
@@ -17,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from srlite import benchmark_tflite
 from srlite.backend import import_keras
 from srlite.data import PatchSampler, load_images
 from srlite.errors import run_command
@@ -149,7 +152,12 @@ def main(argv=None):
         default=[],
         metavar="SECTION.OPTION=VALUE",
     )
+    tflite = commands.add_parser("tflite", help=benchmark_tflite.SUMMARY)
+    benchmark_tflite.add_arguments(tflite)
     args = parser.parse_args(argv)
+    if args.command == "tflite":
+        benchmark_tflite.report(args)
+        return 0
     config = preset(args.preset).updated(dict(map(parse_assignment, args.set)))
     found = benchmark_training(config, args.stage, args.steps, args.data_dir)
     print(

@@ -102,7 +102,8 @@ def export_tflite(
         )
         pictures = [picture[..., :channels] for picture in pictures]
         if meter is None and channels == 3:
-            where = f"{len(tried)} crops of {calibration}"
+            ending = "s" if len(tried) > 1 else ""
+            where = f"{calibration} ({len(tried)} crop{ending})"
             meter = LossMeter(generator, tried, where, overlap)
     fields = _metadata(precision, scale, channels, overlap, source)
     try:

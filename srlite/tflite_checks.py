@@ -59,13 +59,12 @@ def check_size(content, max_bytes=MAX_BYTES):
         )
 
 
-def count_ops(content):
-    """Count the ops of a ``.tflite`` (bytes): dict of name to number, most first."""
+def operators(content):
+    """Yield (op name, `Operator`) for each op of a ``.tflite`` (bytes), as it runs."""
     from ai_edge_litert import schema_py_generated as schema
 
     names = {code: name for name, code in vars(schema.BuiltinOperator).items()}
     model = schema.Model.GetRootAs(content)
-    counts = collections.Counter()
     for i in range(model.SubgraphsLength()):
         graph = model.Subgraphs(i)
         for j in range(graph.OperatorsLength()):
@@ -75,7 +74,12 @@ def count_ops(content):
             name = names.get(number, f"OP_{number}")
             if name == "CUSTOM":
                 name = code.CustomCode().decode()
-            counts[name] += 1
+            yield name, graph.Operators(j)
+
+
+def count_ops(content):
+    """Count the ops of a ``.tflite`` (bytes): dict of name to number, most first."""
+    counts = collections.Counter(name for name, _ in operators(content))
     return dict(counts.most_common())
 
 

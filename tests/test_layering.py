@@ -65,7 +65,7 @@ FLOORS = (
         "trainer",
         "validation",
     },
-    {"benchmark", "recipe", "run_directory", "stages"},
+    {"benchmark", "benchmark_tflite", "recipe", "run_directory", "stages"},
 )
 # Ground floor modules that others of that floor may use.
 FOUNDATION = {
