@@ -6,7 +6,7 @@ own floor where the arrow is plain):
 - ground floor, imports nothing of srlite but `augmentations`, `errors`, `files`,
   `image_writing`, `levels`, `options`: `backend`, `comparison`, `config`,
   `degradations`, `discriminators`, `equalisation`, `export_report`, `features`,
-  `generators`, `images`, `schedules`, `summary`, `tiling`
+  `generators`, `images`, `quantisation`, `schedules`, `summary`, `tiling`
 - first floor: `calibration`, `checkpoint_parts`, `checkpoints`, `data`, `draws`,
   `loading`, `logs`, `losses`, `meter`, `metrics`, `networks`, `objective`, `packs`,
   `photographs`, `presets`, `psnr_loss`, `sources`, `tflite_checks`, `tflite_metadata`,

@@ -61,8 +61,6 @@ def test_the_model_is_untouched(tiny_tflite):
         if not old.Buffers(i).DataIsNone():
             data = new.Buffers(i).DataAsNumpy()
             np.testing.assert_array_equal(data, old.Buffers(i).DataAsNumpy())
-            # An address that is a multiple of 16, as the schema demands.
-            assert marked.index(data.tobytes()) % 16 == 0 or data.size < 64
             weights += data.size
     assert weights > 1000
     assert len(marked) < len(content) + 4096
@@ -82,6 +80,7 @@ def test_the_model_is_untouched(tiny_tflite):
 
 
 def test_weights_stand_at_multiples_of_16_bytes(exported):
+    """The schema demands it, and delegates count on it."""
     content = exported[1].read_bytes()
     model = model_of(content)
     places = []

@@ -25,6 +25,7 @@ FLOORS = (
         "images",
         "levels",
         "options",
+        "quantisation",
         "schedules",
         "summary",
         "tiling",
