@@ -6,17 +6,19 @@ own floor where the arrow is plain):
 - ground floor, imports nothing of srlite but `augmentations`, `decoding`,
   `deep_reading`, `deep_writing`, `errors`, `files`, `image_writing`, `levels`,
   `metadata`, `options`, `replicas`: `backend`, `comparison`, `config`, `degradations`,
-  `discriminators`, `features`, `file_plan`, `generators`, `guard`, `images`, `memory`,
-  `schedules`, `sizes`, `slider_page`, `summary`, `tiling`, `transparency`,
-  `video_frames`
-- first floor: `animations`, `checkpoint_parts`, `checkpoints`, `data`, `distribution`,
-  `draws`, `loading`, `logs`, `losses`, `meter`, `metrics`, `networks`, `objective`,
-  `packs`, `photographs`, `presets`, `sources`, `tflite_checks`, `upscaler`, `video`
-- second floor: `batch`, `evaluation`, `export`, `inference`, `interpolation`,
-  `jax_step`, `model_comparison`, `plots`, `recalibration`, `rescue`,
-  `tensorflow_step`, `trainer`, `validation`
-- attic: `alternation`, `benchmark`, `benchmark_inference`, `enhance_command`,
-  `enhance_options`, `preparation`, `recipe`, `run_directory`, `stages`
+  `discriminators`, `equalisation`, `export_report`, `features`, `file_plan`,
+  `generators`, `guard`, `images`, `memory`, `quantisation`, `schedules`, `sizes`,
+  `slider_page`, `summary`, `tiling`, `transparency`, `video_frames`
+- first floor: `animations`, `calibration`, `checkpoint_parts`, `checkpoints`, `data`,
+  `distribution`, `draws`, `loading`, `logs`, `losses`, `meter`, `metrics`, `networks`,
+  `objective`, `packs`, `photographs`, `presets`, `psnr_loss`, `sources`,
+  `tflite_checks`, `tflite_metadata`, `upscaler`, `video`
+- second floor: `batch`, `conversion`, `evaluation`, `export`, `export_command`,
+  `inference`, `interpolation`, `jax_step`, `model_comparison`, `plots`,
+  `recalibration`, `rescue`, `tensorflow_step`, `trainer`, `validation`
+- attic: `alternation`, `benchmark`, `benchmark_inference`, `benchmark_tflite`,
+  `enhance_command`, `enhance_options`, `preparation`, `recipe`, `run_directory`,
+  `stages`
 
 Inside, pictures are RGB, float32, [0, 1], channels last; at the edges uint8 or
 uint16. Importing this package imports nothing heavy.

@@ -6,7 +6,8 @@ few updates each: a machine that slows down slows both, and what is compared are
 neighbours in time. The quartiles over the turns say how far the overhead can be
 trusted. Checkpoints and validation are left out.
 
-`inference` is the work of `srlite.benchmark_inference`.
+`inference` is the work of `srlite.benchmark_inference`, `tflite` that of
+`srlite.benchmark_tflite`.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from srlite import benchmark_inference
+from srlite import benchmark_inference, benchmark_tflite
 from srlite.alternation import EXECUTIONS, AlternatingStep, PausableSampler, wait
 from srlite.backend import import_keras
 from srlite.data import PatchSampler
@@ -185,11 +186,12 @@ def main(argv=None):
         default=[],
         metavar="SECTION.OPTION=VALUE",
     )
-    inference = commands.add_parser("inference", help=benchmark_inference.SUMMARY)
-    benchmark_inference.add_arguments(inference)
+    others = {"inference": benchmark_inference, "tflite": benchmark_tflite}
+    for name, module in others.items():
+        module.add_arguments(commands.add_parser(name, help=module.SUMMARY))
     args = parser.parse_args(argv)
-    if args.command == "inference":
-        benchmark_inference.report(args)
+    if args.command in others:
+        others[args.command].report(args)
         return 0
     config = preset(args.preset).updated(dict(map(parse_assignment, args.set)))
     found = benchmark_training(config, args.stage, args.steps, args.data_dir)

@@ -1,85 +1,45 @@
-"""From a generator to a proven ``.tflite`` file: `export_tflite`, and its command.
+"""From a generator to a proven ``.tflite`` file: `export_tflite`.
 
-The file's input is `lr`, its output `sr`: float32, RGB, [0, 1], channels last; `sr`
-is clipped in the graph. Precisions: "float32", and "float16", whose weights alone are
-float16. Any height and width by default, for CPUs; `input_size` makes a static
-(1, H, W, 3), which GPUs, NPUs and browsers ask for.
+The file's input is `lr`, its output `sr`: RGB, channels last, float32 in [0, 1], or
+for "int8" uint8 levels; `conversion` tells the precisions. Any height and width by
+default, for CPUs; `input_size` makes a static (1, H, W, 3), which GPUs, NPUs and
+browsers ask for. What it is stands in its metadata (`tflite_metadata`).
 
 A file is handed over only when it has passed the checks of `tflite_checks`: size,
-ops, difference from the Keras model on a real photo. It grows under a temporary name
-beside its target, so a failure leaves nothing and harms nothing. Converting needs
-Keras on TensorFlow; both are imported inside the functions that use them.
+ops, difference from the Keras model on a real photo; an int8 file also that of
+`psnr_loss`. It grows under a temporary name beside its target, so a failure leaves
+nothing and harms nothing. Converting needs Keras on TensorFlow; both are imported
+inside the functions that use them.
 """
 
-import argparse
-import dataclasses
-import json
+import hashlib
 from pathlib import Path
 
 import numpy as np
 
-from srlite.backend import import_keras, silence
+import srlite
+from srlite.backend import import_keras
+from srlite.calibration import SIZE, calibration_pictures
+from srlite.conversion import convert
 from srlite.errors import ExportError
+from srlite.export_report import ExportReport
 from srlite.files import replacing
 from srlite.images import read_rgb
-from srlite.loading import check_generator, load_generator
+from srlite.loading import check_generator, scale_of
+from srlite.psnr_loss import LossMeter, check_loss
 from srlite.tflite_checks import (
     CHECK_SIZES,
     MAX_BYTES,
-    MAX_DIFFERENCE,
+    PRECISIONS,
     check_difference,
     check_ops,
+    check_quantization,
     check_size,
 )
+from srlite.tflite_metadata import add_metadata
+from srlite.upscaler import DEFAULT_OVERLAP
 
 SAMPLE_PHOTO = Path(__file__).parent / "samples" / "astronaut_lr.png"
-
-
-@dataclasses.dataclass(frozen=True)
-class ExportReport:
-    """What was written, and how far it is from the Keras model.
-
-    Attributes:
-        path: the file.
-        precision: "float32" or "float16".
-        input_size: static (height, width) in LR pixels, or None for any size.
-        file_bytes: size of the file in bytes.
-        ops: op name -> count.
-        checked_sizes: (height, width) in LR pixels of the photos it was compared on.
-        largest_difference: in levels, over all pixels of all photos.
-        mean_difference: in levels, mean of the absolute difference.
-    """
-
-    path: Path
-    precision: str
-    input_size: tuple[int, int] | None
-    file_bytes: int
-    ops: dict[str, int]
-    checked_sizes: tuple[tuple[int, int], ...]
-    largest_difference: float
-    mean_difference: float
-
-    def __str__(self):
-        """Lay the report out for the terminal."""
-        size = _size_text(self.input_size) if self.input_size else "any"
-        ops = ", ".join(f"{count} {name}" for name, count in self.ops.items())
-        checked = ", ".join(_size_text(size) for size in self.checked_sizes)
-        return "\n".join(
-            [
-                f"{self.path}",
-                f"  precision   {self.precision}",
-                f"  input size  {size}",
-                f"  file size   {self.file_bytes:,} bytes",
-                f"  ops         {ops}",
-                f"  difference  largest {self.largest_difference:.2g}, "
-                f"mean {self.mean_difference:.2g} levels (1/255), photo at {checked}",
-            ]
-        )
-
-    def to_json(self):
-        """Return the report as JSON text."""
-        fields = dataclasses.asdict(self) | {"path": str(self.path)}
-        return json.dumps(fields, indent=2)
 
 
 def export_tflite(
@@ -89,6 +49,10 @@ def export_tflite(
     precision="float32",
     max_bytes=MAX_BYTES,
     photos=None,
+    calibration=None,
+    meter=None,
+    overlap=DEFAULT_OVERLAP,
+    source=None,
 ):
     """Convert a generator to a ``.tflite`` file and prove it.
 
@@ -97,40 +61,66 @@ def export_tflite(
             channels), float32, [0, 1], of any height and width.
         path: the file to write, ending in ``.tflite``; replaced if it exists.
         input_size: (height, width) in LR pixels of a static input; None for any size.
-        precision: "float32" or "float16" (weights).
+        precision: one of `PRECISIONS`.
         max_bytes: size budget in bytes.
         photos: what to compare on, paths or uint8 arrays (height, width, 3); cropped
             or mirrored to the sizes compared. By default the bundled photo.
+        calibration: folder or tar file of photographs, as `sources` reads them; int8
+            needs it.
+        meter: `LossMeter`, if PSNR shall be measured; an int8 file is measured on
+            `calibration` without it.
+        overlap: LR pixels of context that a tile of the file should have.
+        source: file that the generator was read from, or None; its SHA-256 is noted.
 
     Returns:
         `ExportReport`.
 
     Raises:
         ExportError: an impossible argument; the model cannot be converted; the file
-            is over budget, has an op outside the list or differs from the model
-            by more than allowed; it cannot be written. Nothing is left then.
+            is over budget, has an op outside the list, differs from the model by more
+            than allowed or, int8, loses more dB; it cannot be written. Nothing is left
+            then.
         BackendError: Keras on TensorFlow is not there.
+        DataError: `calibration` cannot be read, or holds no picture.
         ModelError: `generator` is not of the shape above.
         ImageError: a photo cannot be read.
     """
     path = Path(path)
-    _check_arguments(path, input_size, precision)
+    _check_arguments(path, input_size, precision, calibration)
     keras = import_keras("export", backends=("tensorflow",))
     check_generator(generator)
+    channels, scale = generator.input_shape[-1], scale_of(generator)
     sizes = (tuple(input_size),) if input_size else CHECK_SIZES
     photos = [
         photo if isinstance(photo, np.ndarray) else read_rgb(photo)
         for photo in photos or [SAMPLE_PHOTO]
     ]
+    pictures = None
+    if precision == "int8":
+        pictures, tried = calibration_pictures(
+            calibration, scale, input_size or (SIZE, SIZE)
+        )
+        pictures = [picture[..., :channels] for picture in pictures]
+        if meter is None and channels == 3:
+            ending = "s" if len(tried) > 1 else ""
+            where = f"{calibration} ({len(tried)} crop{ending})"
+            meter = LossMeter(generator, tried, where, overlap)
+    fields = _metadata(precision, scale, channels, overlap, source)
     try:
         with replacing(path) as draft:
-            _convert(keras, generator, draft, input_size, precision)
-            content = draft.read_bytes()
+            convert(keras, generator, draft, input_size, precision, pictures)
+            content = add_metadata(draft.read_bytes(), fields)
+            draft.write_bytes(content)
             check_size(content, max_bytes)
             ops = check_ops(content, precision)
+            if precision == "int8":
+                check_quantization(content)
             largest, mean = check_difference(
                 content, generator, precision, photos, sizes
             )
+            psnr = meter.measure(draft) if meter else None
+            if meter and precision == "int8":
+                check_loss(psnr, precision, meter.where)
     except OSError as error:
         raise ExportError(f"cannot write {path}: {error.strerror or error}") from error
     return ExportReport(
@@ -142,13 +132,20 @@ def export_tflite(
         checked_sizes=sizes,
         largest_difference=largest,
         mean_difference=mean,
+        psnr=psnr,
+        psnr_photos=meter.where if meter else None,
     )
 
 
-def _check_arguments(path, input_size, precision):
-    if precision not in MAX_DIFFERENCE:
-        choices = ", ".join(MAX_DIFFERENCE)
+def _check_arguments(path, input_size, precision, calibration):
+    if precision not in PRECISIONS:
+        choices = ", ".join(PRECISIONS)
         raise ExportError(f"precision must be one of {choices}; received {precision!r}")
+    if precision == "int8" and calibration is None:
+        raise ExportError(
+            "int8 needs photographs to calibrate on: give a folder of them with "
+            "--calibration-dir"
+        )
     if input_size is not None and (len(input_size) != 2 or min(input_size) < 1):
         raise ExportError(
             "input_size must be (height, width) in LR pixels, at least 1 each; "
@@ -160,79 +157,20 @@ def _check_arguments(path, input_size, precision):
         raise ExportError(f"cannot write {path}: it is a folder")
 
 
-def _convert(keras, generator, draft, input_size, precision):
-    """Write `generator`, clipped to [0, 1], to the file `draft`."""
-    import tensorflow as tf
-
-    channels = generator.input_shape[-1]
-    shape = (1, *input_size, channels) if input_size else (None, None, None, channels)
-    lr = keras.Input(batch_shape=shape, name="lr")
-    sr = keras.ops.clip(generator(lr), 0.0, 1.0)
-    options = {"target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}}
-    if precision == "float16":
-        options["target_spec"]["supported_types"] = [tf.float16]
-        options["optimizations"] = [tf.lite.Optimize.DEFAULT]
-    try:
-        keras.Model(lr, {"sr": sr}).export(
-            str(draft),
-            format="litert",
-            verbose=False,
-            # Without a signature Keras makes the batch of a static input unknown.
-            input_signature=[keras.InputSpec(shape=shape, dtype="float32", name="lr")],
-            **options,
-        )
-    except OSError:
-        raise
-    except Exception as error:  # whatever Keras and the converter choose to raise
-        reason = f"{error}".strip().split("\n")[0]
-        raise ExportError(f"the model cannot be converted: {reason}") from error
-
-
-def _size_text(size):
-    return f"{size[0]}x{size[1]}"
-
-
-def main(argv=None):
-    """Run the command.
-
-    Args:
-        argv: arguments; those of the process by default.
-
-    Returns:
-        Exit status 0.
-
-    Raises:
-        SrliteError: as `load_generator` and `export_tflite`.
-    """
-    parser = argparse.ArgumentParser(
-        description="Convert a trained generator to a .tflite file, and prove that "
-        "LiteRT computes with it what Keras computes with the model.",
-    )
-    parser.add_argument(
-        "--model", required=True, help=".keras file, checkpoint or run directory"
-    )
-    parser.add_argument("--output", required=True, help=".tflite file to write")
-    parser.add_argument(
-        "--precision",
-        choices=list(MAX_DIFFERENCE),
-        default="float32",
-        help="of the weights (default: float32)",
-    )
-    parser.add_argument(
-        "--input-size",
-        nargs=2,
-        type=int,
-        metavar=("H", "W"),
-        help="static input of this height and width in LR pixels (default: any size)",
-    )
-    args = parser.parse_args(argv)
-    import_keras("export", backends=("tensorflow",))
-    with silence():
-        report = export_tflite(
-            load_generator(args.model),
-            args.output,
-            input_size=args.input_size,
-            precision=args.precision,
-        )
-    print(report)
-    return 0
+def _metadata(precision, scale, channels, overlap, source):
+    pixels = {"dtype": "float32", "range": [0, 1]}
+    if precision == "int8":
+        pixels = {"dtype": "uint8", "range": [0, 255]}
+    digest = None
+    if source is not None:
+        digest = hashlib.sha256(Path(source).read_bytes()).hexdigest()
+    return {
+        "scale": scale,
+        "channels": channels,
+        "input": pixels,
+        "output": pixels,
+        "precision": precision,
+        "overlap": overlap,
+        "srlite": srlite.__version__,
+        "source_sha256": digest,
+    }

@@ -26,6 +26,39 @@ def check_generator(generator):
         )
 
 
+def scale_of(generator):
+    """Return how many SR pixels a generator makes of an LR pixel along each axis."""
+    shape = (1, 8, 8, generator.input_shape[-1])
+    return generator.compute_output_shape(shape)[1] // shape[1]
+
+
+def find_source(path):
+    """Find the file that a generator is read from.
+
+    Args:
+        path: as for `load_generator`.
+
+    Returns:
+        `Path`: a ``.keras`` file or a checkpoint, whose index it is when the checkpoint
+        is a folder.
+
+    Raises:
+        ModelError: there is none.
+    """
+    path = Path(path)
+    if (path / checkpoint_parts.INDEX).is_file():
+        return path / checkpoint_parts.INDEX
+    if path.is_dir():
+        names = ("generator.keras", "pretrain.keras")
+        found = [path / name for name in names if (path / name).is_file()]
+        if not found:
+            raise ModelError(f"there is no {' or '.join(names)} in {path}")
+        path = found[0]
+    if not path.is_file():
+        raise ModelError(f"there is no model {path}")
+    return path
+
+
 def load_generator(path):
     """Load a generator from a file or from a run directory.
 
@@ -43,17 +76,9 @@ def load_generator(path):
             own, or is no model from pictures to pictures.
         CheckpointError: the checkpoint is damaged or foreign.
     """
-    path = Path(path)
-    if (path / checkpoint_parts.INDEX).is_file():
-        return _generator_of_checkpoint(path)
-    if path.is_dir():
-        names = ("generator.keras", "pretrain.keras")
-        found = [path / name for name in names if (path / name).is_file()]
-        if not found:
-            raise ModelError(f"there is no {' or '.join(names)} in {path}")
-        path = found[0]
-    if not path.is_file():
-        raise ModelError(f"there is no model {path}")
+    path = find_source(path)
+    if path.name == checkpoint_parts.INDEX:
+        return _generator_of_checkpoint(path.parent)
     if path.suffix == ".safetensors":
         return _generator_of_checkpoint(path)
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):

@@ -1,20 +1,23 @@
 """Model files as plain functions on arrays: a `.tflite` by LiteRT, a `.keras` by Keras.
 
 Both kinds are called with float32 (1, h, w, 3) and return float32
-(1, scale * h, scale * w, 3), both in [0, 1]. They have three attributes: `scale`;
-`size`, the fixed input (height, width) or None when the model takes any; and
+(1, scale * h, scale * w, 3), both in [0, 1]. They have four attributes: `scale`;
+`size`, the fixed input (height, width) or None when the model takes any; `overlap`, the
+LR pixels of context that a tile should have, or None when the file does not say it; and
 `bytes_per_pixel`, roughly what a call takes for each LR pixel. A `.tflite` may take and
 give uint8 quantised with (1/255, 0). The interpreters are imported when a file is
 opened.
 """
 
 import threading
+from pathlib import Path
 
 import numpy as np
 
 from srlite.errors import ModelError
 from srlite.images import to_float, to_uint8
 from srlite.loading import load_generator
+from srlite.tflite_metadata import read_metadata
 
 # Measured with `light_psnr` on LiteRT: 4900 to 5100 bytes for 224 to 288 pixels along a
 # side. Nearly half are tables of XNNPACK's convolutions.
@@ -34,6 +37,7 @@ class LiteRTNetwork:
             self._interpreter = Interpreter(str(path), num_threads=num_threads)
             inputs = self._interpreter.get_input_details()
             outputs = self._interpreter.get_output_details()
+            metadata = read_metadata(Path(path).read_bytes()) or {}
         except (ValueError, RuntimeError) as error:
             raise ModelError(
                 f"{path} is not a usable .tflite file: {_first_line(error)}"
@@ -50,6 +54,7 @@ class LiteRTNetwork:
         self._gives_levels = outputs[0]["dtype"] == np.uint8
         height, width = (int(n) for n in inputs[0]["shape_signature"][1:3])
         self.size = (height, width) if min(height, width) > 0 else None
+        self.overlap = metadata.get("overlap")
         # One interpreter holds one picture at a time.
         self._lock = threading.Lock()
         self._shape = None
@@ -84,7 +89,7 @@ class KerasNetwork:
     def __init__(self, path):
         """Load `path`; raises `ModelError` when it is damaged or of another kind."""
         self._model = load_generator(path)
-        self.size = None
+        self.size = self.overlap = None
         if self._model.input_shape[-1] != 3:
             raise ModelError(
                 f"{path} takes {self._model.input_shape[-1]} channels; expected 3"
@@ -123,6 +128,8 @@ class MixedNetwork:
             )
         self.scale = faithful.scale
         self.size = faithful.size or sharp.size
+        overlaps = [n.overlap for n in (faithful, sharp) if n.overlap is not None]
+        self.overlap = max(overlaps, default=None)
         self.bytes_per_pixel = faithful.bytes_per_pixel + sharp.bytes_per_pixel
         self._faithful, self._sharp = faithful, sharp
         self._strength = np.float32(strength)

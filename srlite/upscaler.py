@@ -112,17 +112,19 @@ class Upscaler:
 
         Args:
             network: function float32 [0, 1] (1, h, w, 3) -> (1, scale*h, scale*w, 3),
-                with the attributes of `srlite.networks`.
+                with the attributes of `srlite.networks`; `overlap` may be missing.
             tile: LR pixels; `default_tile`, or what a fixed input holds, when None.
-            overlap: LR pixels; `DEFAULT_OVERLAP`, or at most a quarter of a fixed
-                input, when None.
+            overlap: LR pixels; that of the network, else `DEFAULT_OVERLAP`, at most a
+                quarter of a fixed input, when None.
 
         Raises:
             ConfigError: impossible tile or overlap.
         """
         side = min(network.size) if network.size else None
         if overlap is None:
-            overlap = min(DEFAULT_OVERLAP, side // 4) if side else DEFAULT_OVERLAP
+            overlap = getattr(network, "overlap", None)
+            overlap = DEFAULT_OVERLAP if overlap is None else overlap
+            overlap = min(overlap, side // 4) if side else overlap
         if overlap < 0:
             raise ConfigError(
                 f"overlap must be 0 or more LR pixels; received {overlap}"

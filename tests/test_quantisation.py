@@ -1,0 +1,45 @@
+"""Roundings that are put into a network."""
+
+import keras
+import numpy as np
+from keras import layers
+from skimage import data
+
+from srlite.quantisation import quantise
+
+
+def pictures():
+    return [data.astronaut()[i : i + 24, i : i + 32] for i in range(0, 240, 40)]
+
+
+def test_the_ends_are_levels_and_the_function_nearly_stays(tiny_model):
+    lr = np.stack(pictures()) / np.float32(255.0)
+    expected = np.clip(tiny_model(lr, training=False), 0.0, 1.0) * 255.0
+    rounded = quantise(tiny_model, pictures())
+    assert rounded.input_shape == tiny_model.input_shape
+    received = np.asarray(rounded(lr, training=False)) * 255.0
+    assert np.abs(received - np.rint(received)).max() < 1e-3
+    assert received.min() >= 0.0 and received.max() <= 255.001
+    assert np.abs(received - expected).mean() < 2.0
+    # Input between two levels counts as one of them.
+    between = np.clip(lr + 0.3 / 255.0, 0.0, 1.0).astype(np.float32)
+    np.testing.assert_array_equal(rounded(between), rounded(lr))
+
+
+def test_a_stray_value_does_not_coarsen_the_rest():
+    lr = keras.Input((None, None, 1))
+    x = layers.Conv2D(1, 1, name="conv")(lr)
+    x = layers.LeakyReLU(0.2)(x)
+    model = keras.Model(lr, layers.Conv2D(1, 1, name="last")(x))
+    # Grey levels up to 100 of 255, and one white pixel in each picture.
+    rng = np.random.default_rng(0)
+    photos = rng.integers(0, 101, (4, 200, 200, 1), np.uint8)
+    photos[:, 3, 3] = 255
+    for name in ("conv", "last"):
+        model.get_layer(name).set_weights([np.ones((1, 1, 1, 1)), np.zeros(1)])
+    rounded = quantise(model, list(photos))
+    # The step inside is 100/255 levels, so that no level is lost, and white saturates.
+    levels = np.arange(256, dtype=np.float32)[None, None, :, None] / 255.0
+    received = np.ravel(rounded(levels)) * 255.0
+    np.testing.assert_allclose(received[:100], np.arange(100), atol=1e-3)
+    assert 99.0 <= received[255] <= 102.0
