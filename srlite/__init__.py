@@ -7,12 +7,11 @@ own floor where the arrow is plain):
   `deep_reading`, `deep_writing`, `errors`, `files`, `image_writing`, `levels`,
   `metadata`, `options`, `replicas`: `backend`, `comparison`, `config`, `degradations`,
   `discriminators`, `features`, `generators`, `guard`, `images`, `memory`, `schedules`,
-  `sizes`, `summary`, `tiling`, `transparency`,
-  `video_frames`
+  `sizes`, `summary`, `tiling`, `transparency`, `video_frames`
 - first floor: `animations`, `checkpoint_parts`, `checkpoints`, `data`, `distribution`,
-  `draws`, `loading`, `logs`, `losses`, `meter`, `metrics`, `networks`, `objective`,
-  `packs`, `photographs`, `presets`, `sources`, `tflite_checks`, `upscaler`,
-  `video`
+  `draws`, `loading`, `logs`, `losses`, `meter`, `metrics`, `moving`, `networks`,
+  `objective`, `packs`, `photographs`, `presets`, `sources`, `tflite_checks`,
+  `upscaler`, `video`, `video_segments`
 - second floor: `evaluation`, `export`, `inference`, `interpolation`, `jax_step`,
   `plots`, `recalibration`, `rescue`, `tensorflow_step`, `trainer`, `validation`
 - attic: `alternation`, `benchmark`, `benchmark_inference`, `preparation`, `recipe`,

@@ -37,6 +37,7 @@ from srlite.images import (
     to_uint8,
     write_picture,
 )
+from srlite.moving import enhance_moving, is_moving
 from srlite.sizes import target_size
 from srlite.transparency import extend_colours
 from srlite.upscaler import (
@@ -281,31 +282,60 @@ def main(argv=None):
         Exit status 0; raises `SrliteError` when nothing could be done.
     """
     options = vars(_parser().parse_args(argv))
-    quiet = options.pop("quiet")
+    quiet, threads = options.pop("quiet"), options.pop("threads")
+    options["warn"] = lambda note: print(f"note: {note}", file=sys.stderr)
     start = time.perf_counter()
-    with _progress_bar(quiet) as progress:
-        sr = enhance_image(
-            num_threads=options.pop("threads"),
-            progress=progress,
-            warn=lambda note: print(f"note: {note}", file=sys.stderr),
-            **options,
-        )
+    moving = is_moving(options["lr_path"])
+    with _progress_bar(quiet, "frame" if moving else "tile") as progress:
+        options["progress"] = progress
+        if moving:
+            height, width = _enhance_moving(threads, **options)
+        else:
+            sr = enhance_image(num_threads=threads, **options)
+            height, width = sr.shape[:2]
     seconds = time.perf_counter() - start
     if not quiet:
-        height, width = sr.shape[:2]
         print(f"{options['sr_path']}: {width} x {height} pixels in {seconds:.1f} s")
     return 0
+
+
+def _enhance_moving(
+    threads,
+    *,
+    lr_path,
+    sr_path,
+    visualize,
+    size,
+    model,
+    sharp_model,
+    strength,
+    tile,
+    overlap,
+    **options,
+):
+    """Enlarge an animation or a video by the options of the command."""
+    if visualize or size:
+        raise ConfigError(
+            f"a figure shows one picture, and {lr_path} has several frames; leave "
+            "--visualize and --size out"
+        )
+    _refuse_same_file(lr_path, sr_path)
+    upscaler = _load_upscaler(model, sharp_model, strength, tile, overlap, threads)
+    return enhance_moving(lr_path, sr_path, upscaler, **options)
 
 
 def _parser():
     parser = argparse.ArgumentParser(
         prog="inference.py", description="Enlarge a picture by super-resolution."
     )
-    parser.add_argument("--lr-path", required=True, help="the picture to enlarge")
+    parser.add_argument(
+        "--lr-path", required=True, help="the picture, animation or video to enlarge"
+    )
     parser.add_argument(
         "--sr-path",
         required=True,
-        help="where to write the result: .png, .jpg, .webp, .tif, .bmp or .avif",
+        help="where to write the result: .png, .jpg, .webp, .tif, .bmp or .avif; an "
+        "animation: .gif, .webp or .png; a video: .mp4, .mkv, .mov or .webm",
     )
     parser.add_argument(
         "--quality",
@@ -378,8 +408,8 @@ def _add_size_options(parser):
 
 
 @contextlib.contextmanager
-def _progress_bar(quiet):
-    """Yield a progress function that draws a bar when there is more than one tile."""
+def _progress_bar(quiet, unit):
+    """Yield a progress function that draws a bar when there is more than one unit."""
     with contextlib.ExitStack() as stack:
         bar = None
 
@@ -388,7 +418,7 @@ def _progress_bar(quiet):
             if bar is None and total > 1:
                 from tqdm import tqdm
 
-                bar = stack.enter_context(tqdm(total=total, unit="tile"))
+                bar = stack.enter_context(tqdm(total=total, unit=unit))
             if bar is not None:
                 bar.update(done - bar.n)
 

@@ -49,6 +49,7 @@ FLOORS = (
         "losses",
         "meter",
         "metrics",
+        "moving",
         "networks",
         "objective",
         "packs",
@@ -58,6 +59,7 @@ FLOORS = (
         "tflite_checks",
         "upscaler",
         "video",
+        "video_segments",
     },
     {
         "evaluation",
