@@ -15,6 +15,7 @@ from srlite.errors import Cancelled, ConfigError, ImageError, ModelError
 from srlite.file_plan import Pair
 from srlite.image_writing import takes_quality
 from srlite.inference import enhance_image, load_upscaler
+from srlite.moving import enhance_moving, is_moving
 
 _LOADING = ("model", "sharp_model", "strength", "tile", "overlap", "num_threads")
 
@@ -60,12 +61,30 @@ def enhance_file(pair, progress=None, warn=None, **options):
             raise ImageError(
                 f"cannot make the folder {pair.sr.parent}: {error.strerror}"
             ) from error
-        if not takes_quality(pair.sr):  # It is meant for the others of the batch.
-            options = {**options, "quality": None}
+    if is_moving(pair.lr):
+        return _enhance_moving(pair, progress, warn, options)
+    # The quality of a batch is meant for those of its files that have one.
+    if not pair.named and not takes_quality(pair.sr):
+        options = {**options, "quality": None}
     sr = enhance_image(
         lr_path=pair.lr, sr_path=pair.sr, progress=progress, warn=warn, **options
     )
     return sr.shape[:2]
+
+
+def _enhance_moving(pair, progress, warn, options):
+    if options.get("visualize") or options.get("size"):
+        raise ConfigError(
+            f"a figure shows one picture, and {pair.lr} has several frames; leave "
+            "--visualize and --size out"
+        )
+    upscaler = load_upscaler(**{name: options.get(name) for name in _LOADING})
+    rest = {
+        name: value
+        for name, value in options.items()
+        if name not in (*_LOADING, "visualize", "size")
+    }
+    return enhance_moving(pair.lr, pair.sr, upscaler, progress, warn=warn, **rest)
 
 
 def enhance_files(

@@ -198,7 +198,9 @@ def _is_result(found, folder):
 
 def _with_ending(path, ending, stem=None):
     if ending is None:
-        ending = path.suffix if can_write(path.suffix) else ".png"
+        # A video's other endings are told by those who write it.
+        known = can_write(path.suffix) or path.suffix.lower() in VIDEO_ENDINGS
+        ending = path.suffix if known else ".png"
     return path.with_name((path.stem if stem is None else stem) + ending)
 
 

@@ -7,27 +7,28 @@ segment when the same work is asked for again. Time stamps stay as they are, so 
 variable frame rate does too.
 """
 
-import hashlib
-import heapq
+import io
 import itertools
-import json
 import os
-import shutil
 from collections.abc import Callable
-from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
-
-from srlite.decoding import MAX_PIXELS, decoding
+from srlite.decoding import MAX_PIXELS, decoding, error_reason
 from srlite.errors import ConfigError, ImageError
-from srlite.files import remove_folder, remove_leftovers, replacing
+from srlite.files import remove_folder, replacing
 from srlite.image_writing import check_place, writing
 from srlite.sizes import target_size
-from srlite.video_frames import colours_of, from_rgb, quarter_turns, to_rgb
+from srlite.video_frames import quarter_turns, to_rgb
+from srlite.video_segments import (
+    Encoder,
+    Form,
+    identity_of,
+    join,
+    segment_folder,
+    segments_in,
+)
 
-ENDINGS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
 # Frames that are lost at most when the work is stopped.
 SEGMENT_FRAMES = 100
 
@@ -39,6 +40,7 @@ _CODECS = {
     # Scales of quality differ: 24 of VP9's 63 is near 18 of 51.
     ".webm": ("libvpx-vp9", {"crf": "24", "row-mt": "1", "cpu-used": "4"}),
 }
+_CONTAINERS = {".mkv": "matroska", ".mov": "mov", ".mp4": "mp4", ".webm": "webm"}
 _MAX_SIDE = 16384  # pixels that both encoders take
 # Files may name other files and addresses: no other is opened, no playlist is read.
 _TRUSTING_NOBODY = {
@@ -53,6 +55,7 @@ def enhance_video(
     upscaler,
     progress: Callable[[int, int], object] | None = None,
     segment_frames: int = SEGMENT_FRAMES,
+    warn: Callable[[str], object] | None = None,
     **size_options,
 ):
     """Enlarge a video file; audio is copied, subtitles are not.
@@ -68,6 +71,7 @@ def enhance_video(
         progress: function (frames done, frames in all as far as the file tells). What
             it raises comes out; the segments stay.
         segment_frames: frames in a segment.
+        warn: function (sentence) for streams that are left out.
         **size_options: as `srlite.sizes.target_size`.
 
     Returns:
@@ -94,8 +98,14 @@ def enhance_video(
     with _opened(lr_path) as source:
         stream = _video_stream(source, lr_path)
         _check_audio(source, sr_path)
+        others = len(source.streams) - len(source.streams.audio) - 1
+        if others and warn is not None:
+            warn(
+                f"{lr_path}: of {len(source.streams)} streams, the video and the audio "
+                f"are kept; {others} left out, such as subtitles"
+            )
         first = _first_frame(source, stream, lr_path)
-        form = _Form(stream, first, codec)
+        form = Form(stream, first, codec)
     lr_size = (first.height, first.width)[:: -1 if quarter_turns(first) % 2 else 1]
     size = tuple(
         max(2, side - side % 2)
@@ -106,26 +116,34 @@ def enhance_video(
             f"cannot write {sr_path}: a video has at most {_MAX_SIDE} pixels along a "
             f"side, this one will have {size[1]} x {size[0]}; ask for a smaller size"
         )
-    folder = _segment_folder(
-        sr_path, _identity(lr_path, size, codec, segment_frames, upscaler)
+    folder = segment_folder(
+        sr_path, identity_of(lr_path, size, codec, segment_frames, upscaler)
     )
-    done = segment_frames * len(_segments(folder))
+    done = segment_frames * len(segments_in(folder))
     frames = itertools.islice(_decode(lr_path, lr_size), done, None)
+
+    def enlarged(segment):
+        nonlocal done
+        for frame in segment:
+            yield upscaler.upscale(to_rgb(frame, form.colours), size=size), frame
+            done += 1
+            if progress is not None:
+                progress(done, max(done, form.count))
+
     for first in frames:
         segment = itertools.chain([first], itertools.islice(frames, segment_frames - 1))
         path = folder / f"{done // segment_frames:06d}.nut"
-        with replacing(path) as temporary, ExitStack() as stack:
-            with writing(path):
-                encoder = stack.enter_context(_Encoder(temporary, form, size))
-            for frame in segment:
-                sr = upscaler.upscale(to_rgb(frame, form.colours), size=size)
-                with writing(path):
-                    encoder.add(sr, frame)
-                done += 1
-                if progress is not None:
-                    progress(done, max(done, form.count))
-    with writing(sr_path), replacing(sr_path) as temporary:
-        _join(_segments(folder), lr_path, temporary, form)
+        try:
+            with replacing(path) as temporary:
+                _encode(temporary, form, size, enlarged(segment))
+        except OSError as error:
+            raise ImageError(f"cannot write {path}: {error_reason(error)}") from error
+    with (
+        _opened(lr_path) as source,
+        writing(sr_path),
+        replacing(sr_path) as temporary,
+    ):
+        join(segments_in(folder), source, temporary, form)
     remove_folder(folder)
     return size
 
@@ -141,57 +159,18 @@ def _load_av():
     return av
 
 
-class _Form:
-    """What the result takes over from the source."""
-
-    def __init__(self, stream, frame, codec):
-        self.codec, self.options = codec
-        self.colours = colours_of(frame)
-        self.time_base = stream.time_base
-        self.rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-        aspect = stream.sample_aspect_ratio or Fraction(1)
-        self.aspect = 1 / aspect if quarter_turns(frame) % 2 else aspect
-        seconds = float((stream.duration or 0) * stream.time_base)
-        self.count = stream.frames or round(seconds * self.rate)
-
-
-class _Encoder:
-    """A segment while it is written; in NUT, whose time base is any."""
-
-    def __init__(self, path, form, size):
-        import av
-
-        self._container = av.open(f"file:{path}", "w", format="nut")
-        self._form = form
-        self._stream = self._container.add_stream(
-            form.codec, rate=form.rate, options=form.options
-        )
-        context = self._stream.codec_context
-        context.height, context.width = size
-        context.pix_fmt = form.colours.pixel_format
-        context.time_base = form.time_base
-        context.bit_rate = 0  # else it would bound the quality of VP9
-        # Segments can follow each other when decoding in the order of showing.
-        context.max_b_frames = 0
-        context.sample_aspect_ratio = form.aspect
-        context.color_range = form.colours.range
-        context.colorspace = form.colours.matrix
-        context.color_primaries = form.colours.primaries
-        context.color_trc = form.colours.transfer
-
-    def add(self, sr, source):
-        frame = from_rgb(sr, self._form.colours)
-        frame.pts, frame.time_base = source.pts, self._form.time_base
-        frame.duration = source.duration
-        self._container.mux(self._stream.encode(frame))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *_):
-        if kind is None:
-            self._container.mux(self._stream.encode(None))
-        self._container.close()
+def _encode(path, form, size, frames):
+    with writing(path):
+        encoder = Encoder(path, form, size)
+    try:
+        for sr, frame in frames:
+            with writing(path):
+                encoder.add(sr, frame)
+        with writing(path):
+            encoder.finish()
+    except BaseException:
+        encoder.abandon()
+        raise
 
 
 def _opened(path):
@@ -217,18 +196,21 @@ def _video_stream(source, path):
 
 
 def _check_audio(source, sr_path):
-    """Refuse audio that the kind of the output does not hold."""
+    """Refuse audio that the kind of the output does not hold, by writing a header."""
     import av
 
-    scratch = Path(sr_path).suffix.lower().removeprefix(".")
-    known = {".webm": {"opus", "vorbis"}}.get(f".{scratch}")
+    kind = _CONTAINERS[Path(sr_path).suffix.lower()]
     for stream in source.streams.audio:
-        name = av.Codec(stream.codec_context.name, "r").canonical_name
-        if known is not None and name not in known:
+        try:
+            with av.open(io.BytesIO(), "w", format=kind) as scratch:
+                scratch.add_stream_from_template(stream)
+                scratch.start_encoding()
+        except Exception as error:  # Which kind, is not documented.
             raise ImageError(
-                f"cannot write {sr_path}: its kind does not hold {name} audio, and "
-                "audio is copied as it is; use .mkv"
-            )
+                f"cannot write {sr_path}: its kind does not hold "
+                f"{stream.codec_context.name} audio, and audio is copied as it is; use "
+                ".mkv"
+            ) from error
 
 
 def _first_frame(source, stream, path):
@@ -254,78 +236,3 @@ def _decode(path, size):
                 frame.pts = 0 if last is None else last + step
             last = frame.pts
             yield frame
-
-
-def _identity(lr_path, size, codec, segment_frames, upscaler):
-    """What must be the same for segments to be of use, as JSON."""
-    status = os.stat(lr_path)
-    pattern = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
-    work = {
-        "source": os.path.realpath(lr_path),
-        "source_bytes": status.st_size,
-        "source_modified": status.st_mtime_ns,
-        "size": size,
-        "codec": codec,
-        "segment_frames": segment_frames,
-        # By what it does: the same name may stand for another model.
-        "upscaler": hashlib.sha256(upscaler.upscale(pattern)).hexdigest(),
-    }
-    return json.dumps(work, indent=1)
-
-
-def _segment_folder(sr_path, identity):
-    """Find the segments of the same work, or make a folder for new ones."""
-    sr_path = Path(os.path.realpath(sr_path))
-    folder = sr_path.with_name(f".{sr_path.name[:50]}.segments")
-    note = folder / "work.json"
-    with writing(sr_path):
-        if folder.is_dir():
-            remove_leftovers(folder)
-            if note.is_file() and note.read_text(errors="replace") == identity:
-                return folder
-            shutil.rmtree(folder)
-        folder.mkdir()
-        with replacing(note) as temporary:
-            temporary.write_text(identity)
-    return folder
-
-
-def _segments(folder):
-    return sorted(folder.glob("*.nut"))
-
-
-def _join(segments, lr_path, sr_path, form):
-    """Copy the packets of the segments and of the source's audio into one file."""
-    import av
-
-    with _opened(lr_path) as source, av.open(f"file:{sr_path}", "w") as result:
-        with av.open(f"file:{segments[0]}") as segment:
-            video = result.add_stream_from_template(segment.streams.video[0])
-        video.time_base = form.time_base
-        audio = {
-            stream.index: result.add_stream_from_template(stream)
-            for stream in source.streams.audio
-        }
-        copies = [_packets_of_segments(segments, video)]
-        if audio:
-            copies.append(_packets_of_audio(source, audio))
-        for packet in heapq.merge(*copies, key=lambda p: p.dts * p.time_base):
-            result.mux(packet)
-
-
-def _packets_of_segments(segments, video):
-    import av
-
-    for path in segments:
-        with av.open(f"file:{path}") as segment:
-            for packet in segment.demux(video=0):
-                if packet.dts is not None:  # None: the end
-                    packet.stream = video
-                    yield packet
-
-
-def _packets_of_audio(source, copies):
-    for packet in source.demux(source.streams.audio):
-        if packet.dts is not None:
-            packet.stream = copies[packet.stream.index]
-            yield packet

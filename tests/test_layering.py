@@ -55,6 +55,7 @@ FLOORS = (
         "losses",
         "meter",
         "metrics",
+        "moving",
         "networks",
         "objective",
         "packs",
@@ -66,6 +67,7 @@ FLOORS = (
         "tflite_metadata",
         "upscaler",
         "video",
+        "video_segments",
     },
     {
         "batch",

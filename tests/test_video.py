@@ -1,12 +1,15 @@
 """Video files keep their frames, time, audio and colours."""
 
+import sys
 from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
-from srlite.errors import Cancelled, ImageError
+from srlite.errors import Cancelled, ConfigError, ImageError
+from srlite.inference import main
 from srlite.video import enhance_video
 
 COLOURS = np.array([(200, 40, 30), (30, 160, 60), (40, 60, 210), (128, 128, 128)])
@@ -192,3 +195,29 @@ def test_what_cannot_be_is_one_sentence(repeating_upscaler, tmp_path):
             enhance_video(path, tmp_path / "sr.mp4", repeating_upscaler)
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["list.mp4", "lr.mp4"]
+
+
+def test_one_sentence_without_pyav(repeating_upscaler, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)  # what a missing package looks like
+    with pytest.raises(ConfigError, match="pip install 'av>=18'"):
+        enhance_video(tmp_path / "lr.mp4", tmp_path / "sr.mp4", repeating_upscaler)
+
+
+def test_command_enlarges_what_moves(tmp_path, capsys):
+    make_clip(tmp_path / "lr.mp4", steps=[0, 1])
+    frames = [Image.fromarray(np.full((8, 8, 3), n, np.uint8)) for n in (50, 200)]
+    frames[0].save(tmp_path / "lr.gif", save_all=True, append_images=frames[1:])
+    for kind, size in (("mp4", "256 x 64"), ("gif", "32 x 32")):
+        arguments = ["--lr-path", f"{tmp_path}/lr.{kind}"]
+        arguments += ["--sr-path", f"{tmp_path}/sr.{kind}"]
+        assert main(arguments) == 0
+        printed = capsys.readouterr()
+        assert f"sr.{kind}: {size} pixels" in printed.out
+        assert "2/2" in printed.err and "frame" in printed.err
+    assert len(frames_of(tmp_path / "sr.mp4")) == 2
+    with Image.open(tmp_path / "sr.gif") as image:
+        assert image.n_frames == 2
+    with pytest.raises(ConfigError, match="figure shows one picture"):
+        main([*arguments, "--visualize"])
+    with pytest.raises(ImageError, match="both input and output"):
+        main([*arguments[:3], f"{tmp_path}/lr.gif"])
