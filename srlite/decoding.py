@@ -17,6 +17,17 @@ from srlite.errors import ImageError, SrliteError
 
 # Enlarged four times along each axis, this many pixels are 4.8 GB of uint8.
 MAX_PIXELS = 100_000_000
+# Of the files that are taken for videos.
+VIDEO_ENDINGS = (
+    ".avi",
+    ".m4v",
+    ".mkv",
+    ".mov",
+    ".mp4",
+    ".mpeg",
+    ".mpg",
+    ".webm",
+)
 
 # Not all that Pillow knows: some (EPS) would run another program on the file. HEIF is
 # there when the caller has registered a plugin for it.

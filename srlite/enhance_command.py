@@ -10,6 +10,7 @@ from srlite.enhance_options import enhance_parser
 from srlite.errors import ConfigError, ImageError, SrliteError, one_line
 from srlite.file_plan import plan_files
 from srlite.image_writing import can_write
+from srlite.moving import is_moving
 from srlite.upscaler import find_model
 
 _COMPARISON = ("compare", "compare_models", "hr_path")
@@ -88,7 +89,10 @@ def _run(plan, options, workers, quiet):
     enlarged, failed = 0, len(plan.failures)
     try:
         with contextlib.ExitStack() as stack:
-            bar = None if quiet else stack.enter_context(_Bar(plan.pairs))
+            bar = None
+            if not quiet:
+                moving = single and is_moving(plan.pairs[0].lr)
+                bar = stack.enter_context(_FrameBar() if moving else _Bar(plan.pairs))
             outcomes = enhance_files(
                 plan.pairs, options, workers, bar and bar.within_file
             )
@@ -188,3 +192,29 @@ class _Bar:
             done = f"{self._count}/{len(self._megapixels)} files "
             self._bar.set_description_str(done, refresh=False)
         self._bar.update(megapixels - self._bar.n)
+
+
+class _FrameBar:
+    """A bar in frames, for one animation or video."""
+
+    def __init__(self):
+        self._bar = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._bar is not None:
+            self._bar.close()
+
+    def within_file(self, _, done, total):
+        """Move on by what is done."""
+        if self._bar is None:
+            from tqdm import tqdm
+
+            self._bar = tqdm(unit="frame")
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
+
+    def finish(self, _):
+        """Do nothing: the last frame was told."""

@@ -77,7 +77,8 @@ def _add_file_options(parser):
     group.add_argument(
         "--sr-path",
         metavar="PATH",
-        help="for one file the file to write, .png, .jpg, .webp, .tif, .bmp or .avif; "
+        help="for one file the file to write, .png, .jpg, .webp, .tif, .bmp or .avif, "
+        "of an animation .gif, .webp or .png, of a video .mp4, .mkv, .mov or .webm; "
         f"else a folder (default: beside the input, with {SUFFIX} after its name)",
     )
     group.add_argument(

@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from srlite.decoding import readable_endings
+from srlite.decoding import VIDEO_ENDINGS, readable_endings
 from srlite.errors import ConfigError, ImageError
 from srlite.image_writing import can_write
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from srlite import video
 from srlite.animations import enhance_animation, is_animation
+from srlite.decoding import VIDEO_ENDINGS
 from srlite.errors import ConfigError
+from srlite.video import enhance_video
 
 
 def is_moving(path):
@@ -48,10 +49,10 @@ def enhance_moving(
         )
     if quality is not None:
         raise ConfigError(f"quality is for pictures; received {quality} for {sr_path}")
-    return video.enhance_video(
+    return enhance_video(
         lr_path, sr_path, upscaler, progress, warn=warn, **size_options
     )
 
 
 def _is_video(path):
-    return Path(path).suffix.lower() in video.ENDINGS
+    return Path(path).suffix.lower() in VIDEO_ENDINGS

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from srlite.enhance_command import main
 from srlite.errors import Cancelled, ConfigError, ImageError
-from srlite.inference import main
 from srlite.video import enhance_video
 
 COLOURS = np.array([(200, 40, 30), (30, 160, 60), (40, 60, 210), (128, 128, 128)])
