@@ -52,8 +52,12 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 @contextlib.contextmanager
-def decoding(name):
+def decoding(name, kind="a picture"):
     """Turn what a decoder raises into one sentence that names the file.
+
+    Args:
+        name: what to call the file.
+        kind: what it is read as.
 
     Raises:
         ImageError: the block raised anything but a `SrliteError`.
@@ -64,7 +68,7 @@ def decoding(name):
         raise
     except Exception as error:  # Decoders raise anything at all on damaged files.
         raise ImageError(
-            f"cannot read {name} as a picture: {error_reason(error)}"
+            f"cannot read {name} as {kind}: {error_reason(error)}"
         ) from error
 
 

@@ -106,6 +106,9 @@ def enhance_video(
             )
         first = _first_frame(source, stream, lr_path)
         form = Form(stream, first, codec)
+        stated = stream.frames
+    if form.rounded and warn is not None:
+        warn(f"{sr_path}: {form.codec} as installed here writes 8 bits, not 10")
     lr_size = (first.height, first.width)[:: -1 if quarter_turns(first) % 2 else 1]
     size = tuple(
         max(2, side - side % 2)
@@ -130,14 +133,20 @@ def enhance_video(
             if progress is not None:
                 progress(done, max(done, form.count))
 
-    for first in frames:
-        segment = itertools.chain([first], itertools.islice(frames, segment_frames - 1))
-        path = folder / f"{done // segment_frames:06d}.nut"
-        try:
+    try:
+        for first in frames:
+            others = itertools.islice(frames, segment_frames - 1)
+            path = folder / f"{done // segment_frames:06d}.nut"
             with replacing(path) as temporary:
-                _encode(temporary, form, size, enlarged(segment))
-        except OSError as error:
-            raise ImageError(f"cannot write {path}: {error_reason(error)}") from error
+                segment = enlarged(itertools.chain([first], others))
+                _encode(temporary, sr_path, form, size, segment)
+    except OSError as error:
+        raise ImageError(f"cannot write {sr_path}: {error_reason(error)}") from error
+    finally:
+        if not segments_in(folder):
+            remove_folder(folder)  # There is nothing to go on with.
+    if done < stated and warn is not None:
+        warn(f"{lr_path}: only {done} of {stated} frames could be decoded")
     with (
         _opened(lr_path) as source,
         writing(sr_path),
@@ -159,14 +168,14 @@ def _load_av():
     return av
 
 
-def _encode(path, form, size, frames):
-    with writing(path):
+def _encode(path, sr_path, form, size, frames):
+    with writing(sr_path):
         encoder = Encoder(path, form, size)
     try:
         for sr, frame in frames:
-            with writing(path):
+            with writing(sr_path):
                 encoder.add(sr, frame)
-        with writing(path):
+        with writing(sr_path):
             encoder.finish()
     except BaseException:
         encoder.abandon()
@@ -177,7 +186,7 @@ def _opened(path):
     import av
 
     # A name with a colon is no protocol.
-    with decoding(path):
+    with decoding(path, "a video"):
         if not os.path.isfile(path):
             raise ImageError(f"cannot read {path} as a video: there is no such file")
         return av.open(f"file:{path}", options=_TRUSTING_NOBODY)
@@ -214,7 +223,7 @@ def _check_audio(source, sr_path):
 
 
 def _first_frame(source, stream, path):
-    with decoding(path):
+    with decoding(path, "a video"):
         for frame in source.decode(stream):
             return frame
     raise ImageError(f"{path} holds no frame that can be decoded")
@@ -222,7 +231,7 @@ def _first_frame(source, stream, path):
 
 def _decode(path, size):
     """Yield the frames in the order of showing, each with a later time stamp."""
-    with decoding(path), _opened(path) as source:
+    with decoding(path, "a video"), _opened(path) as source:
         stream = _video_stream(source, path)
         stream.thread_type = "AUTO"
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)

@@ -10,6 +10,7 @@ import heapq
 import json
 import os
 import shutil
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -27,6 +28,7 @@ class Form:
         codec: name of the encoder.
         options: of the encoder.
         colours: `srlite.video_frames.Colours`.
+        rounded: whether the encoder has not as many bits as the source.
         time_base: seconds of one unit of the time stamps.
         rate: frames per second, on average.
         aspect: width of a pixel by its height.
@@ -37,12 +39,22 @@ class Form:
         """Read the form off an `av.VideoStream` and its first `av.VideoFrame`."""
         self.codec, self.options = codec
         self.colours = colours_of(frame)
+        self.rounded = self.colours.deep and not _encodes(self.codec, self.colours)
+        if self.rounded:
+            self.colours = replace(self.colours, deep=False)
         self.time_base = stream.time_base
         self.rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         aspect = stream.sample_aspect_ratio or Fraction(1)
         self.aspect = 1 / aspect if quarter_turns(frame) % 2 else aspect
         seconds = float((stream.duration or 0) * stream.time_base)
         self.count = stream.frames or round(seconds * self.rate)
+
+
+def _encodes(codec, colours):
+    import av
+
+    formats = {form.name for form in av.Codec(codec, "w").video_formats}
+    return colours.pixel_format in formats
 
 
 class Encoder:

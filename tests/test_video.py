@@ -1,5 +1,6 @@
 """Video files keep their frames, time, audio and colours."""
 
+import struct
 import sys
 from fractions import Fraction
 
@@ -154,6 +155,68 @@ def test_work_goes_on_after_a_stop(repeating_upscaler, tmp_path):
     whole = tmp_path / "whole.mp4"
     enhance_video(lr_path, whole, repeating_upscaler, segment_frames=4)
     assert whole.read_bytes() == sr_path.read_bytes()
+
+
+def test_stop_before_the_first_segment_leaves_nothing(repeating_upscaler, tmp_path):
+    make_clip(tmp_path / "lr.mp4")
+
+    def stop(done, total):
+        raise ValueError("as it is")
+
+    with pytest.raises(ValueError, match="as it is"):
+        enhance_video(
+            tmp_path / "lr.mp4", tmp_path / "sr.mp4", repeating_upscaler, stop
+        )
+    assert [path.name for path in tmp_path.iterdir()] == ["lr.mp4"]
+
+
+def test_rotation_is_carried_out(repeating_upscaler, tmp_path):
+    lr_path, sr_path = tmp_path / "lr.mp4", tmp_path / "sr.mp4"
+    make_clip(lr_path, steps=[0, 1])
+    # The matrix of the track (ISO/IEC 14496-12): by 90 degrees clockwise.
+    upright = struct.pack(">9i", 65536, 0, 0, 0, 65536, 0, 0, 0, 2**30)
+    turned = struct.pack(">9i", 0, 65536, 0, -65536, 0, 0, 0, 0, 2**30)
+    before, track, after = lr_path.read_bytes().partition(b"tkhd")
+    lr_path.write_bytes(before + track + after.replace(upright, turned, 1))
+    assert enhance_video(lr_path, sr_path, repeating_upscaler) == (256, 64)
+    frame = frames_of(sr_path)[0]
+    assert frame.rotation == 0
+    plane = np.frombuffer(frame.planes[0], np.uint8).reshape(
+        -1, frame.planes[0].line_size
+    )
+    expected = [ycbcr(colour, 6, False)[0] for colour in COLOURS]
+    assert abs(plane[32::64, 32].astype(int) - expected).max() <= 3
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".webm"])
+def test_ten_bits_stay_where_the_encoder_has_them(ending, repeating_upscaler, tmp_path):
+    lr_path, sr_path = tmp_path / "lr.mkv", tmp_path / f"sr{ending}"
+    with av.open(str(lr_path), "w") as out:
+        video = out.add_stream("libx264", rate=25, options={"crf": "0"})
+        video.width, video.height, video.pix_fmt = 64, 16, "yuv420p10le"
+        levels = np.full((24, 64), 512, np.uint16)
+        levels[:16] = 4 * np.arange(64) + 302
+        frame = av.VideoFrame(64, 16, "yuv420p10le")
+        planes = (levels[:16], levels[:8, :32] * 0 + 512, levels[:8, :32] * 0 + 512)
+        for plane, part in zip(frame.planes, planes):
+            rows = np.zeros((part.shape[0], plane.line_size // 2), np.uint16)
+            rows[:, : part.shape[1]] = part
+            plane.update(rows.tobytes())
+        frame.pts = 0
+        out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+    notes = []
+    enhance_video(lr_path, sr_path, repeating_upscaler, warn=notes.append)
+    frame = frames_of(sr_path)[0]
+    if ending == ".webm" and frame.format.name == "yuv420p":
+        assert len(notes) == 1 and "writes 8 bits, not 10" in notes[0]
+        plane = np.frombuffer(frame.planes[0], np.uint8).reshape(64, -1)[32, :256]
+        assert abs(plane[2::4].astype(int) - levels[0] / 4).max() <= 3
+        return
+    assert frame.format.name == "yuv420p10le" and not notes
+    plane = np.frombuffer(frame.planes[0], np.uint16).reshape(64, -1)[32, :256]
+    assert abs(plane[2::4].astype(int) - levels[0]).max() <= 4  # 1 of 8 bits
+    assert len(np.unique(plane % 4)) == 4
 
 
 def test_other_work_starts_anew(repeating_upscaler, tmp_path):
