@@ -13,7 +13,7 @@ from skimage import data
 from srlite.calibration import calibration_pictures
 from srlite.degradations import shrink
 from srlite.errors import DataError, ExportError
-from srlite.evaluation import measure_psnr
+from srlite.evaluation import measure
 from srlite.export import export_tflite
 from srlite.export_command import main
 from srlite.generators import rrdb_net
@@ -132,7 +132,7 @@ def test_loss_is_that_of_an_evaluation(report, uneven_model):
     photos = [data.coffee()[:120, :160], data.chelsea()[:124, :164]]
     found = LossMeter(uneven_model, photos, "photos", 16).measure(report.path)
     upscale = Upscaler.from_file(report.path).upscale
-    means = measure_psnr(upscale, photos, list(found)).mean(axis=0)
+    means = measure(upscale, photos, list(found))[..., 0].mean(axis=0)
     np.testing.assert_allclose([file for _, file in found.values()], means)
 
 
