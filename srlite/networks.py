@@ -16,7 +16,6 @@ import numpy as np
 
 from srlite.errors import ModelError
 from srlite.images import to_float, to_uint8
-from srlite.loading import load_generator
 from srlite.tflite_metadata import read_metadata
 
 # Measured with `light_psnr` on LiteRT: 4900 to 5100 bytes for 224 to 288 pixels along a
@@ -82,20 +81,28 @@ class LiteRTNetwork:
 
 
 class KerasNetwork:
-    """A `.keras` model with one RGB input and one RGB output."""
+    """A `keras.Model` with one RGB input and one RGB output."""
 
     bytes_per_pixel = _BYTES_PER_PIXEL
 
-    def __init__(self, path):
-        """Load `path`; raises `ModelError` when it is damaged or of another kind."""
-        self._model = load_generator(path)
+    def __init__(self, model, name="the model"):
+        """Wrap a model.
+
+        Args:
+            model: `keras.Model`.
+            name: what to call it in an error message.
+
+        Raises:
+            ModelError: it is of another kind.
+        """
+        self._model = model
         self.size = self.overlap = None
-        if self._model.input_shape[-1] != 3:
+        if model.input_shape[-1] != 3:
             raise ModelError(
-                f"{path} takes {self._model.input_shape[-1]} channels; expected 3"
+                f"{name} takes {model.input_shape[-1]} channels; expected 3"
             )
         probe = np.zeros((1, 8, 8, 3), np.float32)
-        self.scale = _scale_of(probe, self(probe), path)
+        self.scale = _scale_of(probe, self(probe), name)
 
     def __call__(self, lr):
         """Upscale float32 (1, h, w, 3) in [0, 1] to (1, scale * h, scale * w, 3)."""

@@ -12,24 +12,11 @@ import numpy as np
 from srlite.errors import ExportError
 from srlite.loading import scale_of
 from srlite.metrics import psnr
-from srlite.networks import LiteRTNetwork
+from srlite.networks import KerasNetwork, LiteRTNetwork
 from srlite.upscaler import Upscaler
 
 MAX_LOSS = 0.2  # dB, on any kernel
 CROP = 1024  # HR pixels of the centre that count, so that large photos take seconds
-
-
-class _Model:
-    """A generator in memory as `Upscaler` wants it."""
-
-    size = None
-
-    def __init__(self, generator, scale):
-        self._generator = generator
-        self.scale = scale
-
-    def __call__(self, lr):
-        return self._generator.predict_on_batch(lr)
 
 
 class LossMeter:
@@ -55,8 +42,7 @@ class LossMeter:
             raise ExportError("PSNR is measured of RGB models; this one is of grey")
         self.where = where
         self._scale = scale_of(generator)
-        network = _Model(generator, self._scale)
-        self._upscale = Upscaler(network, overlap=overlap).upscale
+        self._upscale = Upscaler(KerasNetwork(generator), overlap=overlap).upscale
         self._photos = photos
         self._values = None
 

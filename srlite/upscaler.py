@@ -16,6 +16,7 @@ import numpy as np
 
 from srlite.errors import ConfigError, ImageError, ModelError
 from srlite.images import resize, to_float, to_levels
+from srlite.loading import load_generator
 from srlite.memory import available_memory
 from srlite.networks import KerasNetwork, LiteRTNetwork, MixedNetwork
 from srlite.sizes import plan_runs
@@ -279,7 +280,7 @@ def check_strength(strength: float) -> None:
 def _open_network(path, num_threads):
     if path.suffix == ".tflite":
         return LiteRTNetwork(path, num_threads or os.cpu_count() or 1)
-    return KerasNetwork(path)
+    return KerasNetwork(load_generator(path), path)
 
 
 def check_levels(image: np.ndarray) -> None:
