@@ -171,4 +171,5 @@ def test_training_learns(tmp_path):
     tail.set_weights([np.zeros_like(w) for w in tail.get_weights()])
     nearest, _ = validate(generator, hr, 4)
     for name, value in trained.items():
-        assert value > nearest[name] + 0.5, (trained, nearest)
+        least = 0.5 if name.startswith("psnr") else 0.0  # dB; of SSIM any
+        assert value > nearest[name] + least, (trained, nearest)
