@@ -11,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 
+from srlite.backend import silence
 from srlite.errors import Cancelled, ConfigError, ImageError, ModelError
 from srlite.file_plan import Pair
 from srlite.image_writing import takes_quality
@@ -116,7 +117,8 @@ def enhance_files(
     if workers > 1:
         threads = options.get("num_threads") or os.cpu_count() or 1
         options = {**options, "num_threads": max(1, threads // workers)}
-    load_upscaler(**{name: options.get(name) for name in _LOADING})
+    with silence():  # LiteRT tells of its delegates.
+        load_upscaler(**{name: options.get(name) for name in _LOADING})
     if workers > 1:
         yield from _in_processes(pairs, options, workers)
         return
