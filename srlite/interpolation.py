@@ -128,12 +128,12 @@ def _check_shapes(first, second):
         )
 
 
-def main(argv=None):
+def main(argv=None, prog="python -m srlite.interpolation"):
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m srlite.interpolation",
+        prog=prog,
         description="Mix the weights of two generators of one architecture. A model "
-        "is a .keras file, a checkpoint or a run directory.",
+        "is a .keras file, a checkpoint, a run directory or a shipped name.",
     )
     parser.add_argument("--psnr-model", required=True, metavar="A")
     parser.add_argument("--gan-model", required=True, metavar="B")

@@ -1,5 +1,7 @@
 """Trained generators from disk: a ``.keras`` file, a checkpoint, a run directory.
 
+The name of a shipped model stands for its ``.keras`` file.
+
 Loading runs no code that a file brings along (Keras' safe mode), on whichever backend
 Keras has. A file that is missing, damaged or foreign raises `ModelError`. Keras is
 imported inside the function that loads.
@@ -55,7 +57,10 @@ def find_source(path):
             raise ModelError(f"there is no {' or '.join(names)} in {path}")
         path = found[0]
     if not path.is_file():
-        raise ModelError(f"there is no model {path}")
+        shipped = Path(__file__).parent / "weights" / f"{path}.keras"
+        if path.name != str(path) or not shipped.is_file():
+            raise ModelError(f"there is no model {path}")
+        path = shipped
     return path
 
 
@@ -63,9 +68,9 @@ def load_generator(path):
     """Load a generator from a file or from a run directory.
 
     Args:
-        path: a ``.keras`` file; a checkpoint, whose EMA generator is taken; or a run
+        path: a ``.keras`` file; a checkpoint, whose EMA generator is taken; a run
             directory, whose ``generator.keras`` is taken, or ``pretrain.keras`` while
-            the gan stage is not done.
+            the gan stage is not done; or the name of a shipped model.
 
     Returns:
         `keras.Model`, not compiled.

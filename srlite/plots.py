@@ -268,10 +268,10 @@ def plot_run(run_dir, output=None, steps=None, log_scale=False):
     return output
 
 
-def main(argv=None):
+def main(argv=None, prog="python -m srlite.plots"):
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m srlite.plots",
+        prog=prog,
         description="Draw the losses and validation scores of a run.",
     )
     parser.add_argument("run", metavar="RUN", help="run directory, or metrics.jsonl")

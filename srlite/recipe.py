@@ -76,8 +76,9 @@ def train(
         override: go on with a config that differs from the one the run began with.
         skip_damaged: where the newest checkpoint is damaged, go on from the newest one
             that is whole.
-        init_from: a ``.keras`` file, checkpoint or run directory whose weights the
-            first of the stages begins with; left aside once that stage has checkpoints.
+        init_from: a ``.keras`` file, checkpoint, run directory or shipped name whose
+            weights the first of the stages begins with; left aside once that stage has
+            checkpoints.
         wandb_project: Weights & Biases project to log to; None for none.
         single_device: train on the first device alone.
 
