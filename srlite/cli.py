@@ -16,7 +16,10 @@ from srlite.errors import run_command
 COMMANDS = {
     "enhance": ("enhance_command", "enlarge pictures, animations and videos"),
     "train": ("train_command", "train a generator from photographs"),
-    "export": ("export_command", "convert a trained generator to .tflite, and prove it"),
+    "export": (
+        "export_command",
+        "convert a trained generator to .tflite, and prove it",
+    ),
     "evaluate": ("evaluation", "measure models on HR pictures, kernel by kernel"),
     "interpolate": ("interpolation", "mix the weights of two generators"),
     "benchmark": ("benchmark", "measure the speed of training, enlarging or a .tflite"),

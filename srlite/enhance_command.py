@@ -3,6 +3,7 @@
 import contextlib
 import sys
 import time
+from collections.abc import Sequence
 
 from srlite.batch import enhance_files
 from srlite.decoding import count_pixels
@@ -16,7 +17,7 @@ from srlite.upscaler import find_model
 _COMPARISON = ("compare", "compare_models", "hr_path")
 
 
-def main(argv=None, prog="inference.py"):
+def main(argv: Sequence[str] | None = None, prog: str = "inference.py") -> int:
     """Run the command.
 
     Args:

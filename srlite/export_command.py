@@ -98,7 +98,9 @@ def _parse(argv, prog):
         "LiteRT computes with them what Keras computes with the model. Beside each "
         "file its report is written as JSON.",
     )
-    parser.add_argument("--model", help=".keras file, checkpoint, run directory or shipped name")
+    parser.add_argument(
+        "--model", help=".keras file, checkpoint, run directory or shipped name"
+    )
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument("--output", metavar="F.tflite", help="the file to write")
     target.add_argument(

@@ -15,6 +15,7 @@ command loads models and photographs.
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ _NO_MATTER = ("name", "trainable", "synchronized")
 _NO_MATTER_ENDINGS = ("_initializer", "_regularizer", "_constraint")
 
 
-def interpolate_weights(psnr, gan, alpha):
+def interpolate_weights(psnr: Any, gan: Any, alpha: float) -> list[np.ndarray]:
     """Mix the weights of two networks of one architecture.
 
     Args:

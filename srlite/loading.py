@@ -7,8 +7,10 @@ Keras has. A file that is missing, damaged or foreign raises `ModelError`. Keras
 imported inside the function that loads.
 """
 
+import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from srlite import checkpoint_parts, checkpoints
 from srlite.backend import import_keras
@@ -34,7 +36,7 @@ def scale_of(generator):
     return generator.compute_output_shape(shape)[1] // shape[1]
 
 
-def find_source(path):
+def find_source(path: str | os.PathLike) -> Path:
     """Find the file that a generator is read from.
 
     Args:
@@ -64,7 +66,7 @@ def find_source(path):
     return path
 
 
-def load_generator(path):
+def load_generator(path: str | os.PathLike) -> Any:
     """Load a generator from a file or from a run directory.
 
     Args:

@@ -1,12 +1,13 @@
 """The command behind `train.py`: flags -> Config -> recipe.train."""
 
 import argparse
+from collections.abc import Sequence
 
 from srlite.options import parse_assignment, read_toml
 from srlite.presets import PRESETS, preset
 
 
-def main(argv=None, prog="train.py"):
+def main(argv: Sequence[str] | None = None, prog: str = "train.py") -> int:
     """Run the command.
 
     Args:
@@ -115,8 +116,8 @@ def _parser(prog):
     parser.add_argument(
         "--init-from",
         metavar="MODEL",
-        help="begin with the weights of a .keras file, a checkpoint, a run directory or "
-        "a shipped model (fine-tuning)",
+        help="begin with the weights of a .keras file, a checkpoint, a run directory "
+        "or a shipped model (fine-tuning)",
     )
     parser.add_argument(
         "--wandb",
