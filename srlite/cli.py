@@ -9,7 +9,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from srlite import __version__
+import srlite
 from srlite.errors import run_command
 
 # Name: (module with a `main`, one line of help).
@@ -45,7 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Light image super-resolution.",
         epilog="`srlite COMMAND --help` tells the options of each.",
     )
-    parser.add_argument("--version", action="version", version=f"srlite {__version__}")
+    parser.add_argument(
+        "--version", action="version", version=f"srlite {srlite.__version__}"
+    )
     commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
     for name, (_, summary) in COMMANDS.items():
         commands.add_parser(name, help=summary, add_help=False)

@@ -52,6 +52,7 @@ def blocks(page):
             while number < len(lines) and re.match(r"    |\s*$", lines[number]):
                 number += 1
             language, held = "", [line[4:] for line in lines[first:number]]
+            number -= 1
         else:
             held = None
             if line.strip():
