@@ -2,7 +2,12 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 
-.PHONY: demo test test-all
+.PHONY: demo docs links test test-all types
+
+# Modules whose functions are for others to call.
+PUBLIC := cli config data degradations discriminators errors evaluation export features \
+    generators inference interpolation losses metrics plots presets recalibration recipe \
+    schedules sources tiling upscaler
 
 # Enlarge the bundled photo in an environment of its own, without TensorFlow.
 demo: .venv-demo/installed
@@ -13,10 +18,27 @@ demo: .venv-demo/installed
 test: $(VENV)/installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
 	$(VENV)/bin/python -m pytest -q -m "not slow"
 
 test-all: $(VENV)/installed
 	$(VENV)/bin/python -m pytest -q
+
+types: $(VENV)/installed
+	$(VENV)/bin/mypy
+
+# The API reference, from the docstrings.
+docs: $(VENV)/installed
+	TF_CPP_MIN_LOG_LEVEL=3 $(VENV)/bin/pdoc --docformat google --output-directory site \
+	    $(PUBLIC:%=srlite.%)
+
+# Ask every external link of the pages; needs the network.
+links:
+	@grep -rhoE 'https?://[^] )>`"]+' --include=*.md *.md docs srlite | sort -u | \
+	while read -r url; do \
+	    curl --fail --silent --location --max-time 30 --output /dev/null "$$url" \
+	        || echo "no answer: $$url"; \
+	done
 
 .venv-demo/installed: Makefile
 	$(call new_venv,.venv-demo)

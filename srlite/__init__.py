@@ -16,9 +16,9 @@ own floor where the arrow is plain):
 - second floor: `batch`, `conversion`, `evaluation`, `export`, `export_command`,
   `inference`, `interpolation`, `jax_step`, `model_comparison`, `plots`,
   `recalibration`, `rescue`, `tensorflow_step`, `trainer`, `validation`
-- attic: `alternation`, `benchmark`, `benchmark_inference`, `benchmark_tflite`,
+- attic: `alternation`, `benchmark`, `benchmark_inference`, `benchmark_tflite`, `cli`,
   `enhance_command`, `enhance_options`, `preparation`, `recipe`, `run_directory`,
-  `stages`
+  `stages`, `train_command`
 
 Inside, pictures are RGB, float32, [0, 1], channels last; at the edges uint8 or
 uint16. Importing this package imports nothing heavy.

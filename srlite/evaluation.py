@@ -54,10 +54,10 @@ def _load(model):
     return upscaler.upscale
 
 
-def main(argv=None):
+def main(argv=None, prog="python -m srlite.evaluation"):
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m srlite.evaluation",
+        prog=prog,
         description="Measure PSNR (dB) and SSIM on luma per down-sampling kernel.",
     )
     parser.add_argument(

@@ -25,11 +25,12 @@ SHIPPED = tuple((precision, None) for precision in PRECISIONS) + tuple(
 )
 
 
-def main(argv=None):
+def main(argv=None, prog="export_tflite.py"):
     """Run the command.
 
     Args:
         argv: arguments; those of the process by default.
+        prog: name of the command, for its help.
 
     Returns:
         Exit status: 0, or 1 when some files of `--all` could not be made.
@@ -37,7 +38,7 @@ def main(argv=None):
     Raises:
         SrliteError: as `load_generator` and `export_tflite`.
     """
-    args = _parse(argv)
+    args = _parse(argv, prog)
     if args.describe:
         print(describe(args.describe))
         return 0
@@ -90,13 +91,16 @@ def _write(generator, path, precision, input_size, options):
     print(report)
 
 
-def _parse(argv):
+def _parse(argv, prog):
     parser = argparse.ArgumentParser(
+        prog=prog,
         description="Convert a trained generator to .tflite files, and prove that "
         "LiteRT computes with them what Keras computes with the model. Beside each "
         "file its report is written as JSON.",
     )
-    parser.add_argument("--model", help=".keras file, checkpoint or run directory")
+    parser.add_argument(
+        "--model", help=".keras file, checkpoint, run directory or shipped name"
+    )
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument("--output", metavar="F.tflite", help="the file to write")
     target.add_argument(

@@ -131,7 +131,7 @@ def enhance_image(
         picture.pixels.shape[:2], upscaler.scale, outscale, width, height, max_side
     )
     if sr_path is not None:
-        check_writable(sr_path, *sr_size, picture, quality)
+        check_writable(sr_path, sr_size[0], sr_size[1], picture, quality)
         picture = fit_to_format(sr_path, picture)
     for note in picture.notes:
         warnings.warn(note, stacklevel=2) if warn is None else warn(note)

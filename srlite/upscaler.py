@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -90,7 +90,7 @@ class Upscaler:
     """
 
     def __init__(
-        self, network: Callable, tile: int | None = None, overlap: int | None = None
+        self, network: Any, tile: int | None = None, overlap: int | None = None
     ):
         """Wrap a network; `from_file` is the usual way.
 
@@ -118,7 +118,7 @@ class Upscaler:
         if room is not None and room < 1:
             raise ConfigError(
                 f"the model's input of {side} pixels has no room for an overlap of "
-                f"{overlap} on both sides; use less than {(side + 1) // 2}"
+                f"{overlap} on both sides; use less than {(side + 1) // 2}"  # type: ignore[operator]
             )
         tile = room if tile is None else tile
         if tile is not None and tile < 1:
@@ -167,10 +167,10 @@ class Upscaler:
         if strength and sharp_path is None:
             raise ConfigError(f"a strength of {strength} needs a sharp model too")
         paths = [path] if strength < 1 else []
-        paths += [sharp_path] if strength > 0 else []
+        paths += [sharp_path] if sharp_path and strength > 0 else []
         networks = [_open_network(find_model(path), num_threads) for path in paths]
         if len(networks) == 2:
-            networks = [MixedNetwork(*networks, strength)]
+            networks = [MixedNetwork(networks[0], networks[1], strength)]
         return cls(networks[0], tile, overlap)
 
     def choose_tile(

@@ -138,10 +138,10 @@ def enhance_video(
 
     try:
         for first in frames:
-            others = itertools.islice(frames, segment_frames - 1)
+            rest = itertools.islice(frames, segment_frames - 1)
             path = folder / f"{done // segment_frames:06d}.nut"
             with replacing(path) as temporary:
-                segment = enlarged(itertools.chain([first], others))
+                segment = enlarged(itertools.chain([first], rest))
                 _encode(temporary, sr_path, form, size, segment)
     except OSError as error:
         raise ImageError(f"cannot write {sr_path}: {error_reason(error)}") from error

@@ -91,12 +91,14 @@ FLOORS = (
         "benchmark",
         "benchmark_inference",
         "benchmark_tflite",
+        "cli",
         "enhance_command",
         "enhance_options",
         "preparation",
         "recipe",
         "run_directory",
         "stages",
+        "train_command",
     },
 )
 # Ground floor modules that others of that floor may use.
