@@ -1,6 +1,8 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
+# Two processes of 3 GB; a file's tests share what they train.
+PYTEST := $(VENV)/bin/python -m pytest -q -n 2 --dist loadfile
 
 .PHONY: demo docs links test test-all types
 
@@ -19,10 +21,10 @@ test: $(VENV)/installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/python -m pytest -q -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: $(VENV)/installed
-	$(VENV)/bin/python -m pytest -q
+	$(PYTEST)
 
 types: $(VENV)/installed
 	$(VENV)/bin/mypy
