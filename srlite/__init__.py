@@ -11,8 +11,9 @@ own floor where the arrow is plain):
   `slider_page`, `summary`, `tiling`, `transparency`, `video_frames`
 - first floor: `animations`, `calibration`, `checkpoint_parts`, `checkpoints`, `data`,
   `distribution`, `draws`, `loading`, `logs`, `losses`, `meter`, `metrics`, `moving`,
-  `networks`, `objective`, `packs`, `photographs`, `presets`, `psnr_loss`, `sources`,
-  `tflite_checks`, `tflite_metadata`, `upscaler`, `video`, `video_segments`
+  `networks`, `objective`, `packs`, `photographs`, `presets`, `psnr_loss`,
+  `score_records`, `sources`, `tflite_checks`, `tflite_metadata`, `upscaler`, `video`,
+  `video_segments`
 - second floor: `batch`, `conversion`, `evaluation`, `export`, `export_command`,
   `inference`, `interpolation`, `jax_step`, `model_comparison`, `plots`,
   `recalibration`, `rescue`, `tensorflow_step`, `trainer`, `validation`

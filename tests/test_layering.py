@@ -62,6 +62,7 @@ FLOORS = (
         "photographs",
         "presets",
         "psnr_loss",
+        "score_records",
         "sources",
         "tflite_checks",
         "tflite_metadata",
