@@ -2,7 +2,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 
-.PHONY: demo test test-all
+.PHONY: demo test test-all web web-files
 
 # Enlarge the bundled photo in an environment of its own, without TensorFlow.
 demo: .venv-demo/installed
@@ -17,6 +17,22 @@ test: $(VENV)/installed
 
 test-all: $(VENV)/installed
 	$(VENV)/bin/python -m pytest -q
+
+# Serve the page that enlarges pictures in the browser, to this machine alone.
+web: web-files
+	$(VENV)/bin/python web/serve.py $(if $(PORT),--port $(PORT))
+
+# What it serves: see web/README.md.
+web-files: build/web/model.tflite web/node_modules/.package-lock.json
+	node web/prepare.mjs build/web/model.tflite
+
+build/web/model.tflite: srlite/weights/light_psnr.keras $(VENV)/installed
+	@mkdir -p build/web
+	$(VENV)/bin/python export_tflite.py --model $< --output $@ --input-size 192 192
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	npm ci --prefix web --no-audit --no-fund
+	@touch $@
 
 .venv-demo/installed: Makefile
 	$(call new_venv,.venv-demo)
