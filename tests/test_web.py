@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -152,25 +153,26 @@ def test_page_in_chromium(node, chromium, tmp_path):
     Image.new("L", (2049, 2048)).save(tmp_path / "large.png")
     pictures = _make_pictures(tmp_path)
 
-    plain = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Silent, directory=str(site)))
-    with _load_server().make_server(0, site) as served, plain:
-        for server in (served, plain):
-            threading.Thread(target=server.serve_forever, daemon=True).start()
+    broken = tmp_path / "broken"
+    shutil.copytree(site, broken, ignore=shutil.ignore_patterns("*.tflite", "*.wasm"))
+
+    with ExitStack() as servers:
+        addresses = {
+            "url": servers.enter_context(_served(_load_server().make_server(0, site))),
+            "plainUrl": servers.enter_context(_served(_plain_server(site))),
+            "brokenUrl": servers.enter_context(_served(_plain_server(broken))),
+        }
         setup = {
             "chromium": chromium,
             "folder": str(tmp_path),
             "site": str(site),
-            "url": f"http://127.0.0.1:{served.server_port}/",
-            "plainUrl": f"http://127.0.0.1:{plain.server_port}/",
             "pictures": pictures,
         }
-        environment = os.environ | {"SRLITE_WEB_TEST": json.dumps(setup)}
+        environment = os.environ | {"SRLITE_WEB_TEST": json.dumps(setup | addresses)}
         command = [node, "--test", WEB / "tests" / "page.test.mjs"]
         run = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=600
         )
-        for server in (served, plain):
-            server.shutdown()
 
     assert run.returncode == 0, run.stdout + run.stderr
     saved = np.asarray(Image.open(tmp_path / "saved.png").convert("RGB"), np.int16)
@@ -178,9 +180,23 @@ def test_page_in_chromium(node, chromium, tmp_path):
     assert np.abs(saved - raw.reshape(512, 512, 4)[..., :3]).max() <= 2
 
 
-class _Silent(SimpleHTTPRequestHandler):
+@contextmanager
+def _served(server):
+    """Run a server in a thread; its address."""
+    with server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+class _Plain(SimpleHTTPRequestHandler):
     def log_message(self, *_):
         pass
+
+
+def _plain_server(site):
+    """A server that sends no headers of its own."""
+    return ThreadingHTTPServer(("127.0.0.1", 0), partial(_Plain, directory=site))
 
 
 def _make_pictures(folder):

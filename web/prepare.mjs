@@ -3,7 +3,14 @@
 //
 //     node prepare.mjs MODEL.tflite [SITE]
 import { createHash } from "node:crypto";
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -51,15 +58,23 @@ function versionScript() {
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
   const hash = createHash("sha256");
-  for (const path of paths) hash.update(relative(site, path)).update(readFileSync(path));
+  for (const path of paths)
+    hash.update(relative(site, path)).update(readFileSync(path));
   const files = paths
     .map((path) => relative(site, path).split(sep).join("/"))
     // A browser needs one of the runtimes; that one is kept when it is used.
-    .filter((name) => !name.includes("litert_wasm") && !/^(_headers|sw\.js)$/.test(name));
+    .filter(
+      (name) => !name.includes("litert_wasm") && !/^(_headers|sw\.js)$/.test(name),
+    );
   const headers = readFileSync(join(site, "_headers"), "utf8")
     .split("\n")
     .filter((line) => line.startsWith("  "))
-    .map((line) => line.trim().split(/:\s*(.*)/s).slice(0, 2));
+    .map((line) =>
+      line
+        .trim()
+        .split(/:\s*(.*)/s)
+        .slice(0, 2),
+    );
   const release = {
     version: hash.digest("hex").slice(0, 16),
     files: ["./", ...files],

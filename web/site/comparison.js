@@ -79,13 +79,16 @@ export class Comparison {
     this.stage.classList.toggle("actual", isOn);
     this.root.style.setProperty("--pixel", `${1 / devicePixelRatio}px`);
     const view = this.stage.parentElement;
-    view.scrollLeft = (this.stage.clientWidth * this.range.value) / 100 - view.clientWidth / 2;
+    view.scrollLeft =
+      (this.stage.clientWidth * this.range.value) / 100 - view.clientWidth / 2;
     view.scrollTop = (this.stage.clientHeight - view.clientHeight) / 2;
   }
 
   toPng() {
     return new Promise((resolve, reject) => {
-      this.after.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("no memory"))));
+      this.after.toBlob((blob) =>
+        blob ? resolve(blob) : reject(new Error("no memory")),
+      );
     });
   }
 }

@@ -1,23 +1,26 @@
 // The service worker keeps the page for later, without a network.
 
-// A first visit waits for it, so that everything passes through it and is kept. How long
-// at most, in milliseconds: some browsers have it and still do not let it work.
-const PATIENCE = 15_000;
-
+// Waits for it on a first visit, so that everything passes through it and is kept.
 // Returns whether the page will open offline too.
 export async function keepForOffline() {
-  const { serviceWorker } = navigator;
-  if (!serviceWorker) return false;
-  const control = new Promise((resolve) => {
-    serviceWorker.addEventListener("controllerchange", resolve, { once: true });
-  });
-  const patience = new Promise((resolve) => setTimeout(resolve, PATIENCE));
   try {
     // Its list of files must not come from an old copy either.
-    await serviceWorker.register("sw.js", { updateViaCache: "none" });
-    if (!serviceWorker.controller) await Promise.race([control, patience]);
+    const options = { updateViaCache: "none" };
+    const registration = await navigator.serviceWorker.register("sw.js", options);
+    await settled(
+      registration.active ?? registration.waiting ?? registration.installing,
+    );
+    return registration.active !== null;
   } catch (error) {
     console.info(`Not kept for offline use: ${error.message}`);
+    return false;
   }
-  return Boolean(serviceWorker.controller);
+}
+
+function settled(worker) {
+  return new Promise((resolve) => {
+    const look = () => ["activated", "redundant"].includes(worker.state) && resolve();
+    worker.addEventListener("statechange", look);
+    look();
+  });
 }

@@ -13,9 +13,15 @@ let savedName = "";
 get("limit").textContent = `${(MAX_PIXELS / 1e6).toFixed(1)} million pixels`;
 tell("Loading the model …");
 const model = start();
-model.then(() => current || tell("Ready."), (error) => fail(error.message));
+model.then(
+  () => current || tell("Ready."),
+  (error) => fail(error.message),
+);
 
-for (const [button, input] of [["choose", "file"], ["take", "camera"]]) {
+for (const [button, input] of [
+  ["choose", "file"],
+  ["take", "camera"],
+]) {
   get(button).addEventListener("click", () => get(input).click());
   get(input).addEventListener("change", ({ target }) => {
     open(target.files[0]);
@@ -54,12 +60,10 @@ async function start() {
       get("engine").textContent = `Runs on ${engine}.`;
     });
     get("offline").textContent = isKept ? "Works without a network from now on." : "";
-    for (const element of document.querySelectorAll(".scale")) {
-      element.textContent = opened.scale;
-    }
+    get("scale").textContent = opened.scale;
     return opened;
   } catch (error) {
-    throw new PictureError(`The model does not run in this browser: ${error.message}.`);
+    throw new PictureError(`The model does not start: ${error.message}.`);
   }
 }
 
@@ -101,9 +105,10 @@ async function paintTiles(opened, pixels, signal) {
   const paint = (tile) => {
     comparison.paint(tile);
     const seconds = (performance.now() - start) / 1000;
-    const left = Math.ceil((seconds / tile.done) * (tile.all - tile.done));
+    const left = (seconds / tile.done) * (tile.all - tile.done);
     get("progress").value = tile.done / tile.all;
-    get("left").textContent = `Tile ${tile.done} of ${tile.all}, about ${left} s left`;
+    get("left").textContent =
+      `Tile ${tile.done} of ${tile.all}, about ${timeText(left)} left`;
   };
   await enlarge(pixels, opened, paint, signal);
 }
@@ -129,13 +134,17 @@ async function save() {
   }
 }
 
-// Which parts of the page are seen: each hides the elements of its class otherwise.
+// Shows or hides the parts of the page that have the classes `when-<name>`.
 function show(parts) {
   for (const [name, isShown] of Object.entries(parts)) {
     for (const element of document.querySelectorAll(`.when-${name}`)) {
       element.hidden = !isShown;
     }
   }
+}
+
+function timeText(seconds) {
+  return seconds < 100 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`;
 }
 
 function sizeText(scale, { width, height }) {

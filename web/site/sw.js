@@ -13,7 +13,10 @@ const FRESH = { cache: "no-cache" };
 self.addEventListener("install", (event) => {
   const requests = RELEASE.files.map((file) => new Request(file, FRESH));
   event.waitUntil(
-    caches.open(NAME).then((cache) => cache.addAll(requests)).then(() => self.skipWaiting()),
+    caches
+      .open(NAME)
+      .then((cache) => cache.addAll(requests))
+      .then(() => self.skipWaiting()),
   );
 });
 

@@ -31,7 +31,8 @@ async function load() {
   const threads = await loadRuntime();
   network = await compile("wasm");
   const [, height, width, channels] = network.getInputDetails()[0].shape;
-  if (height !== width || channels !== 3) throw new Error("the model takes no RGB square");
+  if (height !== width || channels !== 3)
+    throw new Error("the model takes no RGB square");
   side = height;
   const graphics = await loadGraphics();
   const cpu = threads === 1 ? "the CPU, one thread" : `the CPU, ${threads} threads`;
@@ -61,7 +62,10 @@ async function loadRuntime() {
 }
 
 function compile(accelerator) {
-  return litert.loadAndCompile(bytes, { accelerator, gpuOptions: { precision: "fp32" } });
+  return litert.loadAndCompile(bytes, {
+    accelerator,
+    gpuOptions: { precision: "fp32" },
+  });
 }
 
 // Takes the GPU where it computes what the CPU does, and sooner: drivers differ.
@@ -69,7 +73,10 @@ async function loadGraphics() {
   const adapter = await navigator.gpu?.requestAdapter();
   // A browser may imitate a GPU, which takes minutes.
   if (!adapter || adapter.info.isFallbackAdapter) return false;
-  const probe = Float32Array.from({ length: side * side * 3 }, (_, i) => (i * 0.37) % 1);
+  const probe = Float32Array.from(
+    { length: side * side * 3 },
+    (_, i) => (i * 0.37) % 1,
+  );
   let graphics;
   try {
     graphics = await compile("webgpu");
@@ -104,7 +111,10 @@ async function run(input) {
     if (network.options.accelerator !== "webgpu") throw error;
     // A GPU can be lost while it works.
     network = await compile("wasm");
-    return { levels: await predict(network, input), engine: "the CPU, as WebGPU failed" };
+    return {
+      levels: await predict(network, input),
+      engine: "the CPU, as WebGPU failed",
+    };
   }
 }
 

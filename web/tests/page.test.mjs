@@ -28,7 +28,8 @@ before(async () => {
   });
   context.on("request", (request) => requests.push(request.url()));
   context.on("console", (message) => {
-    if (/content security policy/i.test(message.text())) complaints.push(message.text());
+    if (/content security policy/i.test(message.text()))
+      complaints.push(message.text());
   });
   context.on("weberror", (error) => complaints.push(String(error.error())));
   await context.addInitScript(() => {
@@ -112,7 +113,9 @@ test("is worked by the keyboard", async () => {
   await page.keyboard.press("Tab");
   assert.equal(await focused(), "edge");
   const edge = () =>
-    page.evaluate(() => getComputedStyle(document.querySelector("#stage")).getPropertyValue("--edge"));
+    page.evaluate(() =>
+      getComputedStyle(document.querySelector("#stage")).getPropertyValue("--edge"),
+    );
   assert.equal(await edge(), "50%");
   await page.keyboard.press("Home");
   assert.equal(await edge(), "0%");
@@ -134,7 +137,9 @@ test("gives the sample as Python does, on canvas and in the file", async () => {
 test("fits a screen of 360 pixels", async () => {
   await page.setViewportSize({ width: 360, height: 640 });
   const overhang = () =>
-    page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    page.evaluate(
+      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    );
   assert.equal(await overhang(), 0);
   await page.click("#actual");
   const isLarge = await page.evaluate(
@@ -146,7 +151,11 @@ test("fits a screen of 360 pixels", async () => {
   await page.setViewportSize({ width: 1280, height: 720 });
 });
 
-for (const [name, how] of [["wide", "chosen"], ["turned", "dropped"], ["clear", "pasted"]]) {
+for (const [name, how] of [
+  ["wide", "chosen"],
+  ["turned", "dropped"],
+  ["clear", "pasted"],
+]) {
   test(`gives a ${name} picture, ${how}, as Python does`, async () => {
     const picture = setup.pictures[name];
     if (how === "chosen") {
@@ -221,6 +230,17 @@ test("brings its headers to a host that sends none", async () => {
   assert.equal(await page.evaluate(() => crossOriginIsolated), true);
 });
 
+test("says why the model does not start", async () => {
+  await page.goto(setup.brokenUrl);
+  await page.waitForSelector("#status.error");
+  const sentence = "The model does not start: no model file (404).";
+  assert.equal(await page.textContent("#status"), sentence);
+  await page.click("#sample");
+  await page.waitForSelector("#progress", { state: "hidden" });
+  assert.equal(await page.textContent("#status"), sentence);
+  await open(setup.plainUrl);
+});
+
 test("keeps one release alone", async () => {
   await page.evaluate(() => caches.open("srlite-older"));
   const script = join(setup.site, "vendor", "version.js");
@@ -239,14 +259,22 @@ test("keeps one release alone", async () => {
 });
 
 test("asked nobody else for anything, and its policy would not let it", async () => {
-  const origins = [setup.url, setup.plainUrl].map((url) => new URL(url).origin);
-  const strange = requests.filter((url) => !/^(blob|data):/.test(url) && !origins.includes(new URL(url).origin));
+  const origins = [setup.url, setup.plainUrl, setup.brokenUrl].map(
+    (url) => new URL(url).origin,
+  );
+  const strange = requests.filter(
+    (url) => !/^(blob|data):/.test(url) && !origins.includes(new URL(url).origin),
+  );
   assert.deepEqual(strange, []);
   assert.ok(requests.some((url) => url.endsWith("/vendor/model.tflite")));
   assert.deepEqual(await page.evaluate(() => self.violations), []);
   assert.deepEqual(complaints, []);
   const isSent = await page.evaluate(
-    (url) => fetch(url, { mode: "no-cors" }).then(() => true, () => false),
+    (url) =>
+      fetch(url, { mode: "no-cors" }).then(
+        () => true,
+        () => false,
+      ),
     setup.url,
   );
   assert.equal(isSent, false);

@@ -4,7 +4,9 @@ import { readFileSync } from "node:fs";
 import { enlarge } from "../site/tiling.js";
 
 const results = [];
-for (const { pixels, width, height, side, overlap, scale } of JSON.parse(readFileSync(0))) {
+for (const { pixels, width, height, side, overlap, scale } of JSON.parse(
+  readFileSync(0),
+)) {
   const seen = [];
   const sr = new Array(scale * width * scale * height).fill(null);
   const large = scale * side;
