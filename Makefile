@@ -4,7 +4,7 @@ VENV := .venv
 # Two processes of 3 GB; a file's tests share what they train.
 PYTEST := $(VENV)/bin/python -m pytest -q -n 2 --dist loadfile
 
-.PHONY: demo docs links test test-all types
+.PHONY: demo docs links test test-all types web web-files
 
 # Modules whose functions are for others to call.
 PUBLIC := cli config data degradations discriminators errors evaluation export features \
@@ -41,6 +41,22 @@ links:
 	    curl --fail --silent --location --max-time 30 --output /dev/null "$$url" \
 	        || echo "no answer: $$url"; \
 	done
+
+# Serve the page that enlarges pictures in the browser, to this machine alone.
+web: web-files
+	$(VENV)/bin/python web/serve.py $(if $(PORT),--port $(PORT))
+
+# What it serves: see web/README.md.
+web-files: build/web/model.tflite web/node_modules/.package-lock.json
+	node web/prepare.mjs build/web/model.tflite
+
+build/web/model.tflite: srlite/weights/light_psnr.keras $(VENV)/installed
+	@mkdir -p build/web
+	$(VENV)/bin/python export_tflite.py --model $< --output $@ --input-size 192 192
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	npm ci --prefix web --no-audit --no-fund
+	@touch $@
 
 .venv-demo/installed: Makefile
 	$(call new_venv,.venv-demo)
