@@ -133,7 +133,10 @@ def enhance_image(
     if sr_path is not None:
         check_writable(sr_path, sr_size[0], sr_size[1], picture, quality)
         picture = fit_to_format(sr_path, picture)
-    for note in picture.notes:
+    notes = picture.notes
+    if picture.pixels.dtype == np.uint16 and upscaler.network.eight_bit:
+        notes += ("the model computes with 8 bits, so of the picture's 16 it keeps 8",)
+    for note in notes:
         warnings.warn(note, stacklevel=2) if warn is None else warn(note)
     enlarged = enlarge(
         picture, lambda pixels: upscaler.upscale(pixels, progress, sr_size)

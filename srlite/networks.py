@@ -2,12 +2,12 @@
 
 Both kinds are called with float32 (1, h, w, 3) and return float32
 (1, scale * h, scale * w, 3), both in [0, 1]. They have a method `release`, which gives
-back the memory of calls until the next one, and four attributes: `scale`;
+back the memory of calls until the next one, and five attributes: `scale`;
 `size`, the fixed input (height, width) or None when the model takes any; `overlap`, the
-LR pixels of context that a tile should have, or None when the file does not say it; and
-`bytes_per_pixel`, roughly what a call takes for each LR pixel. A `.tflite` may take and
-give uint8 quantised with (1/255, 0). The interpreters are imported when a file is
-opened.
+LR pixels of context that a tile should have, or None when the file does not say it;
+`bytes_per_pixel`, roughly what a call takes for each LR pixel; and `eight_bit`, whether
+it rounds pictures to 256 levels, as a `.tflite` does that takes or gives uint8, which
+must be quantised with (1/255, 0). The interpreters are imported when a file is opened.
 """
 
 import functools
@@ -57,6 +57,7 @@ class LiteRTNetwork:
         self._input, self._output = inputs[0]["index"], outputs[0]["index"]
         self._takes_levels = inputs[0]["dtype"] == np.uint8
         self._gives_levels = outputs[0]["dtype"] == np.uint8
+        self.eight_bit = self._takes_levels or self._gives_levels
         height, width = (int(n) for n in inputs[0]["shape_signature"][1:3])
         self.size = (height, width) if min(height, width) > 0 else None
         self.overlap = metadata.get("overlap")
@@ -96,6 +97,7 @@ class KerasNetwork:
     """A `keras.Model` with one RGB input and one RGB output."""
 
     bytes_per_pixel = _BYTES_PER_PIXEL
+    eight_bit = False
 
     def __init__(self, model, name="the model"):
         """Wrap a model.
@@ -153,6 +155,7 @@ class MixedNetwork:
         overlaps = [n.overlap for n in (faithful, sharp) if n.overlap is not None]
         self.overlap = max(overlaps, default=None)
         self.bytes_per_pixel = faithful.bytes_per_pixel + sharp.bytes_per_pixel
+        self.eight_bit = faithful.eight_bit or sharp.eight_bit
         self._faithful, self._sharp = faithful, sharp
         self._strength = np.float32(strength)
 
