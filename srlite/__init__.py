@@ -5,10 +5,10 @@ own floor where the arrow is plain):
 
 - ground floor, imports nothing of srlite but `augmentations`, `decoding`,
   `deep_reading`, `deep_writing`, `errors`, `files`, `image_writing`, `levels`,
-  `metadata`, `options`, `replicas`: `backend`, `comparison`, `config`, `degradations`,
-  `discriminators`, `equalisation`, `export_report`, `features`, `file_plan`,
-  `generators`, `guard`, `images`, `memory`, `quantisation`, `schedules`, `sizes`,
-  `slider_page`, `summary`, `tiling`, `transparency`, `video_frames`
+  `metadata`, `options`, `regions`, `replicas`: `backend`, `comparison`, `config`,
+  `degradations`, `discriminators`, `equalisation`, `export_report`, `features`,
+  `file_plan`, `generators`, `guard`, `images`, `memory`, `quantisation`, `schedules`,
+  `sizes`, `slider_page`, `summary`, `tiling`, `transparency`, `video_frames`
 - first floor: `animations`, `calibration`, `checkpoint_parts`, `checkpoints`, `data`,
   `distribution`, `draws`, `loading`, `logs`, `losses`, `meter`, `metrics`, `moving`,
   `networks`, `objective`, `packs`, `photographs`, `presets`, `psnr_loss`,

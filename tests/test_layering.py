@@ -33,6 +33,7 @@ FLOORS = (
         "metadata",
         "options",
         "quantisation",
+        "regions",
         "replicas",
         "schedules",
         "sizes",
@@ -112,6 +113,7 @@ FOUNDATION = {
     "levels",
     "metadata",
     "options",
+    "regions",
     "replicas",
 }
 TENSORFLOW_ALLOWED = {
