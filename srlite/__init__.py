@@ -4,19 +4,24 @@ The house, floor by floor; a module imports only from floors below it (or from i
 own floor where the arrow is plain):
 
 - ground floor, imports nothing of srlite but `augmentations`, `decoding`,
-  `deep_reading`, `deep_writing`, `errors`, `files`, `image_writing`, `levels`,
-  `metadata`, `options`, `regions`, `replicas`: `backend`, `comparison`, `config`,
-  `degradations`, `discriminators`, `equalisation`, `export_report`, `features`,
-  `file_plan`, `generators`, `guard`, `images`, `memory`, `quantisation`, `schedules`,
-  `sizes`, `slider_page`, `summary`, `tiling`, `transparency`, `video_frames`
-- first floor: `animations`, `calibration`, `checkpoint_parts`, `checkpoints`, `data`,
-  `distribution`, `draws`, `loading`, `logs`, `losses`, `meter`, `metrics`, `moving`,
-  `networks`, `objective`, `packs`, `photographs`, `presets`, `psnr_loss`,
-  `score_records`, `sources`, `tflite_checks`, `tflite_metadata`, `upscaler`, `video`,
-  `video_segments`
-- second floor: `batch`, `conversion`, `evaluation`, `export`, `export_command`,
-  `inference`, `interpolation`, `jax_step`, `model_comparison`, `plots`,
-  `recalibration`, `rescue`, `tensorflow_step`, `trainer`, `validation`
+  `deep_reading`, `deep_writing`, `errors`, `files`, `image_writing`, `kernels`,
+  `levels`, `metadata`, `options`, `regions`, `replicas`: `backend`, `comparison`,
+  `config`, `degradations`, `discriminators`, `equalisation`, `export_report`,
+  `features`, `file_plan`, `generators`, `guard`, `images`, `memory`, `quantisation`,
+  `schedules`, `sizes`, `slider_page`, `strips`, `summary`, `tiling`, `transparency`,
+  `video_frames`, `views`
+- first floor: `animations`, `calibration`, `charts`, `checkpoint_parts`, `checkpoints`,
+  `contenders`, `data`, `data_sets`, `distribution`, `draws`, `evaluation_protocol`,
+  `faithfulness`, `feature_distances`, `frechet`, `loading`, `logs`, `losses`, `meter`,
+  `metrics`, `moving`, `networks`, `niqe`, `objective`, `packs`, `photographs`,
+  `picture_folder`, `presets`, `psnr_loss`, `report_page`, `report_scores`,
+  `score_records`, `score_statistics`, `score_tables`, `sources`, `tflite_checks`,
+  `tflite_metadata`, `upscaler`, `video`, `video_segments`
+- second floor: `batch`, `conversion`, `evaluation`, `evaluation_options`, `export`,
+  `export_command`, `inference`, `interpolation`, `jax_step`, `measuring`,
+  `model_comparison`, `plots`, `recalibration`, `report`, `report_origin`,
+  `report_pictures`, `report_summary`, `rescue`, `tensorflow_step`, `trainer`,
+  `validation`
 - attic: `alternation`, `benchmark`, `benchmark_inference`, `benchmark_tflite`,
   `enhance_command`, `enhance_options`, `preparation`, `recipe`, `run_directory`,
   `stages`

@@ -17,12 +17,12 @@ from srlite.charts import (
     to_png,
     to_svg,
 )
+from srlite.data_sets import file_name
 from srlite.errors import DataError
 from srlite.files import replacing, replacing_folder
 from srlite.report_page import definitions, html_table, report_page
 from srlite.report_pictures import (
     choose_pictures,
-    file_name,
     pictures_section,
     write_strips,
 )

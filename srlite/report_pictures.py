@@ -1,9 +1,9 @@
 """The best and the worst pictures of a report, as strips and as parts of a page."""
 
 import html
-import re
 from dataclasses import dataclass
 
+from srlite.data_sets import file_name
 from srlite.report_scores import METRIC, rank, select, write_value
 from srlite.slider_page import png_uri, slider
 from srlite.strips import colour_bar, draw_strip, error_map, overview
@@ -86,11 +86,6 @@ def write_strips(shown, metric, folder):
         strip = draw_strip(picture.view, picture.lines(metric), scale, title)
         name = f"{kind}_{number}_{record['data_set']}_{record['image']}"
         strip.save(folder / f"{file_name(name)}.png")
-
-
-def file_name(text):
-    """Make a name of a file of any text."""
-    return re.sub(r"[^\w.-]+", "_", text)[:100]
 
 
 def pictures_section(shown, metric, model):

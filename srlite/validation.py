@@ -9,8 +9,9 @@ measured on the same pictures.
 import keras
 import numpy as np
 
-from srlite.degradations import KERNELS, downsample
+from srlite.degradations import downsample
 from srlite.images import to_float, to_grey, to_uint8
+from srlite.kernels import KERNELS
 from srlite.metrics import psnr, ssim
 
 CROP = 256  # HR pixels; keeps the validation of a dozen pictures within seconds

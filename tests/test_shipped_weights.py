@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from skimage import data
 
-from srlite.degradations import KERNELS, shrink
 from srlite.images import enlarge_bicubic
+from srlite.kernels import KERNELS, shrink
 from srlite.loading import load_generator
 from srlite.metrics import psnr
 from srlite.tflite_checks import check_difference, check_ops, check_size

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from srlite.degradations import KERNELS
+from srlite.kernels import KERNELS
 from srlite.losses import ContentLoss, StyleLoss
 from srlite.metrics import psnr, ssim
 from srlite.validation import (
