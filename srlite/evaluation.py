@@ -68,12 +68,18 @@ def main(argv=None):
         print(one_line(warning), file=sys.stderr)
     try:
         _with_bar(evaluation.total, "picture", evaluation.run)
-        fid, fid_label = _distances(args, evaluation, sets)
+        fid, fid_label = _distances(args, evaluation)
     except KeyboardInterrupt:
-        done = f"stopped after {len(evaluation.records)} of {evaluation.total} pictures"
-        hint = "give --out-dir to be able to go on"
-        hint = "the same command goes on from there" if args.out_dir else hint
-        print(f"{done}; {hint}", file=sys.stderr)
+        hint = (
+            "the same command goes on from there"
+            if args.out_dir
+            else "give --out-dir to be able to go on"
+        )
+        print(
+            f"stopped after {len(evaluation.records)} of {evaluation.total} enlarged "
+            f"pictures; {hint}",
+            file=sys.stderr,
+        )
         return 130
     notes = _notes(args, protocol, measures, contenders, sets)
     aggregates = aggregate(evaluation.records)
@@ -220,17 +226,14 @@ def _check_fid(args, sets):
             raise DataError(f"{data_set.name}: {error}") from None
 
 
-def _distances(args, evaluation, sets):
+def _distances(args, evaluation):
     """Measure FID if asked for: (list of distances, heading of the column)."""
     weights = args.inception_weights
     if weights == NONE:
         return [], "FID"
     features = inception_features(None if weights == "random" else weights)
     measure = partial(evaluation.distances, features, _identity(weights))
-    total = sum(
-        len(evaluation.kernels(data_set)) * len(args.model) for data_set in sets
-    )
-    found = _with_bar(total, "distance", measure)
+    found = _with_bar(evaluation.count_distances(), "distance", measure)
     if weights != "random":
         return found, "FID"
     return [d | {"weights": "random"} for d in found], "FID of random weights"

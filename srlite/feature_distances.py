@@ -23,12 +23,14 @@ VGG19_SCALES = (175.0, 435.0, 20.0)
 EFFICIENTNET_TAPS = ("block5f_project_conv",)
 _PART = 1024  # pixels along a side
 _LEAST = 32  # pixels; below, the deepest tap sees nothing
+_KEPT = 4  # parts whose features are kept; VGG19's are 200 MB for a full one
 
 
 class FeatureDistance:
     """Mean absolute difference of features, averaged over the taps.
 
-    The features of HR are kept while it is compared with several pictures.
+    The features of HR are kept while it is compared with several pictures, unless it is
+    very large.
     """
 
     def __init__(self, features, scales=None):
@@ -51,16 +53,22 @@ class FeatureDistance:
         """
         if min(hr.shape[:2]) < _LEAST:
             return math.nan
-        if self._hr is not hr:
-            self._hr = hr
-            self._wanted = [self._taps(part) for part in _parts(hr)]
         weights, distances = [], []
-        for part, wanted in zip(_parts(sr), self._wanted, strict=True):
+        for part, wanted in zip(_parts(sr), self._wanted_of(hr), strict=True):
             pairs = zip(self._taps(part), wanted, self._scales, strict=True)
             far = [np.abs(a - b).mean() / scale for a, b, scale in pairs]
             distances.append(np.mean(far))
             weights.append(part.shape[0] * part.shape[1])
         return float(np.average(distances, weights=weights))
+
+    def _wanted_of(self, hr):
+        """Features of the parts of HR, one list for each."""
+        parts = _parts(hr)
+        if len(parts) > _KEPT:
+            return map(self._taps, parts)
+        if self._hr is not hr:
+            self._hr, self._wanted = hr, [self._taps(part) for part in parts]
+        return self._wanted
 
     def _taps(self, picture):
         """Features of a picture, a list of float32 (h, w, filters)."""

@@ -8,9 +8,11 @@ The paper's figures come from another training of InceptionV3 than Keras's, and 
 distance falls as the number of pictures grows. So a figure compares only with others of
 srlite on the same number of pictures, and is refused below `MIN_PICTURES`.
 
-Mean and covariance grow picture by picture: memory does not depend on how many there
-are. Keras is imported when the network is built.
+Mean and covariance grow picture by picture, so memory does not depend on how many
+there are. Keras is imported when the network is built.
 """
+
+from pathlib import Path
 
 import numpy as np
 
@@ -18,14 +20,18 @@ from srlite.backend import import_keras
 from srlite.errors import DataError, ModelError
 from srlite.images import resize
 
-# Far fewer than the 2048 that a covariance of full rank needs, and as many as the
-# customary sets for super-resolution have at least half of.
+# Far fewer than the 2048 that a covariance of full rank needs; half of what the
+# customary sets for super-resolution have.
 MIN_PICTURES = 50
 SIDE = 299  # pixels that InceptionV3 was trained on
 
 
 class RunningGaussian:
     """Mean and covariance of vectors that come in batches.
+
+    The covariance is held as a factor: rows F with F^T F / (count - 1) equal to it. It
+    has at most twice as many rows as a vector has numbers, and is no squared quantity,
+    so that nothing is lost to rounding.
 
     Attributes:
         count: vectors so far.
@@ -36,51 +42,58 @@ class RunningGaussian:
         """Begin without a vector."""
         self.count = 0
         self.mean = None
-        self._scatter = None
+        self._rows = []
 
     def add(self, vectors):
         """Take in some vectors, (batch, size).
 
-        Chan, Golub and LeVeque 1983: exact also where the mean is far from 0.
+        The update of Chan, Golub and LeVeque 1983.
         """
         vectors = np.asarray(vectors, np.float64)
         count, mean = len(vectors), vectors.mean(axis=0)
-        centred = vectors - mean
-        scatter = centred.T @ centred
-        if self.mean is None:
-            self.count, self.mean, self._scatter = count, mean, scatter
-            return
-        shift = mean - self.mean
+        if count > 1:
+            self._rows.append(vectors - mean)
         total = self.count + count
-        self._scatter += scatter
-        self._scatter += np.outer(shift, shift) * (self.count * count / total)
-        self.mean = self.mean + shift * (count / total)
+        if self.mean is None:
+            self.mean = mean
+        else:
+            shift = mean - self.mean
+            self._rows.append(np.sqrt(self.count * count / total) * shift[None])
+            self.mean = self.mean + shift * (count / total)
         self.count = total
+        if sum(map(len, self._rows)) > 2 * len(mean):
+            self._rows = [np.linalg.qr(np.concatenate(self._rows), mode="r")]
 
     @property
-    def covariance(self):
-        """float64 (size, size); divided by one less than the number of vectors."""
-        return self._scatter / (self.count - 1)
+    def factor(self):
+        """float64 (rows, size), whose F^T F is the covariance.
+
+        Raises:
+            ValueError: fewer than two vectors came.
+        """
+        if self.count < 2:
+            raise ValueError(f"a covariance needs 2 vectors; received {self.count}")
+        return np.concatenate(self._rows) / np.sqrt(self.count - 1)
 
 
 def frechet_distance(one, other):
     """Distance of two Gaussians: |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)).
 
-    The trace of the root is that of (C1^(1/2) C2 C1^(1/2))^(1/2), which is symmetric;
-    so there are no complex numbers, which the root of C1 C2 itself gets by rounding.
+    With C1 = F^T F and C2 = G^T G the trace of the root is the sum of the singular
+    values of F G^T: the eigenvalues of C1 C2 are the squares of these. So there are no
+    complex numbers, which the root of C1 C2 itself gets by rounding, and few pictures
+    make a small matrix.
 
     Args:
-        one: `RunningGaussian`.
-        other: `RunningGaussian`.
+        one: `RunningGaussian` of two vectors or more.
+        other: `RunningGaussian` of two vectors or more.
 
     Returns:
         The squared Frechet distance, 0 or more.
     """
-    values, vectors = np.linalg.eigh(one.covariance)
-    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
-    inner = np.linalg.eigvalsh(root @ other.covariance @ root)
-    cross = np.sqrt(np.maximum(inner, 0)).sum()
-    spread = np.trace(one.covariance) + np.trace(other.covariance) - 2 * cross
+    f, g = one.factor, other.factor
+    cross = np.linalg.svd(f @ g.T, compute_uv=False).sum()
+    spread = np.sum(f**2) + np.sum(g**2) - 2 * cross
     return float(max(np.sum((one.mean - other.mean) ** 2) + spread, 0.0))
 
 
@@ -141,6 +154,11 @@ def inception_features(weights, side=SIDE):
         BackendError: Keras is not installed.
         ModelError: the weights cannot be downloaded or read.
     """
+    if weights not in ("imagenet", None) and not Path(weights).is_file():
+        raise ModelError(
+            f"there is no file {weights}; FID needs imagenet, which Keras downloads, "
+            "or the weights of keras.applications.InceptionV3 without the top"
+        )
     keras = import_keras("FID")
     if weights is None:
         keras.utils.set_random_seed(0)
@@ -156,8 +174,8 @@ def inception_features(weights, side=SIDE):
     except Exception as error:  # Keras raises many kinds
         reason = next(iter(str(error).splitlines()), repr(error)).rstrip(":")
         raise ModelError(
-            f"the weights of InceptionV3 cannot be had from {weights} ({reason}); FID "
-            "needs imagenet, which Keras downloads, or a file without the top"
+            f"the weights of InceptionV3 cannot be had from {weights} ({reason}); give "
+            "a file of keras.applications.InceptionV3 without the top"
         ) from error
 
     def features(picture):

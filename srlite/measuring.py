@@ -8,7 +8,7 @@ import time
 
 from srlite.errors import DataError, ImageError, ModelError
 from srlite.evaluation_protocol import GIVEN, picture_hash
-from srlite.frechet import fit_gaussian, frechet_distance
+from srlite.frechet import check_count, fit_gaussian, frechet_distance
 from srlite.images import read_rgb
 from srlite.metrics import smallest_side
 from srlite.score_records import record_key
@@ -44,12 +44,8 @@ class Evaluation:
         self._hashes = {}  # data set, kernel -> the SHA-256 of each HR and LR
         self.records, self.left_out, self.reused = [], [], 0
         self.total = sum(
-            len(s.items) * len(self.kernels(s)) * len(contenders) for s in sets
+            len(s.items) * len(self._kernels(s)) * len(contenders) for s in sets
         )
-
-    def kernels(self, data_set):
-        """List the kernels that a set is measured with."""
-        return (GIVEN,) if data_set.paired else self._protocol.kernels
 
     def run(self, progress=lambda done: None):
         """Measure everything.
@@ -67,14 +63,17 @@ class Evaluation:
             measured = self._items[data_set.name] = []
             for item in data_set.items:
                 try:
-                    hr = self._read(item)
+                    hr, given = self._read(item)
                 except ImageError as error:
                     self.left_out.append(str(error))
-                    progress(len(self.kernels(data_set)) * len(self._contenders))
+                    progress(len(self._kernels(data_set)) * len(self._contenders))
                     continue
                 measured.append(item)
-                for kernel in self.kernels(data_set):
-                    self._measure(data_set, item, hr, kernel, progress)
+                for kernel in self._kernels(data_set):
+                    lr = given
+                    if given is None:
+                        lr = self._protocol.make_lr(hr, kernel)
+                    self._measure(data_set, item, hr, lr, kernel, progress)
             if not measured:
                 raise DataError(
                     f"no picture of {data_set.name} can be measured: "
@@ -91,12 +90,16 @@ class Evaluation:
 
         Returns:
             List of dicts with `data_set`, `kernel`, `model`, `fid` and `count`.
+
+        Raises:
+            DataError: too few pictures of a set could be measured.
         """
         found = []
         for data_set in self._sets:
             items = self._items[data_set.name]
+            check_count(len(items))
             hr = None  # fitted when the first distance is not known yet
-            for kernel in self.kernels(data_set):
+            for kernel in self._kernels(data_set):
                 hashes = self._hashes[data_set.name, kernel]
                 for contender in self._contenders:
                     of = {"data_set": data_set.name, "kernel": kernel}
@@ -114,11 +117,19 @@ class Evaluation:
                     progress(1)
         return found
 
+    def count_distances(self):
+        """Return how many distances there are for `distances` to measure."""
+        return sum(len(self._kernels(s)) for s in self._sets) * len(self._contenders)
+
     def _fit_hr(self, features, items):
         scale = self._protocol.scale
         return fit_gaussian(features, (item.read_hr(scale) for item in items))
 
+    def _kernels(self, data_set):
+        return (GIVEN,) if data_set.paired else self._protocol.kernels
+
     def _read(self, item):
+        """Return HR, and LR if it comes from a file, else None."""
         hr = item.read_hr(self._protocol.scale)
         least = smallest_side(self._protocol.scale)
         if min(hr.shape[:2]) < least:
@@ -126,15 +137,12 @@ class Evaluation:
                 f"{item.hr_path} is smaller than {least} pixels, of which nothing is "
                 "left inside the border"
             )
-        return hr
+        paired = item.lr_path is not None
+        return hr, item.read_lr(hr, self._protocol.scale) if paired else None
 
-    def _measure(self, data_set, item, hr, kernel, progress):
+    def _measure(self, data_set, item, hr, lr, kernel, progress):
         """Measure all contenders on one picture after one kernel."""
         scale = self._protocol.scale
-        if kernel == GIVEN:
-            lr = item.read_lr(hr, scale)
-        else:
-            lr = self._protocol.make_lr(hr, kernel)
         of = {"data_set": data_set.name, "image": item.name, "kernel": kernel}
         hashes = {"hr": picture_hash(hr), "lr": picture_hash(lr)}
         self._hashes.setdefault((data_set.name, kernel), []).append(hashes)

@@ -30,7 +30,8 @@ class PictureFolder:
         """Whether the picture of a record is there, and was written under `key`."""
         try:
             with Image.open(self.path(record), formats=["PNG"]) as image:
-                return image.text.get(_MARK) == key
+                # Not `text`, which decodes all of the picture.
+                return image.info.get(_MARK) == key
         except (OSError, ValueError, SyntaxError):
             return False
 

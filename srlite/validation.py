@@ -21,6 +21,9 @@ _SEEN = 128  # HR pixels that feature networks see, about a patch of the gan sta
 def centre_crop(image, size, scale):
     """Cut the middle of a picture.
 
+    Of a side that is no longer than `size`, what is over is cut off at the end, as
+    whole pictures are cut when they are evaluated.
+
     Args:
         image: (height, width, channels).
         size: highest height and width of the result.
@@ -32,7 +35,7 @@ def centre_crop(image, size, scale):
     slices = []
     for length in image.shape[:2]:
         kept = min(length, size) // scale * scale
-        first = (length - kept) // 2
+        first = (length - kept) // 2 if length > size else 0
         slices.append(slice(first, first + kept))
     return image[tuple(slices)]
 
