@@ -189,9 +189,6 @@ def _identity(file):
 
 
 def _check_report(args, measures):
-    """Make sure, before the work is done, that the report can be what is asked for."""
-    if args.show_results < 0:
-        raise ConfigError(f"--show-results must be 0 or more: {args.show_results}")
     if args.by is not None and args.by not in measures.names:
         raise ConfigError(
             f"--by {args.by} is not measured; there are {', '.join(measures.names)}"

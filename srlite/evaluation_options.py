@@ -42,7 +42,7 @@ def evaluation_parser():
     )
     parser.add_argument(
         "--show-results",
-        type=int,
+        type=_count,
         default=3,
         metavar="N",
         help="best and worst pictures in the report, N of each (default: 3)",
@@ -53,6 +53,12 @@ def evaluation_parser():
         help="what the report compares by (default: the first that is measured)",
     )
     return parser
+
+
+def _count(text):
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"a number from 0 up; received {text}")
+    return int(text)
 
 
 def _add_sources(parser):

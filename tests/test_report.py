@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from srlite.charts import gain_chart, model_styles, plane_chart, score_chart, to_svg
-from srlite.errors import DataError
+from srlite.errors import ConfigError, DataError
+from srlite.evaluation import main
 from srlite.report import write_report
 from srlite.report_scores import tabulate
 from srlite.report_summary import summarise
@@ -197,3 +198,38 @@ def test_charts_show_the_figures():
     (axes,) = plane_chart(own, "psnr", "content", styles).axes
     points = [(line.get_xdata()[0], line.get_ydata()[0]) for line in axes.lines]
     np.testing.assert_allclose(points, [(30.0, 0.35), (28.0, 0.55), (28.5, 0.5)])
+
+
+def test_command_writes_the_report(photo, tmp_path, capsys):
+    """Of what was measured, with the pictures that were kept."""
+    hr = tmp_path / "R&D" / "HR"
+    hr.mkdir(parents=True)
+    for name in "ab":
+        Image.fromarray(photo).resize((96, 80)).rotate(180 * (name == "b")).save(
+            hr / f"{name}.png"
+        )
+    out = tmp_path / "out"
+    words = [
+        "--model",
+        "lanczos",
+        "bicubic",
+        "--hr-dir",
+        str(hr),
+        "--out-dir",
+        str(out),
+    ]
+    words += ["--kernels", "area", "nearest", "--metrics", "psnr", "ssim"]
+    with pytest.raises(ConfigError, match="--by content is not measured"):
+        main([*words, "--by", "content"])
+    assert not out.exists()
+    assert main([*words, "--by", "ssim", "--show-results", "1"]) == 0
+    assert f"report: {out / 'report.html'} (" in capsys.readouterr().err
+    page = Page((out / "report.html").read_text("utf-8"))
+    text = " ".join(page.words)
+    assert "lanczos and bicubic on R_D" in text and "--by ssim" in text
+    assert "On R_D (2 pictures), " in text and "SSIM of lanczos" in text
+    first = "ab"[text.index("a of R_D") > text.index("b of R_D")]
+    kept = np.asarray(Image.open(out / f"pictures/R_D/area/lanczos/{first}.png"))
+    shown = np.asarray(page.images["lanczos, magnified"])
+    places = range(0, 96 - 80 + 1, 4)
+    assert any(np.array_equal(shown, kept[:, left : left + 80]) for left in places)
