@@ -2,8 +2,8 @@
 
 Each HR picture is cut to a multiple of the scale, shrunk with each kernel, rounded to
 8 bit, enlarged by each model, rounded, and compared as the literature does. The scores
-come as a table and, with `--out-dir`, as `scores.csv`, `scores.json` and `scores.md`
-beside the pictures. docs/evaluation.md tells all of it.
+come as a table and, with `--out-dir`, as `scores.csv`, `scores.json`, `scores.md` and
+`report.html` beside the pictures. docs/evaluation.md tells all of it.
 """
 
 import hashlib
@@ -27,10 +27,16 @@ from srlite.evaluation_options import NONE, SETS_VARIABLE, evaluation_parser
 from srlite.evaluation_protocol import GIVEN, KERNEL_ORDER, Measures, Protocol
 from srlite.feature_distances import content_distance, style_distance
 from srlite.frechet import MIN_PICTURES, check_count, inception_features
+from srlite.images import read_rgb
 from srlite.measuring import Evaluation
 from srlite.niqe import niqe, read_niqe_parameters
 from srlite.picture_folder import PictureFolder
-from srlite.score_records import METRICS, RecordFile, write_scores
+from srlite.score_records import (
+    METRICS,
+    RecordFile,
+    measured_metrics,
+    write_scores,
+)
 from srlite.score_statistics import aggregate
 from srlite.score_tables import markdown, terminal_tables, write_csv, write_text
 
@@ -50,6 +56,7 @@ def main(argv=None, prog="python -m srlite.evaluation"):
     sets = _data_sets(args)
     measures, warnings = _measures(args)
     contenders = _contenders(args)
+    _check_report(args, measures)
     _check_fid(args, sets)
     file = pictures = None
     if args.out_dir:
@@ -92,6 +99,7 @@ def main(argv=None, prog="python -m srlite.evaluation"):
         write_text(folder / "scores.md", text)
         reused = evaluation.reused and f"; {evaluation.reused} scores were there before"
         print(f"\nscores and pictures are in {folder}{reused or ''}", file=sys.stderr)
+        _write_report(args, argv, folder, records, pictures, notes, fid)
     for sentence in evaluation.left_out:
         print(f"left out: {one_line(sentence)}", file=sys.stderr)
     return 1 if evaluation.left_out or warnings else 0
@@ -178,6 +186,29 @@ def _identity(file):
     """What stands for a file of weights in the keys of records."""
     path = Path(file)
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else file
+
+
+def _check_report(args, measures):
+    if args.by is not None and args.by not in measures.names:
+        raise ConfigError(
+            f"--by {args.by} is not measured; there are {', '.join(measures.names)}"
+        )
+
+
+def _write_report(args, argv, folder, records, pictures, notes, fid):
+    from srlite.report import write_report
+    from srlite.report_origin import report_origin
+
+    path = write_report(
+        folder,
+        records,
+        lambda record: read_rgb(pictures.path(record)),
+        report_origin(sys.argv[1:] if argv is None else argv, notes),
+        args.by or measured_metrics(records)[0].name,
+        args.show_results,
+        fid,
+    )
+    print(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)", file=sys.stderr)
 
 
 def _check_fid(args, sets):

@@ -37,9 +37,28 @@ def evaluation_parser(prog):
     parser.add_argument(
         "--out-dir",
         metavar="DIR",
-        help="keep scores and pictures here; the same command goes on after a stop",
+        help="keep scores, pictures and report.html here; the same command goes on "
+        "after a stop",
+    )
+    parser.add_argument(
+        "--show-results",
+        type=_count,
+        default=3,
+        metavar="N",
+        help="best and worst pictures in the report, N of each (default: 3)",
+    )
+    parser.add_argument(
+        "--by",
+        metavar="METRIC",
+        help="what the report compares by (default: the first that is measured)",
     )
     return parser
+
+
+def _count(text):
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"a number from 0 up; received {text}")
+    return int(text)
 
 
 def _add_sources(parser):
