@@ -3,11 +3,14 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, test as bareTest } from "node:test";
 import { chromium } from "playwright-core";
 
 const setup = JSON.parse(process.env.SRLITE_WEB_TEST);
 const LONG = { timeout: 90_000 };
+// Of a test, in milliseconds: a browser that hangs should fail it.
+const PATIENCE = 180_000;
+const test = (name, body) => bareTest(name, { timeout: PATIENCE }, body);
 const requests = [];
 const complaints = [];
 let context, page;
@@ -41,7 +44,7 @@ before(async () => {
   [page] = context.pages();
 });
 
-after(() => context?.close());
+after(() => context?.close(), { timeout: PATIENCE });
 
 // Waits for a status, and fails at once where an error is shown instead.
 async function status(pattern) {
@@ -247,11 +250,12 @@ test("keeps one release alone", async () => {
   const text = readFileSync(script, "utf8");
   writeFileSync(script, text.replace(/"version": "\w+"/, '"version": "newer"'));
   const names = await page.evaluate(async () => {
-    await (await navigator.serviceWorker.ready).update();
-    for (let tries = 0; tries < 200; tries++) {
+    const registration = await navigator.serviceWorker.ready;
+    for (let tries = 0; tries < 60; tries++) {
+      registration.update();
+      await new Promise((resolve) => setTimeout(resolve, 500));
       const names = await caches.keys();
       if (names.length === 1 && names[0] === "srlite-newer") return names;
-      await new Promise((resolve) => setTimeout(resolve, 50));
     }
     return caches.keys();
   });
