@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -43,19 +44,14 @@ def archives(tmp_path_factory):
 
 def base_dependencies():
     """Names of what srlite needs without an extra, and of what that needs."""
-    found, waiting = set(), ["srlite"]
-    project = ROOT / "pyproject.toml"
-    import tomllib
-
-    own = tomllib.loads(project.read_text())["project"]["dependencies"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    found, waiting = set(), list(project["dependencies"])
     while waiting:
-        name = waiting.pop()
-        requires = own if name == "srlite" else importlib.metadata.requires(name) or []
-        for requirement in map(Requirement, requires):
-            wanted = requirement.marker is None or requirement.marker.evaluate()
-            if wanted and requirement.name not in found:
-                found.add(requirement.name)
-                waiting.append(requirement.name)
+        wanted = Requirement(waiting.pop())
+        if wanted.marker is None or wanted.marker.evaluate():
+            if wanted.name not in found:
+                found.add(wanted.name)
+                waiting += importlib.metadata.requires(wanted.name) or []
     return found
 
 
