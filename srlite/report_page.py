@@ -62,7 +62,8 @@ dd { margin: 0; }
 code { font: .875em/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
 a:focus-visible, .scroll:focus-visible { outline: 3px solid #06c; outline-offset: 2px; }
 @media (max-width: 40rem) { body { padding-top: 1.25rem; }
-  .look { grid-template-columns: 1fr; } .picture { padding: .8rem; } }
+  .look { grid-template-columns: 1fr; } .picture { padding: .8rem; }
+  th[scope=row] { white-space: normal; min-width: 6.5rem; } }
 @page { margin: 14mm; }
 @media print {
   :root { color-scheme: light; --ink: #000; --quiet: #444; --paper: #fff;
