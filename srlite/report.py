@@ -1,8 +1,8 @@
 """The report of an evaluation: `report.html`, and its charts and strips as PNG files.
 
 The page is one file that fetches nothing: charts are SVG whose ink is the colour of the
-page's text, pictures are parts of at most 320 x 240 pixels as PNG, 0.7 MB for each
-picture that two models are shown on. It says first which model is best, and at the end how that was
+page's text, pictures are parts of at most 320 x 240 pixels as PNG, some 0.7 MB for each
+picture that is shown. It says first which model is best, and at the end how that was
 measured.
 """
 
