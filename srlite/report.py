@@ -107,15 +107,16 @@ def _draw_charts(records, metric, reference):
     for name in distinct(records, "data_set"):
         own, drawn = select(records, data_set=name), {}
         measured = {m.name for m in measured_metrics(own)}
-        if len(styles) > 1:
+        if metric in measured and len(styles) > 1:
             drawn["gains"] = (
                 gain_chart(table, name, metric, reference, styles),
                 f"{label} on {name} by kernel, difference from {reference}",
             )
-        drawn["scores"] = (
-            score_chart(own, metric, styles),
-            f"{label} on {name} by kernel, means and quartiles of the pictures",
-        )
+        if metric in measured:
+            drawn["scores"] = (
+                score_chart(own, metric, styles),
+                f"{label} on {name} by kernel, means and quartiles of the pictures",
+            )
         perception = next((m for m in _PERCEPTION if m in measured), None)
         if perception and "psnr" in measured:
             drawn["plane"] = (
@@ -131,11 +132,12 @@ def _head(title, records):
     for name in distinct(records, "data_set"):
         count = len(distinct(select(records, data_set=name), "image"))
         counts.append(f"{count} picture{'s' * (count > 1)} of {name}")
-    kernels = _join(distinct(records, "kernel"))
+    kernels = distinct(records, "kernel")
+    kernels = f"Kernel{'s' * (len(kernels) > 1)}: {_join(kernels)}"
     return (
         f"<h1>{html.escape(title)}</h1>\n"
         f'<p class="quiet">{html.escape(_join(counts))}. '
-        f"Kernels: {html.escape(kernels)}.</p>"
+        f"{html.escape(kernels)}.</p>"
     )
 
 

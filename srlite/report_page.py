@@ -30,7 +30,7 @@ nav { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; }
   max-width: 52rem; }
 .scroll { overflow-x: auto; margin: 1rem 0; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-caption { text-align: left; padding-bottom: .35rem; }
+caption { text-align: left; white-space: nowrap; padding-bottom: .35rem; }
 th, td { padding: .3rem .9rem .3rem 0; text-align: right; white-space: nowrap;
   border-bottom: 1px solid var(--line); }
 th { font-weight: 500; }

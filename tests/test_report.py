@@ -148,7 +148,7 @@ def test_summary_says_what_is_best():
     assert one == (
         "On Set5 (3 pictures), light has the best mean PSNR, 30.00 dB, 1.00 dB more "
         "than gan (95 % interval 1.00 to 1.00). It leads with each of the 2 kernels. "
-        "The worst picture of light is baby, 28.50 dB with area."
+        "The worst picture of light is baby, 28.50 dB with the kernel area."
     )
     assert two.startswith(f"On {HOSTILE} (3 pictures), light has")
     content = summarise(records, "content")[0]
