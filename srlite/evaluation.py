@@ -60,7 +60,7 @@ def main(argv=None):
     _check_fid(args, sets)
     file = pictures = None
     if args.out_dir:
-        folder = _out_folder(args.out_dir)
+        folder = _out_folder(args)
         file = RecordFile(folder / "records.jsonl")
         pictures = PictureFolder(folder / "pictures")
     evaluation = Evaluation(sets, contenders, protocol, measures, file, pictures)
@@ -285,12 +285,18 @@ def _notes(args, protocol, measures, contenders, sets):
     return notes
 
 
-def _out_folder(path):
-    folder = Path(path)
+def _out_folder(args):
+    folder = Path(args.out_dir)
+    for source in (*args.hr_dir, *(folder for pair in args.pairs for folder in pair)):
+        if folder.resolve().is_relative_to(Path(source).resolve()):
+            raise ConfigError(
+                f"{folder} lies in {source}, whose pictures are measured; give another "
+                "--out-dir"
+            )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"cannot make {path}: {error.strerror}") from None
+        raise ConfigError(f"cannot make {folder}: {error.strerror}") from None
     return folder
 
 
