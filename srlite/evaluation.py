@@ -31,12 +31,7 @@ from srlite.images import read_rgb
 from srlite.measuring import Evaluation
 from srlite.niqe import niqe, read_niqe_parameters
 from srlite.picture_folder import PictureFolder
-from srlite.score_records import (
-    METRICS,
-    RecordFile,
-    measured_metrics,
-    write_scores,
-)
+from srlite.score_records import METRICS, RecordFile, write_scores
 from srlite.score_statistics import aggregate
 from srlite.score_tables import markdown, terminal_tables, write_csv, write_text
 
@@ -204,7 +199,7 @@ def _write_report(args, argv, folder, records, pictures, notes, fid):
         records,
         lambda record: read_rgb(pictures.path(record)),
         report_origin(sys.argv[1:] if argv is None else argv, notes),
-        args.by or measured_metrics(records)[0].name,
+        args.by,
         args.show_results,
         fid,
     )

@@ -48,7 +48,7 @@ _READING = (
 )
 
 
-def write_report(out_dir, records, read, about, metric="psnr", count=3, fid=()):
+def write_report(out_dir, records, read, about, metric=None, count=3, fid=()):
     """Write `report.html` and the folder `report_figures` of an evaluation.
 
     Args:
@@ -56,7 +56,8 @@ def write_report(out_dir, records, read, about, metric="psnr", count=3, fid=()):
         records: as in `score_records`, at least one.
         read: as in `report_pictures.choose_pictures`; not called when `count` is 0.
         about: (term, text) pairs of plain text: command, versions, date, protocol.
-        metric: name of what models and pictures are compared by.
+        metric: name of what models and pictures are compared by; the first one that is
+            measured when None.
         count: how many best and how many worst pictures are shown.
         fid: dicts of `data_set`, `kernel`, `model` and `fid`.
 
@@ -66,7 +67,9 @@ def write_report(out_dir, records, read, about, metric="psnr", count=3, fid=()):
     Raises:
         DataError: a file cannot be written, or no record has the metric.
     """
-    if metric not in {m.name for m in measured_metrics(records)}:
+    measured = [m.name for m in measured_metrics(records)]
+    metric = metric or measured[0]
+    if metric not in measured:
         raise DataError(f"no picture has a {metric}; the report needs what it is by")
     models = distinct(records, "model")
     reference = choose_reference(models)
