@@ -174,7 +174,7 @@ def plane_chart(records, distortion, perception, styles):
             textcoords="offset points",
             va="center",
         )
-    axes.margins(x=0.3, y=0.25)
+    axes.margins(x=0.3, y=0.35)
     axes.annotate(
         *("better", (0.99, 0.02), (0.9, 0.09)),
         xycoords="axes fraction",

@@ -31,12 +31,7 @@ from srlite.images import read_rgb
 from srlite.measuring import Evaluation
 from srlite.niqe import niqe, read_niqe_parameters
 from srlite.picture_folder import PictureFolder
-from srlite.score_records import (
-    METRICS,
-    RecordFile,
-    measured_metrics,
-    write_scores,
-)
+from srlite.score_records import METRICS, RecordFile, write_scores
 from srlite.score_statistics import aggregate
 from srlite.score_tables import markdown, terminal_tables, write_csv, write_text
 
@@ -60,7 +55,7 @@ def main(argv=None, prog="python -m srlite.evaluation"):
     _check_fid(args, sets)
     file = pictures = None
     if args.out_dir:
-        folder = _out_folder(args.out_dir)
+        folder = _out_folder(args)
         file = RecordFile(folder / "records.jsonl")
         pictures = PictureFolder(folder / "pictures")
     evaluation = Evaluation(sets, contenders, protocol, measures, file, pictures)
@@ -204,7 +199,7 @@ def _write_report(args, argv, folder, records, pictures, notes, fid):
         records,
         lambda record: read_rgb(pictures.path(record)),
         report_origin(sys.argv[1:] if argv is None else argv, notes),
-        args.by or measured_metrics(records)[0].name,
+        args.by,
         args.show_results,
         fid,
     )
@@ -285,12 +280,18 @@ def _notes(args, protocol, measures, contenders, sets):
     return notes
 
 
-def _out_folder(path):
-    folder = Path(path)
+def _out_folder(args):
+    folder = Path(args.out_dir)
+    for source in (*args.hr_dir, *(folder for pair in args.pairs for folder in pair)):
+        if folder.resolve().is_relative_to(Path(source).resolve()):
+            raise ConfigError(
+                f"{folder} lies in {source}, whose pictures are measured; give another "
+                "--out-dir"
+            )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"cannot make {path}: {error.strerror}") from None
+        raise ConfigError(f"cannot make {folder}: {error.strerror}") from None
     return folder
 
 

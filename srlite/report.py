@@ -1,7 +1,7 @@
 """The report of an evaluation: `report.html`, and its charts and strips as PNG files.
 
 The page is one file that fetches nothing: charts are SVG whose ink is the colour of the
-page's text, pictures are parts of at most 320 x 240 pixels as PNG, about 1 MB for each
+page's text, pictures are parts of at most 320 x 240 pixels as PNG, some 0.7 MB for each
 picture that is shown. It says first which model is best, and at the end how that was
 measured.
 """
@@ -20,7 +20,7 @@ from srlite.charts import (
 from srlite.data_sets import file_name
 from srlite.errors import DataError
 from srlite.files import replacing, replacing_folder
-from srlite.report_page import definitions, html_table, report_page
+from srlite.report_page import definitions, html_table, report_page, with_links
 from srlite.report_pictures import (
     choose_pictures,
     pictures_section,
@@ -48,15 +48,16 @@ _READING = (
 )
 
 
-def write_report(out_dir, records, read, about, metric="psnr", count=3, fid=()):
-    """Write `report.html` and the folder `figures` of an evaluation.
+def write_report(out_dir, records, read, about, metric=None, count=3, fid=()):
+    """Write `report.html` and the folder `report_figures` of an evaluation.
 
     Args:
         out_dir: folder that is there.
         records: as in `score_records`, at least one.
         read: as in `report_pictures.choose_pictures`; not called when `count` is 0.
         about: (term, text) pairs of plain text: command, versions, date, protocol.
-        metric: name of what models and pictures are compared by.
+        metric: name of what models and pictures are compared by; the first one that is
+            measured when None.
         count: how many best and how many worst pictures are shown.
         fid: dicts of `data_set`, `kernel`, `model` and `fid`.
 
@@ -66,35 +67,35 @@ def write_report(out_dir, records, read, about, metric="psnr", count=3, fid=()):
     Raises:
         DataError: a file cannot be written, or no record has the metric.
     """
-    if metric not in {m.name for m in measured_metrics(records)}:
+    measured = [m.name for m in measured_metrics(records)]
+    metric = metric or measured[0]
+    if metric not in measured:
         raise DataError(f"no picture has a {metric}; the report needs what it is by")
     models = distinct(records, "model")
     reference = choose_reference(models)
     chosen = next((model for model in models if model != reference), reference)
     shown = choose_pictures(records, read, metric, chosen, count)
     charts = _draw_charts(records, metric, reference)
-    title = f"{_join(models)} on {_join(distinct(records, 'data_set'))}"
-    body = [_head(title, records), _summary(records, metric)]
-    body += [
-        _data_set_section(select(records, data_set=name), number, metric, figures)
-        for number, (name, figures) in enumerate(charts.items(), start=1)
+    sections = [
+        (name, _data_set_section(select(records, data_set=name), n, metric, figures))
+        for n, (name, figures) in enumerate(charts.items(), start=1)
     ]
     if shown:
-        body.append(pictures_section(shown, metric, chosen))
-    body += [_distance_table(fid)] if fid else []
-    body.append('<h2 id="protocol">How this was measured</h2>')
-    body.append(f'<p class="quiet">{_READING}</p>')
-    body.append(definitions([(term, _as_code(term, text)) for term, text in about]))
+        sections.append(("Pictures", pictures_section(shown, metric, chosen)))
+    if fid:
+        sections.append(("Distance of whole sets", _distance_table(fid)))
+    sections.append(("How this was measured", _origin(about)))
+    title = f"{_join(models)} on {_join(distinct(records, 'data_set'))}"
+    head = [_head(title, records), _summary(records, metric)]
+    page = report_page(title, "\n".join([*head, *with_links(sections)]))
     path = Path(out_dir) / "report.html"
     try:
-        with replacing_folder(path.with_name("figures")) as folder:
-            for number, (name, figures) in enumerate(charts.items(), start=1):
+        with replacing_folder(path.with_name("report_figures")) as folder:
+            for n, (name, figures) in enumerate(charts.items(), start=1):
                 for kind, (figure, _) in figures.items():
-                    file = file_name(f"{kind}_{number}_{name}")
-                    to_png(figure, folder / f"{file}.png")
+                    to_png(figure, folder / f"{file_name(f'{kind}_{n}_{name}')}.png")
             write_strips(shown, metric, folder)
         with replacing(path) as temporary:
-            page = report_page(title, "\n".join(body))
             temporary.write_text(page, "utf-8", "backslashreplace")
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}") from error
@@ -109,15 +110,16 @@ def _draw_charts(records, metric, reference):
     for name in distinct(records, "data_set"):
         own, drawn = select(records, data_set=name), {}
         measured = {m.name for m in measured_metrics(own)}
-        if len(styles) > 1:
+        if metric in measured and len(styles) > 1:
             drawn["gains"] = (
                 gain_chart(table, name, metric, reference, styles),
                 f"{label} on {name} by kernel, difference from {reference}",
             )
-        drawn["scores"] = (
-            score_chart(own, metric, styles),
-            f"{label} on {name} by kernel, means and quartiles of the pictures",
-        )
+        if metric in measured:
+            drawn["scores"] = (
+                score_chart(own, metric, styles),
+                f"{label} on {name} by kernel, means and quartiles of the pictures",
+            )
         perception = next((m for m in _PERCEPTION if m in measured), None)
         if perception and "psnr" in measured:
             drawn["plane"] = (
@@ -133,11 +135,12 @@ def _head(title, records):
     for name in distinct(records, "data_set"):
         count = len(distinct(select(records, data_set=name), "image"))
         counts.append(f"{count} picture{'s' * (count > 1)} of {name}")
-    kernels = _join(distinct(records, "kernel"))
+    kernels = distinct(records, "kernel")
+    kernels = f"Kernel{'s' * (len(kernels) > 1)}: {_join(kernels)}"
     return (
         f"<h1>{html.escape(title)}</h1>\n"
         f'<p class="quiet">{html.escape(_join(counts))}. '
-        f"Kernels: {html.escape(kernels)}.</p>"
+        f"{html.escape(kernels)}.</p>"
     )
 
 
@@ -150,12 +153,9 @@ def _summary(records, metric):
 
 def _data_set_section(records, number, metric, figures):
     name = records[0]["data_set"]
-    parts = [f"<h2>{html.escape(name)}</h2>"]
     second = "ssim" if metric == "psnr" else "psnr"
     measured = {m.name for m in measured_metrics(records)}
-    parts += [
-        _kernel_table(records, name, m) for m in (metric, second) if m in measured
-    ]
+    parts = [_kernel_table(records, name, m) for m in (metric, second) if m in measured]
     parts.append('<div class="charts">')
     for kind, (figure, description) in figures.items():
         drawing = to_svg(figure, f"{kind}-{number}", description)
@@ -194,8 +194,7 @@ def _distance_table(fid):
         [", ".join(place), *((f"{distances[*place, m]:.2f}", False) for m in models)]
         for place in dict.fromkeys((d["data_set"], d["kernel"]) for d in fid)
     ]
-    head = '<h2 id="fid">Distance of whole sets</h2>\n'
-    return head + html_table("FID, less is better", ["", *models], rows)
+    return html_table("FID, less is better", ["", *models], rows)
 
 
 def _cells(records, table, name, kernel, metric):
@@ -218,9 +217,17 @@ def _caption(metric):
     return f"{label_of(metric)}, {better} is better"
 
 
-def _as_code(term, text):
-    text = html.escape(text)
-    return f"<code>{text}</code>" if term == "Command" else text
+def _origin(about):
+    pairs = [
+        (
+            term,
+            f"<code>{html.escape(text)}</code>"
+            if term == "Command"
+            else html.escape(text),
+        )
+        for term, text in about
+    ]
+    return f'<p class="quiet">{_READING}</p>\n{definitions(pairs)}'
 
 
 def _join(names):

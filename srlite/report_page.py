@@ -23,14 +23,14 @@ h2 { font-size: 1.3rem; margin: 3rem 0 .75rem; padding-top: .75rem;
 h3 { font-size: 1.05rem; margin: 2rem 0 .5rem; }
 p, ul, dl { max-width: 46rem; margin: .5rem 0; }
 a { color: var(--link); }
-nav a { margin-right: 1.25rem; }
+nav { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; }
 .quiet, figcaption, caption { color: var(--quiet); font-size: .875rem; }
 .summary { background: var(--card); border-left: 4px solid #0072b2;
   border-radius: 0 .4rem .4rem 0; padding: .6rem 1.1rem; margin: 1.25rem 0;
   max-width: 52rem; }
 .scroll { overflow-x: auto; margin: 1rem 0; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-caption { text-align: left; padding-bottom: .35rem; }
+caption { text-align: left; white-space: nowrap; padding-bottom: .35rem; }
 th, td { padding: .3rem .9rem .3rem 0; text-align: right; white-space: nowrap;
   border-bottom: 1px solid var(--line); }
 th { font-weight: 500; }
@@ -62,7 +62,8 @@ dd { margin: 0; }
 code { font: .875em/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
 a:focus-visible, .scroll:focus-visible { outline: 3px solid #06c; outline-offset: 2px; }
 @media (max-width: 40rem) { body { padding-top: 1.25rem; }
-  .look { grid-template-columns: 1fr; } .picture { padding: .8rem; } }
+  .look { grid-template-columns: 1fr; } .picture { padding: .8rem; }
+  th[scope=row] { white-space: normal; min-width: 6.5rem; } }
 @page { margin: 14mm; }
 @media print {
   :root { color-scheme: light; --ink: #000; --quiet: #444; --paper: #fff;
@@ -78,8 +79,10 @@ a:focus-visible, .scroll:focus-visible { outline: 3px solid #06c; outline-offset
   table { font-size: 8.5pt; }
   th, td { padding-right: .6rem; }
   .charts > div { grid-column: 1 / -1; }
+  .picture { display: grid; grid-template-columns: 3.2cm 1fr; column-gap: 1rem; }
+  .picture h4 { grid-column: 1 / -1; }
   .look { grid-template-columns: 1fr; }
-  .whole { display: grid; grid-template-columns: 3.2cm 1fr; gap: 1rem; }
+  .columns { margin: 0; }
   .columns { grid-template-columns: repeat(var(--count), minmax(0, 3.2cm)); }
 }
 """
@@ -120,6 +123,26 @@ def report_page(title, body):
         body=body,
         script=SLIDER_SCRIPT,
     )
+
+
+def with_links(sections):
+    """Put headings over sections, and links to them in front.
+
+    Args:
+        sections: list of (heading, plain text; HTML).
+
+    Returns:
+        List of HTML.
+    """
+    names = [
+        (f"section-{n}", html.escape(name)) for n, (name, _) in enumerate(sections)
+    ]
+    links = "\n".join(f'<a href="#{place}">{name}</a>' for place, name in names)
+    parts = [
+        f'<h2 id="{place}">{name}</h2>\n{body}'
+        for (place, name), (_, body) in zip(names, sections)
+    ]
+    return [f'<nav aria-label="Sections">{links}</nav>', *parts]
 
 
 def html_table(caption, head, rows):

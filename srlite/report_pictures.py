@@ -104,7 +104,6 @@ def pictures_section(shown, metric, model):
     bar = f'<img class="bar" alt="to" src="{png_uri(colour_bar(128, 8))}">'
     key = f'<span class="key">0 {bar} {scale} levels</span>'
     parts = [
-        '<h2 id="pictures">Pictures</h2>',
         f"<p>Worst and best by {html.escape(by)}. The thin frame in the whole picture "
         "is what lies under the slider, the thick one is magnified below: the square "
         "where the models differ most from each other. The dark maps show how far its "
@@ -121,12 +120,14 @@ def pictures_section(shown, metric, model):
 
 def _article(picture, metric, model, scale):
     record, view = picture.record, picture.view
-    name, data_set = html.escape(record["image"]), html.escape(record["data_set"])
+    name, data_set, kernel = (
+        html.escape(record[key]) for key in ("image", "data_set", "kernel")
+    )
     whole = png_uri(overview(view.hr, [view.surroundings, view.crop], _WHOLE))
     size = f"{view.hr.shape[1]} × {view.hr.shape[0]} pixels"
     panels = view.columns(view.surroundings)
-    first = [name for name, _ in panels]
-    left = 1 if first.index(model) != 1 else len(first) - 1
+    columns = [name for name, _ in panels]
+    left = 1 if columns.index(model) != 1 else len(columns) - 1
     figures = [
         _column(column, crop, picture.lines(metric)[column], view, scale)
         for column, crop in view.columns(view.crop)
@@ -134,9 +135,9 @@ def _article(picture, metric, model, scale):
     return "\n".join(
         [
             f'<article class="picture" style="--count: {len(panels)}">',
-            f"<h4>{name} of {data_set}, {html.escape(record['kernel'])}</h4>",
+            f"<h4>{name} of {data_set}, kernel {kernel}</h4>",
             '<div class="look">',
-            slider(panels, left, first.index(model)),
+            slider(panels, left, columns.index(model)),
             f'<figure class="whole"><img alt="{name}, whole" src="{whole}">',
             f"<figcaption>The whole picture, {size}.</figcaption></figure>",
             "</div>",

@@ -59,7 +59,7 @@ def _of_data_set(records, data_set, metric):
         entry = choose(worst, key=lambda e: e["worst"])
         yield (
             f"The worst picture of {winners[0]} is {entry['worst_image']}, "
-            f"{write_value(metric, entry['worst'])} with {entry['kernel']}."
+            f"{write_value(metric, entry['worst'])} with the kernel {entry['kernel']}."
         )
 
 

@@ -41,8 +41,8 @@ def terminal_tables(aggregates, fid=(), fid_label="FID"):
         distances = [d for d in fid if d["data_set"] == data_set]
         count = max(entry["count"] for entry in of_set)
         blocks.append(
-            f"{data_set} ({count} picture{'s' * (count != 1)}), means\n"
-            + _aligned(_mean_rows(of_set, distances, fid_label))
+            f"{data_set} ({count} picture{'s' * (count != 1)}), means; PSNR in dB, "
+            "errors in levels\n" + _aligned(_mean_rows(of_set, distances, fid_label))
         )
         metric = _BY_NAME[of_set[0]["metric"]]
         unit = f" in {metric.unit}" if metric.unit else ""
@@ -70,7 +70,7 @@ def markdown(aggregates, notes, fid=(), fid_label="FID"):
         of_set = [a for a in aggregates if a["data_set"] == data_set]
         distances = [d for d in fid if d["data_set"] == data_set]
         parts += [f"## {data_set}", "Means:"]
-        parts.append(_piped(_mean_rows(of_set, distances, fid_label, bold=True)))
+        parts.append(_piped(_mean_rows(of_set, distances, fid_label, in_markdown=True)))
         for name in distinct(of_set, "metric"):
             metric = _BY_NAME[name]
             unit = f", {metric.unit}" if metric.unit else ""
@@ -109,13 +109,13 @@ def write_text(path, text):
         raise DataError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _mean_rows(of_set, distances, fid_label, bold=False):
+def _mean_rows(of_set, distances, fid_label, in_markdown=False):
     """Heading and rows: kernel, model, the mean of each metric."""
     metrics = [_BY_NAME[name] for name in distinct(of_set, "metric")]
     metrics.sort(key=METRICS.index)
     means = {(a["kernel"], a["model"], a["metric"]): a["mean"] for a in of_set}
     fids = {(d["kernel"], d["model"]): d["fid"] for d in distances}
-    rows = [["kernel", "model", *(_heading(metric) for metric in metrics)]]
+    rows = [["kernel", "model", *(_heading(metric, in_markdown) for metric in metrics)]]
     rows[0] += [fid_label] if fids else []
     for kernel in distinct(of_set, "kernel"):
         models = distinct([a for a in of_set if a["kernel"] == kernel], "model")
@@ -127,7 +127,7 @@ def _mean_rows(of_set, distances, fid_label, bold=False):
                 text = format_value(value, metric.decimals)
                 known = [other for other in others if other is not None]
                 best = (max if metric.higher_is_better else min)(known, default=None)
-                marked = bold and len(known) > 1 and value == best
+                marked = in_markdown and len(known) > 1 and value == best
                 row.append(f"**{text}**" if marked else text)
             if fids:
                 row.append(format_value(fids.get((kernel, model)), 2))
@@ -161,8 +161,8 @@ def _spread_rows(of_set, metric):
     return rows
 
 
-def _heading(metric):
-    unit = metric.unit and metric.unit not in metric.label
+def _heading(metric, with_unit):
+    unit = with_unit and metric.unit and metric.unit not in metric.label
     return f"{metric.label} ({metric.unit})" if unit else metric.label
 
 

@@ -63,6 +63,8 @@ def overview(picture, boxes, side):
         right = max(left, round(factor * (box.left + box.width)) - 1)
         bottom = max(top, round(factor * (box.top + box.height)) - 1)
         line = 2 if box == boxes[-1] else 1
+        # Red alone is lost on red, white alone on white.
+        draw.rectangle((left - 1, top - 1, right + 1, bottom + 1), outline=_PAPER)
         draw.rectangle((left, top, right, bottom), outline=_MARK, width=line)
     return image
 

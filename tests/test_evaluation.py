@@ -151,8 +151,9 @@ def test_table(folder, tiny_tflite):
         check=True,
     )
     lines = done.stdout.splitlines()
-    first = lines.index("photos (2 pictures), means")
-    assert lines[first + 1].split() == ["kernel", "model", "PSNR", "(dB)", "SSIM"]
+    [title] = [line for line in lines if "photos (2 pictures), means" in line]
+    first = lines.index(title)
+    assert lines[first + 1].split() == ["kernel", "model", "PSNR", "SSIM"]
     rows = [line.split() for line in lines[first + 2 :][: 2 * 7]]
     assert [row[0] for row in rows[::2]] == [*KERNEL_ORDER, "mean"]
     assert {row[0] for row in rows[1::2]} == {"bicubic"}
@@ -249,6 +250,8 @@ def test_refusals(folder, program, tiny_tflite, tmp_path):
     with pytest.raises(DataError, match="photos: FID needs 50 pictures .* received 2"):
         more = "--out-dir", tmp_path / "out", "--inception-weights", "random"
         run(*words, "bicubic", *more)
+    with pytest.raises(ConfigError, match="HR/out lies in .*HR, whose pictures"):
+        run(*words, "bicubic", "--out-dir", folder / "out")
     with pytest.raises(ConfigError, match="give pictures, with --hr-dir"):
         run("--model", "bicubic")
     for option, value in (("jpeg", 0), ("noise", -1), ("scale", 1)):
@@ -285,11 +288,13 @@ def test_pairs(tmp_path, capsys):
 @pytest.mark.slow
 def test_fid(tmp_path, capsys):
     random = np.random.default_rng(0)
+    photos = tmp_path / "photos"
+    photos.mkdir()
     for i in range(50):
         picture = np.kron(random.integers(0, 256, (8, 8, 3)), np.ones((4, 4, 1)))
-        Image.fromarray(picture.astype(np.uint8)).save(tmp_path / f"{i}.png")
+        Image.fromarray(picture.astype(np.uint8)).save(photos / f"{i}.png")
     out = tmp_path / "out"
-    words = ["--hr-dir", tmp_path, "--kernels", "area", "--model", "bicubic"]
+    words = ["--hr-dir", photos, "--kernels", "area", "--model", "bicubic"]
     words += ["--out-dir", out, "--inception-weights", "random"]
     assert run(*words) == 0
     assert "FID of random weights" in capsys.readouterr().out

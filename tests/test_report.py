@@ -108,10 +108,10 @@ def test_report(tmp_path):
     np.testing.assert_array_equal(
         crops[f"{HOSTILE}, magnified"], read({"model": HOSTILE})[64:160, 8:104]
     )
-    assert words.index(f"baby of {HOSTILE}, bicubic") < words.index(
+    assert words.index(f"baby of {HOSTILE}, kernel bicubic") < words.index(
         "<i>bird</i> of Set5"
     )
-    figures = sorted(p.name for p in (tmp_path / "figures").iterdir())
+    figures = sorted(p.name for p in (tmp_path / "report_figures").iterdir())
     assert figures == [
         "best_1_Set5__i_bird_i_.png",
         *(
@@ -125,13 +125,13 @@ def test_report(tmp_path):
 
 def test_same_scores_same_report(tmp_path):
     records = make_records({"light": 1.5, "bicubic": 0.0})[:12]
-    (tmp_path / "figures").mkdir()
-    (tmp_path / "figures" / "worst_9_of_before.png").touch()
+    (tmp_path / "report_figures").mkdir()
+    (tmp_path / "report_figures" / "worst_9_of_before.png").touch()
     pages = [
         write_report(tmp_path, records, None, [], "psnr", 0).read_bytes() for _ in "ab"
     ]
     assert pages[0] == pages[1] and b"magnified" not in pages[0]
-    assert len(list((tmp_path / "figures").iterdir())) == 3
+    assert len(list((tmp_path / "report_figures").iterdir())) == 3
 
 
 def test_metric_that_was_not_measured(tmp_path):
@@ -148,7 +148,7 @@ def test_summary_says_what_is_best():
     assert one == (
         "On Set5 (3 pictures), light has the best mean PSNR, 30.00 dB, 1.00 dB more "
         "than gan (95 % interval 1.00 to 1.00). It leads with each of the 2 kernels. "
-        "The worst picture of light is baby, 28.50 dB with area."
+        "The worst picture of light is baby, 28.50 dB with the kernel area."
     )
     assert two.startswith(f"On {HOSTILE} (3 pictures), light has")
     content = summarise(records, "content")[0]

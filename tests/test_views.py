@@ -98,5 +98,5 @@ def test_overview_frames_the_boxes():
     picture = np.zeros((200, 400, 3), np.uint8)
     image = np.asarray(overview(picture, [Box(40, 80, 80, 160)], 200))
     assert image.shape == (100, 200, 3)
-    rows, columns = np.nonzero(image[..., 0])
+    rows, columns = np.nonzero((image == (255, 59, 48)).all(axis=-1))
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (20, 59, 40, 119)
