@@ -127,7 +127,8 @@ def _mean_rows(of_set, distances, fid_label, in_markdown=False):
                 text = format_value(value, metric.decimals)
                 known = [other for other in others if other is not None]
                 best = (max if metric.higher_is_better else min)(known, default=None)
-                marked = in_markdown and len(known) > 1 and value == best
+                best_text = format_value(best, metric.decimals)
+                marked = in_markdown and len(known) > 1 and text == best_text
                 row.append(f"**{text}**" if marked else text)
             if fids:
                 row.append(format_value(fids.get((kernel, model)), 2))
