@@ -2,7 +2,7 @@
 
 A block is indented by four columns, or fenced. Indented ones and fences without a
 language hold commands. The comment `<!-- needs: network, GPU -->` before a block says
-why no test runs it; `minutes` is the third reason.
+why no test runs it; `minutes` and `another program` are reasons too.
 """
 
 import re

@@ -80,7 +80,7 @@ def parse(monkeypatch, capsys):
     "block", [b for b in BLOCKS if not b.language], ids=lambda block: block.place
 )
 def test_commands_exist(block, parse):
-    assert set(block.needs) <= {"network", "GPU", "minutes"}
+    assert set(block.needs) <= {"network", "GPU", "minutes", "another program"}
     for words in block.commands():
         while re.fullmatch(r"[A-Z_]+=\w+", words[0]):
             words = words[1:]
