@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
-    for pattern in ("*.md", "docs/*.md", "srlite/*/README.md")
+    for pattern in ("*.md", "docs/*.md", "*/*/README.md", "web/README.md")
     for path in ROOT.glob(pattern)
 )
 _NEEDS = re.compile(r"<!-- needs: (.*) -->")
