@@ -1,8 +1,15 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
+# Two processes of 3 GB; a file's tests share what they train.
+PYTEST := $(VENV)/bin/python -m pytest -q -n 2 --dist loadfile
 
-.PHONY: demo test test-all
+.PHONY: demo docs links test test-all types web web-files
+
+# Modules whose functions are for others to call.
+PUBLIC := cli config data degradations discriminators errors evaluation export features \
+    generators inference interpolation losses metrics plots presets recalibration recipe \
+    schedules sources tiling upscaler
 
 # Enlarge the bundled photo in an environment of its own, without TensorFlow.
 demo: .venv-demo/installed
@@ -13,10 +20,43 @@ demo: .venv-demo/installed
 test: $(VENV)/installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/python -m pytest -q -m "not slow"
+	$(VENV)/bin/mypy
+	$(PYTEST) -m "not slow"
 
 test-all: $(VENV)/installed
-	$(VENV)/bin/python -m pytest -q
+	$(PYTEST)
+
+types: $(VENV)/installed
+	$(VENV)/bin/mypy
+
+# The API reference, from the docstrings.
+docs: $(VENV)/installed
+	TF_CPP_MIN_LOG_LEVEL=3 $(VENV)/bin/pdoc --docformat google --output-directory site \
+	    $(PUBLIC:%=srlite.%)
+
+# Ask every external link of the pages; needs the network.
+links:
+	@grep -rhoE 'https?://[^] )>`"]+' --include=*.md *.md docs srlite | sort -u | \
+	while read -r url; do \
+	    curl --fail --silent --location --max-time 30 --output /dev/null "$$url" \
+	        || echo "no answer: $$url"; \
+	done
+
+# Serve the page that enlarges pictures in the browser, to this machine alone.
+web: web-files
+	$(VENV)/bin/python web/serve.py $(if $(PORT),--port $(PORT))
+
+# What it serves: see web/README.md.
+web-files: build/web/model.tflite web/node_modules/.package-lock.json
+	node web/prepare.mjs build/web/model.tflite
+
+build/web/model.tflite: srlite/weights/light_psnr.keras $(VENV)/installed
+	@mkdir -p build/web
+	$(VENV)/bin/python export_tflite.py --model $< --output $@ --input-size 192 192
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	npm ci --prefix web --no-audit --no-fund
+	@touch $@
 
 .venv-demo/installed: Makefile
 	$(call new_venv,.venv-demo)

@@ -170,9 +170,9 @@ def _synthetic_photos(patch_size):
     return [random.integers(0, 256, shape, np.uint8) for _ in range(8)]
 
 
-def main(argv=None):
+def main(argv=None, prog="python -m srlite.benchmark"):
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(prog="srlite.benchmark", description=__doc__)
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="the training loop, either backend")
     train.add_argument("--preset", default="light")

@@ -25,8 +25,9 @@ from PIL import Image
 from srlite.errors import ConfigError, SrliteError
 from srlite.images import read_rgb
 from srlite.memory import available_memory
+from srlite.model_files import DEFAULT_MODEL, find_model
 from srlite.tiling import upscale_tiled
-from srlite.upscaler import DEFAULT_MODEL, Upscaler, find_model
+from srlite.upscaler import Upscaler
 
 SUMMARY = "the command that enlarges, against bare LiteRT"
 SAMPLE = Path(__file__).parent / "samples" / "astronaut_lr.png"
@@ -121,7 +122,7 @@ class BareLiteRT:
         return time.perf_counter() - start
 
 
-def tiles_of(upscaler, image):
+def tiles_of(upscaler, image, tile):
     """List what the network of an `Upscaler` is called with, float32 (1, h, w, 3)."""
     seen = []
 
@@ -129,7 +130,7 @@ def tiles_of(upscaler, image):
         seen.append(lr.astype(np.float32) / np.float32(255))
         return np.zeros((1, *(upscaler.scale * s for s in lr.shape[1:3]), 1), np.uint8)
 
-    upscale_tiled(image, predict, upscaler.scale, upscaler.tile, upscaler.overlap)
+    upscale_tiled(image, predict, upscaler.scale, tile, upscaler.overlap)
     return seen
 
 
@@ -151,7 +152,8 @@ def time_overhead(model, image, rounds, num_threads, ending):
     """
     path = find_model(model)
     upscaler = Upscaler.from_file(path, num_threads=num_threads)
-    bare = {"tiles": BareLiteRT(path, num_threads, tiles_of(upscaler, image))}
+    tile = upscaler.choose_tile([upscaler.scale * side for side in image.shape[:2]])
+    bare = {"tiles": BareLiteRT(path, num_threads, tiles_of(upscaler, image, tile))}
     room = 1.2 * upscaler.network.bytes_per_pixel * image.shape[0] * image.shape[1]
     if room < available_memory():
         whole = image[None].astype(np.float32) / np.float32(255)
@@ -165,13 +167,13 @@ def time_overhead(model, image, rounds, num_threads, ending):
         for _ in range(rounds):
             found["start"].append(run_enlarging(dot, sr, *options)[0])
             seconds, peak = run_enlarging(
-                *(lr, sr.with_suffix(ending), *options, "--tile", upscaler.tile)
+                *(lr, sr.with_suffix(ending), *options, "--tile", tile)
             )
             found["command"].append(seconds)
             found["peak"].append(peak)
             for name, network in bare.items():
                 found[name].append(network.seconds())
-    return {**found, "tile": upscaler.tile}
+    return {**found, "tile": tile}
 
 
 def compare_with_whole(model, image, num_threads):
@@ -187,7 +189,7 @@ def compare_with_whole(model, image, num_threads):
     """
     third = -(-max(image.shape[:2]) // 3)
     default = Upscaler.from_file(model, num_threads=num_threads)
-    tile = min(third, default.tile)
+    tile = min(third, default.choose_tile([default.scale * s for s in image.shape[:2]]))
     tiled, whole = (
         Upscaler.from_file(model, side, num_threads=num_threads).upscale(image)
         for side in (tile, max(image.shape[:2]))
@@ -270,19 +272,19 @@ def report(args):
     for overlap, levels in zip(OVERLAPS, reach):
         print(f"overlap of {overlap:2}       at most {levels:.4f} levels off")
 
+    scale = Upscaler.from_file(path, num_threads=threads).scale
     for megapixels in args.megapixels:
         image = enlarged_by_mirrors(photo, megapixels)
-        print(measure_memory(path, image, threads, args.ending), flush=True)
+        print(measure_memory(path, image, scale, threads, args.ending), flush=True)
 
 
-def measure_memory(path, image, threads, ending):
+def measure_memory(path, image, scale, threads, ending):
     """Run the command on a picture, and tell its time and peak memory in words."""
     with tempfile.TemporaryDirectory() as folder:
         lr, sr = Path(folder) / "lr.png", Path(folder) / f"sr{ending}"
         Image.fromarray(image).save(lr)
         seconds, peak = run_enlarging(lr, sr, "--model", path, "--threads", threads)
-        with Image.open(sr) as written:
-            pixels = written.width * written.height
+    pixels = scale**2 * image.shape[0] * image.shape[1]
     megapixels = image.shape[0] * image.shape[1] / 1e6
     allowed = (7 * pixels + 500e6) / 1e6
     taken = "unknown" if peak is None else f"{peak / 1e6:.0f} MB"

@@ -16,11 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
+from srlite.backend import silence
 from srlite.errors import ConfigError, ModelError
 from srlite.images import to_uint8
+from srlite.model_files import find_model
 from srlite.networks import LiteRTNetwork
 from srlite.tflite_checks import operators
-from srlite.upscaler import find_model
 
 SUMMARY = "latency, memory and throughput of .tflite files"
 _SIDE = 1536  # of the matrices: large enough for the peak, some tens of milliseconds
@@ -256,7 +257,8 @@ def report(args):
             raise ModelError(f"{path} is not a .tflite, which is what LiteRT runs")
     sizes = [(side, side) for side in args.sizes]
     for threads in args.threads:
-        timings, peak = benchmark_tflite(paths, sizes, threads, args.turns)
+        with silence():  # LiteRT tells of its delegates.
+            timings, peak = benchmark_tflite(paths, sizes, threads, args.turns)
         print(table(timings, peak, threads), flush=True)
 
 
@@ -264,7 +266,8 @@ def table(timings, peak, num_threads):
     """Lay out what `benchmark_tflite` returns, as text."""
     width = max(len(timing.path.name) for timing in timings) + 2
     lines = [
-        f"{num_threads} threads, fastest matrix product {peak:.1f} GFLOP/s (float32)",
+        f"{num_threads} thread{'s' if num_threads > 1 else ''}, fastest matrix product "
+        f"{peak:.1f} GFLOP/s (float32)",
         f"{'':{width}}{'size':>9}{'MB':>7}{'ms':>8}{'quartiles':>18}{'against 1st':>13}"
         f"{'Mpixel/s':>10}{'GFLOP/s':>9}{'of peak':>9}{'MiB':>6}",
     ]

@@ -34,7 +34,7 @@ def calibration_pictures(source, scale, size=(SIZE, SIZE), seed=0):
     Raises:
         DataError: the source cannot be read, or has no usable picture.
     """
-    from srlite.degradations import KERNELS, shrink
+    from srlite.kernels import KERNELS, shrink
 
     random = np.random.default_rng(seed)
     crops = []

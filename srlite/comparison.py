@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from srlite.levels import resize
+from srlite.regions import strongest_square
 
 _PANEL_WIDTH = 4.0  # inches
 _TEXT_HEIGHT = 0.35  # inches that a row's titles take
@@ -81,16 +82,7 @@ def find_telling_region(bicubic, sr, lr_size):
     difference = np.abs(sr[..., 1].astype(np.float32) - bicubic[..., 1])
     per_pixel = resize(difference, lr_size, resample=Image.Resampling.BOX)
     side = min(max(min(height, width) // 5, 8), 48, height, width)
-    sums = np.zeros((height + 1, width + 1))
-    sums[1:, 1:] = per_pixel.cumsum(axis=0).cumsum(axis=1)
-    boxes = (
-        sums[side:, side:]
-        - sums[:-side, side:]
-        - sums[side:, :-side]
-        + sums[:-side, :-side]
-    )  # (height - side + 1, width - side + 1)
-    top, left = np.unravel_index(boxes.argmax(), boxes.shape)
-    return int(top), int(left), side
+    return *strongest_square(per_pixel, side), side
 
 
 def _shrink(image):

@@ -1,7 +1,7 @@
 """The configuration of a training run: frozen dataclasses, TOML in, JSON out.
 
-Only `config`, `presets`, the attic (`recipe` and its neighbours) and the root scripts
-know a `Config`; everything else takes plain keyword arguments. Every option has a name
+Only `config`, `presets` and the attic (`recipe` and its neighbours) know a `Config`;
+everything else takes plain keyword arguments. Every option has a name
 of the form `section.option` (`gan.steps`, `gan.generator_optimizer.learning_rate`). A
 loss weight of 0.0 measures and logs a loss without training on it; None ("none" in a
 file or on the command line) leaves it out altogether.

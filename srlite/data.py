@@ -49,7 +49,7 @@ class PatchSampler:
             images: uint8 arrays (height, width, 3), both sides >= `patch_size`.
             patch_size: HR pixels, a multiple of `scale`.
             batch_size: patches in a batch.
-            kernel_odds: relative odds of each of `degradations.KERNELS`, in order.
+            kernel_odds: relative odds of each of `kernels.KERNELS`, in order.
             seed: int or sequence of ints.
             scale: HR pixels per LR pixel.
             lr_images: for each image its real LR picture, or None.

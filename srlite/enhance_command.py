@@ -3,24 +3,26 @@
 import contextlib
 import sys
 import time
+from collections.abc import Sequence
 
 from srlite.batch import enhance_files
 from srlite.decoding import count_pixels
-from srlite.enhance_options import enhance_parser
+from srlite.enhance_options import parse_options
 from srlite.errors import ConfigError, ImageError, SrliteError, one_line
 from srlite.file_plan import plan_files
 from srlite.image_writing import can_write
+from srlite.model_files import find_model
 from srlite.moving import is_moving
-from srlite.upscaler import find_model
 
 _COMPARISON = ("compare", "compare_models", "hr_path")
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None, prog: str = "inference.py") -> int:
     """Run the command.
 
     Args:
         argv: arguments without the program's name; those of the process when None.
+        prog: name of the command, for its help.
 
     Returns:
         Exit status: 0, or 1 when some files failed.
@@ -28,7 +30,7 @@ def main(argv=None):
     Raises:
         SrliteError: nothing could be done.
     """
-    options = vars(enhance_parser().parse_args(argv))
+    options = parse_options(argv, prog)
     quiet = options.pop("quiet")
     workers = options.pop("workers")
     options["num_threads"] = options.pop("threads")

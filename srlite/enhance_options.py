@@ -1,15 +1,68 @@
 """The options of the command behind `inference.py`."""
 
 import argparse
+import os
 
+from srlite.errors import ConfigError
 from srlite.file_plan import SUFFIX
-from srlite.upscaler import DEFAULT_MODEL, DEFAULT_OVERLAP, SHARP_MODEL
+from srlite.model_files import DEFAULT_MODEL, SHARP_MODEL
+from srlite.upscaler import DEFAULT_OVERLAP
 
 
-def enhance_parser():
-    """Build the parser of the command behind `inference.py`."""
+def parse_options(argv, prog):
+    """Parse the arguments of the command behind `inference.py`.
+
+    Args:
+        argv: arguments without the program's name; those of the process when None.
+        prog: name of the command, for its help.
+
+    Returns:
+        dict of option to value; `IN` and `OUT` are its `lr_path` and `sr_path`.
+
+    Raises:
+        ConfigError: more than these two were given, or they would replace a file.
+    """
+    parser = _parser(prog)
+    # Intermixed, so that options may stand between IN and OUT.
+    options = vars(parser.parse_intermixed_args(argv))
+    paths = options.pop("paths")
+    if bool(paths) == bool(options["lr_path"]):
+        parser.error("give either IN [OUT] or --lr-path")
+    if len(paths) > 2:
+        raise ConfigError(
+            f"IN [OUT] are at most two paths, received {len(paths)}; give several "
+            "inputs by --lr-path"
+        )
+    if paths:
+        options["lr_path"] = paths[:1]
+    if len(paths) == 2:
+        if options["sr_path"]:
+            parser.error("give either OUT or --sr-path")
+        _refuse_replacing(paths[1], options)
+        options["sr_path"] = paths[1]
+    return options
+
+
+def _refuse_replacing(path, options):
+    """Refuse an OUT that is there: a shell may have made IN and OUT of a pattern."""
+    kept = options["skip_existing"] or options["overwrite"]
+    if not kept and os.path.lexists(path) and not os.path.isdir(path):
+        raise ConfigError(
+            f"{path} is there already; replace by --overwrite or --sr-path, or keep "
+            "by --skip-existing"
+        )
+
+
+def _parser(prog):
     parser = argparse.ArgumentParser(
-        prog="inference.py", description="Enlarge pictures by super-resolution."
+        prog=prog, description="Enlarge pictures by super-resolution."
+    )
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help="IN [OUT]: what to enlarge, and the file or folder to write; short for "
+        "--lr-path and --sr-path",
     )
     _add_file_options(parser)
     parser.add_argument(
@@ -70,7 +123,6 @@ def _add_file_options(parser):
     group.add_argument(
         "--lr-path",
         nargs="+",
-        required=True,
         metavar="PATH",
         help="files, folders, and patterns in quotes; ./-x.png for a name with a dash",
     )

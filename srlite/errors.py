@@ -7,6 +7,8 @@ with status 2; a programming error keeps its traceback.
 """
 
 import sys
+from collections.abc import Callable
+from typing import NoReturn
 
 
 class SrliteError(Exception):
@@ -53,7 +55,7 @@ class BackendError(SrliteError):
     """Keras, or the backend that a task needs, is not there."""
 
 
-def run_command(main):
+def run_command(main: Callable[[], int | None]) -> NoReturn:
     """Run the function behind a command and leave the process.
 
     Args:
@@ -76,7 +78,7 @@ def run_command(main):
     sys.exit(status)
 
 
-def one_line(text):
+def one_line(text: object) -> str:
     """Escape what a file name may hold beside letters: newlines, terminal codes."""
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()

@@ -13,7 +13,10 @@ inside the functions that use them.
 """
 
 import hashlib
+import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -43,17 +46,17 @@ SAMPLE_PHOTO = Path(__file__).parent / "samples" / "astronaut_lr.png"
 
 
 def export_tflite(
-    generator,
-    path,
-    input_size=None,
-    precision="float32",
-    max_bytes=MAX_BYTES,
-    photos=None,
-    calibration=None,
-    meter=None,
-    overlap=DEFAULT_OVERLAP,
-    source=None,
-):
+    generator: Any,
+    path: str | os.PathLike,
+    input_size: tuple[int, int] | None = None,
+    precision: str = "float32",
+    max_bytes: int = MAX_BYTES,
+    photos: Sequence[str | os.PathLike | np.ndarray] | None = None,
+    calibration: str | os.PathLike | None = None,
+    meter: LossMeter | None = None,
+    overlap: int = DEFAULT_OVERLAP,
+    source: str | os.PathLike | None = None,
+) -> ExportReport:
     """Convert a generator to a ``.tflite`` file and prove it.
 
     Args:
@@ -90,7 +93,8 @@ def export_tflite(
     keras = import_keras("export", backends=("tensorflow",))
     check_generator(generator)
     channels, scale = generator.input_shape[-1], scale_of(generator)
-    sizes = (tuple(input_size),) if input_size else CHECK_SIZES
+    static = (input_size[0], input_size[1]) if input_size else None
+    sizes = (static,) if static else CHECK_SIZES
     photos = [
         photo if isinstance(photo, np.ndarray) else read_rgb(photo)
         for photo in photos or [SAMPLE_PHOTO]
@@ -126,7 +130,7 @@ def export_tflite(
     return ExportReport(
         path=path,
         precision=precision,
-        input_size=tuple(input_size) if input_size else None,
+        input_size=static,
         file_bytes=len(content),
         ops=ops,
         checked_sizes=sizes,

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from srlite.backend import import_keras, silence
-from srlite.errors import ConfigError, ExportError
+from srlite.errors import ConfigError, DataError, ExportError
 from srlite.export import SAMPLE_PHOTO, export_tflite
 from srlite.files import replacing
 from srlite.loading import find_source, load_generator, scale_of
@@ -25,11 +25,12 @@ SHIPPED = tuple((precision, None) for precision in PRECISIONS) + tuple(
 )
 
 
-def main(argv=None):
+def main(argv=None, prog="export_tflite.py"):
     """Run the command.
 
     Args:
         argv: arguments; those of the process by default.
+        prog: name of the command, for its help.
 
     Returns:
         Exit status: 0, or 1 when some files of `--all` could not be made.
@@ -37,7 +38,7 @@ def main(argv=None):
     Raises:
         SrliteError: as `load_generator` and `export_tflite`.
     """
-    args = _parse(argv)
+    args = _parse(argv, prog)
     if args.describe:
         print(describe(args.describe))
         return 0
@@ -56,7 +57,8 @@ def main(argv=None):
         options["meter"] = LossMeter(generator, photos, where, args.overlap)
         options["photos"] = [SAMPLE_PHOTO, *photos[:4]]
     if args.output:
-        _write(generator, args.output, args.precision, args.input_size, options)
+        precision = args.precision or "float32"
+        _write(generator, args.output, precision, args.input_size, options)
         return 0
     return _write_all(generator, Path(args.all), Path(args.model), options)
 
@@ -74,7 +76,7 @@ def _write_all(generator, folder, model, options):
         path = folder / f"{name}_{precision}{ending}.tflite"
         try:
             _write(generator, path, precision, side and (side, side), options)
-        except ExportError as error:
+        except (DataError, ExportError) as error:
             failures.setdefault(f"{error}", []).append(path.name)
     for reason, names in failures.items():
         print(f"error: {', '.join(names)}: {reason}", file=sys.stderr)
@@ -85,18 +87,25 @@ def _write(generator, path, precision, input_size, options):
     """Write one file and its report, and print that."""
     with silence():
         report = export_tflite(generator, path, input_size, precision, **options)
-        with replacing(Path(path).with_suffix(".json")) as draft:
-            draft.write_text(report.to_json() + "\n")
+        beside = Path(path).with_suffix(".json")
+        try:
+            with replacing(beside) as draft:
+                draft.write_text(report.to_json() + "\n")
+        except OSError as error:
+            raise ExportError(f"cannot write {beside}: {error.strerror}") from None
     print(report)
 
 
-def _parse(argv):
+def _parse(argv, prog):
     parser = argparse.ArgumentParser(
+        prog=prog,
         description="Convert a trained generator to .tflite files, and prove that "
         "LiteRT computes with them what Keras computes with the model. Beside each "
         "file its report is written as JSON.",
     )
-    parser.add_argument("--model", help=".keras file, checkpoint or run directory")
+    parser.add_argument(
+        "--model", help=".keras file, checkpoint, run directory or shipped name"
+    )
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument("--output", metavar="F.tflite", help="the file to write")
     target.add_argument(
@@ -111,7 +120,6 @@ def _parse(argv):
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,
-        default="float32",
         help="float16 and dynamic (int8) are of the weights alone, int8 is of "
         "everything (default: float32)",
     )
@@ -145,6 +153,11 @@ def _parse(argv):
     args = parser.parse_args(argv)
     if not args.describe and not args.model:
         raise ConfigError("--model is missing: a .keras file or a run directory, say")
+    if args.all and (args.precision or args.input_size):
+        raise ConfigError(
+            "--all writes every precision at its own sizes; give --precision and "
+            "--input-size with --output"
+        )
     if args.overlap < 0:
         raise ConfigError(f"--overlap must be 0 or more; received {args.overlap}")
     return args

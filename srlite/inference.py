@@ -32,18 +32,16 @@ from srlite.images import (
     to_uint8,
     write_picture,
 )
-from srlite.sizes import target_size
-from srlite.transparency import enlarge
-from srlite.upscaler import (
+from srlite.model_files import (
     DEFAULT_MODEL,
     FAITHFUL_MODEL,
     SHARP_MODEL,
-    Upscaler,
-    check_levels,
-    check_strength,
     find_model,
     shipped_models,
 )
+from srlite.sizes import target_size
+from srlite.transparency import enlarge
+from srlite.upscaler import Upscaler, check_levels, check_strength
 
 
 def enhance_image(
@@ -131,9 +129,12 @@ def enhance_image(
         picture.pixels.shape[:2], upscaler.scale, outscale, width, height, max_side
     )
     if sr_path is not None:
-        check_writable(sr_path, *sr_size, picture, quality)
+        check_writable(sr_path, sr_size[0], sr_size[1], picture, quality)
         picture = fit_to_format(sr_path, picture)
-    for note in picture.notes:
+    notes = picture.notes
+    if picture.pixels.dtype == np.uint16 and upscaler.network.eight_bit:
+        notes += ("the model computes with 8 bits, so of the picture's 16 it keeps 8",)
+    for note in notes:
         warnings.warn(note, stacklevel=2) if warn is None else warn(note)
     enlarged = enlarge(
         picture, lambda pixels: upscaler.upscale(pixels, progress, sr_size)

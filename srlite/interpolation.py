@@ -15,6 +15,7 @@ command loads models and photographs.
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ _NO_MATTER = ("name", "trainable", "synchronized")
 _NO_MATTER_ENDINGS = ("_initializer", "_regularizer", "_constraint")
 
 
-def interpolate_weights(psnr, gan, alpha):
+def interpolate_weights(psnr: Any, gan: Any, alpha: float) -> list[np.ndarray]:
     """Mix the weights of two networks of one architecture.
 
     Args:
@@ -128,12 +129,12 @@ def _check_shapes(first, second):
         )
 
 
-def main(argv=None):
+def main(argv=None, prog="python -m srlite.interpolation"):
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m srlite.interpolation",
+        prog=prog,
         description="Mix the weights of two generators of one architecture. A model "
-        "is a .keras file, a checkpoint or a run directory.",
+        "is a .keras file, a checkpoint, a run directory or a shipped name.",
     )
     parser.add_argument("--psnr-model", required=True, metavar="A")
     parser.add_argument("--gan-model", required=True, metavar="B")

@@ -1,16 +1,21 @@
 """Trained generators from disk: a ``.keras`` file, a checkpoint, a run directory.
 
+The name of a shipped model stands for its ``.keras`` file.
+
 Loading runs no code that a file brings along (Keras' safe mode), on whichever backend
 Keras has. A file that is missing, damaged or foreign raises `ModelError`. Keras is
 imported inside the function that loads.
 """
 
+import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from srlite import checkpoint_parts, checkpoints
 from srlite.backend import import_keras
 from srlite.errors import ModelError
+from srlite.model_files import WEIGHTS_DIR
 
 
 def check_generator(generator):
@@ -32,7 +37,7 @@ def scale_of(generator):
     return generator.compute_output_shape(shape)[1] // shape[1]
 
 
-def find_source(path):
+def find_source(path: str | os.PathLike) -> Path:
     """Find the file that a generator is read from.
 
     Args:
@@ -55,17 +60,20 @@ def find_source(path):
             raise ModelError(f"there is no {' or '.join(names)} in {path}")
         path = found[0]
     if not path.is_file():
-        raise ModelError(f"there is no model {path}")
+        shipped = WEIGHTS_DIR / f"{path}.keras"
+        if path.name != str(path) or not shipped.is_file():
+            raise ModelError(f"there is no model {path}")
+        path = shipped
     return path
 
 
-def load_generator(path):
+def load_generator(path: str | os.PathLike) -> Any:
     """Load a generator from a file or from a run directory.
 
     Args:
-        path: a ``.keras`` file; a checkpoint, whose EMA generator is taken; or a run
+        path: a ``.keras`` file; a checkpoint, whose EMA generator is taken; a run
             directory, whose ``generator.keras`` is taken, or ``pretrain.keras`` while
-            the gan stage is not done.
+            the gan stage is not done; or the name of a shipped model.
 
     Returns:
         `keras.Model`, not compiled.

@@ -1,14 +1,16 @@
 """Model files as plain functions on arrays: a `.tflite` by LiteRT, a `.keras` by Keras.
 
 Both kinds are called with float32 (1, h, w, 3) and return float32
-(1, scale * h, scale * w, 3), both in [0, 1]. They have four attributes: `scale`;
+(1, scale * h, scale * w, 3), both in [0, 1]. They have a method `release`, which gives
+back the memory of calls until the next one, and five attributes: `scale`;
 `size`, the fixed input (height, width) or None when the model takes any; `overlap`, the
-LR pixels of context that a tile should have, or None when the file does not say it; and
-`bytes_per_pixel`, roughly what a call takes for each LR pixel. A `.tflite` may take and
-give uint8 quantised with (1/255, 0). The interpreters are imported when a file is
-opened.
+LR pixels of context that a tile should have, or None when the file does not say it;
+`bytes_per_pixel`, roughly what a call takes for each LR pixel; and `eight_bit`, whether
+it rounds pictures to 256 levels, as a `.tflite` does that takes or gives uint8, which
+must be quantised with (1/255, 0). The interpreters are imported when a file is opened.
 """
 
+import functools
 import threading
 from pathlib import Path
 
@@ -32,11 +34,15 @@ class LiteRTNetwork:
         """Load `path`; raises `ModelError` when it is damaged or of another kind."""
         from ai_edge_litert.interpreter import Interpreter
 
+        content = Path(path).read_bytes()
+        self._open = functools.partial(
+            Interpreter, model_content=content, num_threads=num_threads
+        )
         try:
-            self._interpreter = Interpreter(str(path), num_threads=num_threads)
+            self._interpreter = self._open()
             inputs = self._interpreter.get_input_details()
             outputs = self._interpreter.get_output_details()
-            metadata = read_metadata(Path(path).read_bytes()) or {}
+            metadata = read_metadata(content) or {}
         except (ValueError, RuntimeError) as error:
             raise ModelError(
                 f"{path} is not a usable .tflite file: {_first_line(error)}"
@@ -51,6 +57,7 @@ class LiteRTNetwork:
         self._input, self._output = inputs[0]["index"], outputs[0]["index"]
         self._takes_levels = inputs[0]["dtype"] == np.uint8
         self._gives_levels = outputs[0]["dtype"] == np.uint8
+        self.eight_bit = self._takes_levels or self._gives_levels
         height, width = (int(n) for n in inputs[0]["shape_signature"][1:3])
         self.size = (height, width) if min(height, width) > 0 else None
         self.overlap = metadata.get("overlap")
@@ -67,6 +74,7 @@ class LiteRTNetwork:
     def __call__(self, lr):
         """Upscale float32 (1, h, w, 3) in [0, 1] to (1, scale * h, scale * w, 3)."""
         with self._lock:
+            self._interpreter = self._interpreter or self._open()
             if lr.shape != self._shape:
                 if self.size is None:
                     self._interpreter.resize_tensor_input(self._input, lr.shape)
@@ -79,11 +87,17 @@ class LiteRTNetwork:
             sr = self._interpreter.get_tensor(self._output)
         return to_float(sr) if self._gives_levels else np.clip(sr, 0, 1, out=sr)
 
+    def release(self):
+        """Give back the memory that the last call took; the next takes it anew."""
+        with self._lock:
+            self._interpreter = self._shape = None
+
 
 class KerasNetwork:
     """A `keras.Model` with one RGB input and one RGB output."""
 
     bytes_per_pixel = _BYTES_PER_PIXEL
+    eight_bit = False
 
     def __init__(self, model, name="the model"):
         """Wrap a model.
@@ -107,6 +121,9 @@ class KerasNetwork:
     def __call__(self, lr):
         """Upscale float32 (1, h, w, 3) in [0, 1] to (1, scale * h, scale * w, 3)."""
         return np.clip(self._model.predict_on_batch(lr), 0, 1)
+
+    def release(self):
+        """Do nothing: Keras keeps nothing between calls that could be given back."""
 
 
 class MixedNetwork:
@@ -138,6 +155,7 @@ class MixedNetwork:
         overlaps = [n.overlap for n in (faithful, sharp) if n.overlap is not None]
         self.overlap = max(overlaps, default=None)
         self.bytes_per_pixel = faithful.bytes_per_pixel + sharp.bytes_per_pixel
+        self.eight_bit = faithful.eight_bit or sharp.eight_bit
         self._faithful, self._sharp = faithful, sharp
         self._strength = np.float32(strength)
 
@@ -145,6 +163,11 @@ class MixedNetwork:
         """Upscale float32 (1, h, w, 3) in [0, 1] to (1, scale * h, scale * w, 3)."""
         faithful, sharp = self._faithful(lr), self._sharp(lr)
         return faithful + self._strength * (sharp - faithful)
+
+    def release(self):
+        """Give back the memory that the last call took; the next takes it anew."""
+        self._faithful.release()
+        self._sharp.release()
 
 
 def _check_tensor(tensor, path):

@@ -16,6 +16,8 @@ with any kind of colour vision can tell apart. No display is needed.
 
 import argparse
 import math
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -220,7 +222,12 @@ def _thousands(step, _):
     return f"{step / 1000:g}k" if abs(step) >= 1000 else f"{step:g}"
 
 
-def plot_run(run_dir, output=None, steps=None, log_scale=False):
+def plot_run(
+    run_dir: str | os.PathLike,
+    output: str | os.PathLike | None = None,
+    steps: tuple[float, float] | None = None,
+    log_scale: bool = False,
+) -> Path:
     """Draw the curves of a run directory to a PNG file.
 
     Args:
@@ -243,7 +250,7 @@ def plot_run(run_dir, output=None, steps=None, log_scale=False):
         raise CheckpointError(f"no such run: there is no {path}")
     metrics = read_metrics(path)
     first, last = steps or (-math.inf, math.inf)
-    kept = {}
+    kept: dict[str, dict] = {}
     for stage, curves in metrics.items():
         for name, (at, values) in curves.items():
             inside = (at >= first) & (at <= last)
@@ -268,10 +275,12 @@ def plot_run(run_dir, output=None, steps=None, log_scale=False):
     return output
 
 
-def main(argv=None):
+def main(
+    argv: Sequence[str] | None = None, prog: str = "python -m srlite.plots"
+) -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m srlite.plots",
+        prog=prog,
         description="Draw the losses and validation scores of a run.",
     )
     parser.add_argument("run", metavar="RUN", help="run directory, or metrics.jsonl")

@@ -261,7 +261,7 @@ PRESETS = {
 }
 
 
-def preset(name):
+def preset(name: str) -> Config:
     """Return the `Config` of a preset.
 
     Raises:

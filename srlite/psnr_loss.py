@@ -52,7 +52,7 @@ class LossMeter:
         Returns:
             dict of kernel to (dB of the model, dB of the file), means over pictures.
         """
-        from srlite.degradations import KERNELS
+        from srlite.kernels import KERNELS
 
         if self._values is None:
             self._values = self._measure(self._upscale)
@@ -61,7 +61,7 @@ class LossMeter:
         return dict(zip(KERNELS, zip(self._values, values)))
 
     def _measure(self, upscale):
-        from srlite.degradations import KERNELS, shrink
+        from srlite.kernels import KERNELS, shrink
 
         values = []
         for photo in self._photos:

@@ -19,8 +19,9 @@ import keras
 import numpy as np
 
 from srlite.data import PatchSampler
-from srlite.degradations import KERNELS, degrade
+from srlite.degradations import degrade
 from srlite.errors import ModelError
+from srlite.kernels import KERNELS
 from srlite.validation import validate
 
 PATCH_SIZE = 128  # HR pixels

@@ -6,8 +6,11 @@ says what they leave. The same call again goes on where the run stopped.
 
 import dataclasses
 import functools
+import os
+from collections.abc import Sequence
 
 from srlite.backend import import_keras
+from srlite.config import Config
 from srlite.data import PatchSampler
 from srlite.draws import AugmentationDraws
 from srlite.errors import ConfigError
@@ -35,23 +38,23 @@ from srlite.trainer import StopSignal, train_stage
 
 
 def train(
-    config,
-    data_dirs,
-    run_dir,
+    config: Config,
+    data_dirs: Sequence[str | os.PathLike],
+    run_dir: str | os.PathLike,
     *,
-    stages=STAGES,
-    val_dir=None,
-    pack=None,
-    max_minutes=None,
-    checkpoint_part_size=None,
-    vgg19_weights="imagenet",
-    efficientnet_weights="imagenet",
-    override=False,
-    skip_damaged=False,
-    init_from=None,
-    wandb_project=None,
-    single_device=False,
-):
+    stages: Sequence[str] = STAGES,
+    val_dir: str | os.PathLike | Sequence[str | os.PathLike] | None = None,
+    pack: str | os.PathLike | None = None,
+    max_minutes: float | None = None,
+    checkpoint_part_size: int | None = None,
+    vgg19_weights: str | os.PathLike | None = "imagenet",
+    efficientnet_weights: str | os.PathLike | None = "imagenet",
+    override: bool = False,
+    skip_damaged: bool = False,
+    init_from: str | os.PathLike | None = None,
+    wandb_project: str | None = None,
+    single_device: bool = False,
+) -> bool:
     """Train, or go on training.
 
     All GPUs that TensorFlow sees share each batch, those of several hosts too when
@@ -76,8 +79,9 @@ def train(
         override: go on with a config that differs from the one the run began with.
         skip_damaged: where the newest checkpoint is damaged, go on from the newest one
             that is whole.
-        init_from: a ``.keras`` file, checkpoint or run directory whose weights the
-            first of the stages begins with; left aside once that stage has checkpoints.
+        init_from: a ``.keras`` file, checkpoint, run directory or shipped name whose
+            weights the first of the stages begins with; left aside once that stage has
+            checkpoints.
         wandb_project: Weights & Biases project to log to; None for none.
         single_device: train on the first device alone.
 
@@ -217,7 +221,7 @@ def train(
     return True
 
 
-def summarize(config, run_dir=None):
+def summarize(config: Config, run_dir: str | os.PathLike | None = None) -> str:
     """Describe the networks of a config, untrained.
 
     Args:

@@ -97,6 +97,8 @@ def describe(path):
         content = Path(path).read_bytes()
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror}") from None
+    if not content:
+        raise ModelError(f"{path} is empty")
     try:
         interpreter = Interpreter(model_content=content)
         ops, fields = count_ops(content), read_metadata(content)

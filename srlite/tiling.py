@@ -78,6 +78,16 @@ def count_tiles(lr_size, scale, tile, run=None):
     return len(rows) * len(columns)
 
 
+def tile_shape(lr_size, tile):
+    """Tell the (height, width) of the parts that a picture is divided into.
+
+    Args:
+        lr_size: (height, width) of the picture.
+        tile: largest side, as for `upscale_tiled`.
+    """
+    return tuple(math.ceil(side / math.ceil(side / tile)) for side in lr_size[:2])
+
+
 class _Part(NamedTuple):
     """One axis of a tile.
 
@@ -100,15 +110,14 @@ def _whole_run(lr_size, scale):
 def _plan(lr_size, scale, tile, overlap, run):
     """Divide both axes: the parts of the rows, those of the columns."""
     return [
-        _divide(length, scale, tile, overlap, size, zoom)
-        for length, size, zoom in zip(lr_size, *run)
+        _divide(length, part, scale, overlap, size, zoom)
+        for length, part, size, zoom in zip(lr_size, tile_shape(lr_size, tile), *run)
     ]
 
 
-def _divide(length, scale, tile, overlap, size, zoom):
-    """Cover an axis with equal parts of at most `tile` pixels."""
-    count = math.ceil(length / tile)
-    part = math.ceil(length / count)
+def _divide(length, part, scale, overlap, size, zoom):
+    """Cover an axis of `length` LR pixels with equal parts of `part`."""
+    count = math.ceil(length / part)
     parts = []
     for i in range(count):
         start = min(i * part, length - part)

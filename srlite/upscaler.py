@@ -3,94 +3,30 @@
 A `.tflite` runs on LiteRT alone, without TensorFlow; a `.keras` runs on Keras.
 Importing this module imports neither.
 
-Memory: beside the two pictures, what one tile needs, at most `MAX_TILE_BYTES`.
+Memory: beside the two pictures, what one tile needs (`memory.default_tile`).
 """
 
 import math
 import os
 from collections.abc import Callable
-from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
-from srlite.errors import ConfigError, ImageError, ModelError
+from srlite.errors import ConfigError, ImageError
 from srlite.images import resize, to_float, to_levels
 from srlite.loading import load_generator
-from srlite.memory import available_memory
+from srlite.memory import MAX_TILE_BYTES, default_tile
+from srlite.model_files import find_model
 from srlite.networks import KerasNetwork, LiteRTNetwork, MixedNetwork
 from srlite.sizes import plan_runs
-from srlite.tiling import count_tiles, upscale_tiled
+from srlite.tiling import count_tiles, tile_shape, upscale_tiled
 
-DEFAULT_MODEL = "light_psnr"
-# The two ends of `strength`.
-FAITHFUL_MODEL = "light_psnr"
-SHARP_MODEL = "light"
-WEIGHTS_DIR = Path(__file__).parent / "weights"
-
-# What a tile may take, however much is free: with it, enlarging a picture stays below
-# 500 MB and 7 bytes per SR pixel (3 in the result, 4 in Pillow's copy of it).
-MAX_TILE_BYTES = 330_000_000
-# LR pixels. Smaller tiles compute their overlap more than the picture.
-_MIN_TILE = 32
 # LR pixels. The convolutions of `light_psnr` reach 27 pixels, but what lies beyond 16
 # changes the result by a fraction of a level: measured, see the model card and
 # `python -m srlite.benchmark inference`.
 DEFAULT_OVERLAP = 16
-
-
-def default_tile(overlap: int, bytes_per_pixel: int) -> int:
-    """Choose the side of a tile by the free memory, of which it takes a quarter.
-
-    Args:
-        overlap: LR pixels around the tile.
-        bytes_per_pixel: what the network takes for each LR pixel that it sees.
-
-    Returns:
-        LR pixels, at most so many that `MAX_TILE_BYTES` is kept.
-    """
-    room = min(MAX_TILE_BYTES, available_memory() // 4)
-    return max(_MIN_TILE, math.isqrt(room // bytes_per_pixel) - 2 * overlap)
-
-
-def shipped_models() -> list[str]:
-    """List the names of the models that come with srlite."""
-    return sorted(path.stem for path in WEIGHTS_DIR.glob("*.tflite"))
-
-
-def shipped_model_path(name: str) -> Path:
-    """Find the `.tflite` file of a shipped model.
-
-    Raises:
-        ModelError: no model of this name is shipped.
-    """
-    if name not in shipped_models():
-        known = ", ".join(shipped_models()) or "none"
-        raise ModelError(
-            f"unknown model {name!r}; give a .tflite or .keras file or the name of a "
-            f"shipped model: {known}"
-        )
-    return WEIGHTS_DIR / f"{name}.tflite"
-
-
-def find_model(model: str | os.PathLike) -> Path:
-    """Find the file of a model.
-
-    Args:
-        model: path of a `.tflite` file, a `.keras` file, a checkpoint or a run
-            directory, or the name of a shipped model.
-
-    Raises:
-        ModelError: the file is missing, or the name is unknown.
-    """
-    path = Path(model)
-    if path.is_dir():
-        return path
-    if path.suffix not in (".tflite", ".keras", ".safetensors"):
-        return shipped_model_path(str(model))
-    if not path.is_file():
-        raise ModelError(f"there is no model file {path}; check its path")
-    return path
 
 
 class Upscaler:
@@ -101,20 +37,22 @@ class Upscaler:
 
     Attributes:
         scale: SR pixels per LR pixel along each axis.
-        tile: largest part of a picture that is upscaled at once, in LR pixels.
+        tile: largest part of a picture that is upscaled at once, in LR pixels; None
+            where `choose_tile` says it for each picture.
         overlap: context around each tile, in LR pixels.
         network: the function on float32 (1, h, w, 3) behind it, of `srlite.networks`.
     """
 
     def __init__(
-        self, network: Callable, tile: int | None = None, overlap: int | None = None
+        self, network: Any, tile: int | None = None, overlap: int | None = None
     ):
         """Wrap a network; `from_file` is the usual way.
 
         Args:
             network: function float32 [0, 1] (1, h, w, 3) -> (1, scale*h, scale*w, 3),
                 with the attributes of `srlite.networks`; `overlap` may be missing.
-            tile: LR pixels; `default_tile`, or what a fixed input holds, when None.
+            tile: LR pixels; when None, what a fixed input holds, else by the picture
+                and the free memory.
             overlap: LR pixels; that of the network, else `DEFAULT_OVERLAP`, at most a
                 quarter of a fixed input, when None.
 
@@ -134,11 +72,10 @@ class Upscaler:
         if room is not None and room < 1:
             raise ConfigError(
                 f"the model's input of {side} pixels has no room for an overlap of "
-                f"{overlap} on both sides; use less than {(side + 1) // 2}"
+                f"{overlap} on both sides; use less than {(side + 1) // 2}"  # type: ignore[operator]
             )
-        if tile is None:
-            tile = room or default_tile(overlap, network.bytes_per_pixel)
-        if tile < 1:
+        tile = room if tile is None else tile
+        if tile is not None and tile < 1:
             raise ConfigError(f"tile must be 1 or more LR pixels; received {tile}")
         if room is not None and tile > room:
             raise ConfigError(
@@ -184,11 +121,32 @@ class Upscaler:
         if strength and sharp_path is None:
             raise ConfigError(f"a strength of {strength} needs a sharp model too")
         paths = [path] if strength < 1 else []
-        paths += [sharp_path] if strength > 0 else []
+        paths += [sharp_path] if sharp_path and strength > 0 else []
         networks = [_open_network(find_model(path), num_threads) for path in paths]
         if len(networks) == 2:
-            networks = [MixedNetwork(*networks, strength)]
+            networks = [MixedNetwork(networks[0], networks[1], strength)]
         return cls(networks[0], tile, overlap)
+
+    def choose_tile(
+        self, size: tuple[int, int], dtype: npt.DTypeLike = np.uint8
+    ) -> int:
+        """Say how large the tiles of a picture may be.
+
+        Args:
+            size: (height, width) of the result.
+            dtype: of the result.
+
+        Returns:
+            LR pixels: `tile`, or where that is None, what `default_tile` says now.
+        """
+        if self.tile is not None:
+            return self.tile
+        return default_tile(
+            self.overlap,
+            self.network.bytes_per_pixel,
+            math.prod(size),
+            np.dtype(dtype).itemsize,
+        )
 
     def upscale(
         self,
@@ -230,11 +188,13 @@ class Upscaler:
             reduced = resize(image, size)
             return reduced if reduced.dtype == dtype else to_levels(reduced, dtype)
         starts = [lr_size, *(reached for reached, _ in runs)]
+        dtypes = [*(np.float32 for _ in runs[1:]), dtype]
+        tiles = [self.choose_tile(run[0], kind) for run, kind in zip(runs, dtypes)]
         counts = [
-            count_tiles(start, self.scale, self.tile, run)
-            for start, run in zip(starts, runs)
+            count_tiles(start, self.scale, tile, run)
+            for start, tile, run in zip(starts, tiles, runs)
         ]
-        for i, run in enumerate(runs):
+        for i, (run, tile) in enumerate(zip(runs, tiles)):
 
             def report(done, _, before=sum(counts[:i])):
                 if progress is not None:
@@ -247,13 +207,20 @@ class Upscaler:
                 image,
                 self._predict,
                 self.scale,
-                self.tile,
+                tile,
                 self.overlap,
                 report,
                 finish,
                 run,
             )
+        if any(map(self._takes_much, starts, tiles)):
+            self.network.release()
         return image
+
+    def _takes_much(self, lr_size, tile):
+        """Whether the tiles need so much that writing the result would suffer."""
+        seen = (side + 2 * self.overlap for side in tile_shape(lr_size, tile))
+        return self.network.bytes_per_pixel * math.prod(seen) > MAX_TILE_BYTES
 
     def _predict(self, lr):
         is_float = np.issubdtype(lr.dtype, np.floating)

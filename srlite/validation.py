@@ -9,8 +9,9 @@ measured on the same pictures.
 import keras
 import numpy as np
 
-from srlite.degradations import KERNELS, downsample
+from srlite.degradations import downsample
 from srlite.images import to_float, to_grey, to_uint8
+from srlite.kernels import KERNELS
 from srlite.metrics import psnr, ssim
 
 CROP = 256  # HR pixels; keeps the validation of a dozen pictures within seconds
@@ -19,6 +20,9 @@ _SEEN = 128  # HR pixels that feature networks see, about a patch of the gan sta
 
 def centre_crop(image, size, scale):
     """Cut the middle of a picture.
+
+    Of a side that is no longer than `size`, what is over is cut off at the end, as
+    whole pictures are cut when they are evaluated.
 
     Args:
         image: (height, width, channels).
@@ -31,7 +35,7 @@ def centre_crop(image, size, scale):
     slices = []
     for length in image.shape[:2]:
         kept = min(length, size) // scale * scale
-        first = (length - kept) // 2
+        first = (length - kept) // 2 if length > size else 0
         slices.append(slice(first, first + kept))
     return image[tuple(slices)]
 

@@ -71,7 +71,7 @@ def enhance_video(
         progress: function (frames done, frames in all as far as the file tells). What
             it raises comes out; the segments stay.
         segment_frames: frames in a segment.
-        warn: function (sentence) for streams that are left out.
+        warn: function (sentence) for what is left out or changed.
         **size_options: as `srlite.sizes.target_size`.
 
     Returns:
@@ -110,10 +110,13 @@ def enhance_video(
     if form.rounded and warn is not None:
         warn(f"{sr_path}: {form.codec} as installed here writes 8 bits, not 10")
     lr_size = (first.height, first.width)[:: -1 if quarter_turns(first) % 2 else 1]
-    size = tuple(
-        max(2, side - side % 2)
-        for side in target_size(lr_size, upscaler.scale, **size_options)
-    )
+    asked = target_size(lr_size, upscaler.scale, **size_options)
+    size = tuple(max(2, side - side % 2) for side in asked)
+    if size != asked and warn is not None:
+        warn(
+            f"{sr_path}: {size[1]} x {size[0]} pixels instead of {asked[1]} x "
+            f"{asked[0]}; videos have even sides"
+        )
     if max(size) > _MAX_SIDE:
         raise ImageError(
             f"cannot write {sr_path}: a video has at most {_MAX_SIDE} pixels along a "
@@ -135,10 +138,10 @@ def enhance_video(
 
     try:
         for first in frames:
-            others = itertools.islice(frames, segment_frames - 1)
+            rest = itertools.islice(frames, segment_frames - 1)
             path = folder / f"{done // segment_frames:06d}.nut"
             with replacing(path) as temporary:
-                segment = enlarged(itertools.chain([first], others))
+                segment = enlarged(itertools.chain([first], rest))
                 _encode(temporary, sr_path, form, size, segment)
     except OSError as error:
         raise ImageError(f"cannot write {sr_path}: {error_reason(error)}") from error

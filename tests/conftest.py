@@ -80,4 +80,7 @@ def repeating_upscaler():
         def __call__(self, lr):
             return lr.repeat(4, axis=1).repeat(4, axis=2)
 
+        def release(self):
+            pass
+
     return Upscaler(Repeating())

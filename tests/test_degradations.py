@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from srlite.degradations import KERNELS, degrade, downsample, downsampling_matrix
+from srlite.degradations import degrade, downsample
+from srlite.kernels import KERNELS, downsampling_matrix, shrink
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,13 @@ def test_bicubic_mirrors_at_the_border():
     mirrored = np.where(x < 0, -x - 1, x)
     expected = np.bincount(mirrored, weights / weights.sum(), minlength=16)
     np.testing.assert_allclose(downsampling_matrix("bicubic", 16, 4)[0], expected)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_one_picture_in_numpy(photo, shrunk, kernel):
+    """As in the graph, but for what lies at a half within float32's precision."""
+    difference = np.abs(shrink(photo, kernel, 4) - shrunk[kernel])
+    assert difference.max() <= 1 and difference.mean() < 1e-4
 
 
 @pytest.mark.parametrize("kernel", KERNELS)

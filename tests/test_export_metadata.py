@@ -150,6 +150,9 @@ def test_what_is_wrong_is_said(exported, tmp_path):
     text.write_text("no model" * 100)
     with pytest.raises(ModelError, match="text.tflite is not a usable .tflite file"):
         describe(text)
+    text.write_bytes(b"")
+    with pytest.raises(ModelError, match="text.tflite is empty"):
+        describe(text)
     with pytest.raises(ModelError, match="cannot read .*missing.tflite: No such file"):
         describe(tmp_path / "missing.tflite")
     with pytest.raises(ConfigError, match="--model is missing"):

@@ -11,12 +11,13 @@ from PIL import Image
 from skimage import data
 
 from srlite.calibration import calibration_pictures
-from srlite.degradations import shrink
-from srlite.errors import DataError, ExportError
-from srlite.evaluation import measure
+from srlite.errors import ConfigError, DataError, ExportError
 from srlite.export import export_tflite
 from srlite.export_command import main
 from srlite.generators import rrdb_net
+from srlite.inference import enhance_image
+from srlite.kernels import shrink
+from srlite.metrics import psnr
 from srlite.psnr_loss import LossMeter, check_loss
 from srlite.tflite_checks import ALLOWED_OPS, check_ops, check_quantization
 from srlite.upscaler import Upscaler
@@ -132,7 +133,10 @@ def test_loss_is_that_of_an_evaluation(report, uneven_model):
     photos = [data.coffee()[:120, :160], data.chelsea()[:124, :164]]
     found = LossMeter(uneven_model, photos, "photos", 16).measure(report.path)
     upscale = Upscaler.from_file(report.path).upscale
-    means = measure(upscale, photos, list(found))[..., 0].mean(axis=0)
+    means = [
+        np.mean([psnr(upscale(shrink(photo, kernel, 4)), photo, 4) for photo in photos])
+        for kernel in found
+    ]
     np.testing.assert_allclose([file for _, file in found.values()], means)
 
 
@@ -238,13 +242,13 @@ def test_calibration_pictures(photo_dir, tmp_path):
 
 @pytest.fixture(scope="module")
 def whole_set(tiny_model, photo_dir, tmp_path_factory):
-    """What `--all` without photographs writes, and says."""
+    """What `--all` writes and says when the photographs are not there."""
     folder = tmp_path_factory.mktemp("all")
     tiny_model.save(folder / "tiny.keras")
-    status = main(
-        ["--model", str(folder / "tiny.keras"), "--all", str(folder / "new" / "set")]
-    )
-    return status, folder / "new" / "set"
+    target = folder / "new" / "set"
+    arguments = ["--model", folder / "tiny.keras", "--all", target]
+    arguments += ["--calibration-dir", folder / "missing"]
+    return main([*map(str, arguments)]), target
 
 
 def test_the_whole_set(whole_set, capfd):
@@ -264,6 +268,37 @@ def test_the_whole_set(whole_set, capfd):
         assert fields["file_bytes"] == (folder / name).stat().st_size
     static = Interpreter(str(folder / "tiny_float32_128.tflite"))
     assert static.get_input_details()[0]["shape"].tolist() == [1, 128, 128, 3]
+
+
+def test_all_takes_no_precision_or_size():
+    for option in (["--precision", "int8"], ["--input-size", "64", "64"]):
+        with pytest.raises(ConfigError, match="--all writes every precision"):
+            main(["--model", "m.keras", "--all", "folder", *option])
+
+
+def test_a_report_that_cannot_be_written(tiny_model, tmp_path):
+    tiny_model.save(tmp_path / "tiny.keras")
+    (tmp_path / "out.json").mkdir()
+    with pytest.raises(ExportError, match="cannot write .*out.json: "):
+        main(
+            [
+                *("--model", str(tmp_path / "tiny.keras"), "--input-size", "16", "16"),
+                *("--output", str(tmp_path / "out.tflite")),
+            ]
+        )
+
+
+def test_of_sixteen_bits_eight_are_kept_and_that_is_said(report, tiny_tflite):
+    deep = data.astronaut()[:12, :10].astype(np.uint16) * 257
+    for model, lr, count in (
+        (report.path, deep, 1),
+        (report.path, data.astronaut()[:12, :10], 0),
+        (tiny_tflite, deep, 0),
+    ):
+        notes = []
+        sr = enhance_image(lr, model=model, warn=notes.append)
+        assert sr.dtype == lr.dtype and len(notes) == count
+        assert all("computes with 8 bits" in note for note in notes)
 
 
 def test_command_with_photographs(tiny_model, photo_dir, tmp_path, capsys):

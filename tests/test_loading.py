@@ -17,6 +17,12 @@ def test_file_and_run_directory(tiny_model, tmp_path):
         np.testing.assert_array_equal(loaded(lr), tiny_model(lr))
 
 
+def test_shipped_name():
+    assert load_generator("light_psnr").count_params() == 1_119_728
+    with pytest.raises(ModelError, match="there is no model light_nothing"):
+        load_generator("light_nothing")
+
+
 @pytest.mark.filterwarnings("ignore:You are saving a model")
 def test_refusals(tiny_model, tmp_path):
     whole = tmp_path / "whole.keras"

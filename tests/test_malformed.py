@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from malformed_files import damaged_files, valid_files
 from PIL import Image
 
@@ -127,6 +129,34 @@ def test_damaged_files_through_the_command(tmp_path, tiny_tflite, count):
             refused += 1
         assert os.listdir(tmp_path / "out") == []
     assert refused
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return sorted(valid_files(tmp_path_factory.mktemp("kinds")).items())
+
+
+# Where, how many bytes go, and what comes in their place.
+EDITS = st.tuples(st.integers(0, 2**11), st.integers(0, 64), st.binary(max_size=12))
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=3000,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # it cleans up itself
+)
+@given(kind=st.integers(0, 999), edits=st.lists(EDITS, min_size=1, max_size=4))
+@example(kind=0, edits=[(0, 2**11, b"")])
+def test_edited_files(run, files, tmp_path, kind, edits):
+    """3,000 files from a search that makes those it fails on as plain as it can."""
+    name, content = files[kind % len(files)]
+    for place, gone, come in edits:
+        place %= len(content) + 1
+        content = content[:place] + come + content[place + gone :]
+    run(name, content, tmp_path / "out" / f"sr{ENDINGS[kind % len(ENDINGS)]}")
 
 
 @pytest.mark.parametrize("cut", [0.0, 0.1, 0.5, 0.9])

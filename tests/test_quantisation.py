@@ -33,8 +33,8 @@ def test_a_stray_value_does_not_coarsen_the_rest():
     model = keras.Model(lr, layers.Conv2D(1, 1, name="last")(x))
     # Grey levels up to 100 of 255, and one white pixel in each picture.
     rng = np.random.default_rng(0)
-    photos = rng.integers(0, 101, (4, 200, 200, 1), np.uint8)
-    photos[:, 3, 3] = 255
+    photos = rng.integers(0, 101, (4, 400, 400, 1), np.uint8)
+    photos[:, 0, 0] = 255  # the first value is looked at, whatever the stride
     for name in ("conv", "last"):
         model.get_layer(name).set_weights([np.ones((1, 1, 1, 1)), np.zeros(1)])
     rounded = quantise(model, list(photos))
@@ -43,3 +43,17 @@ def test_a_stray_value_does_not_coarsen_the_rest():
     received = np.ravel(rounded(levels)) * 255.0
     np.testing.assert_allclose(received[:100], np.arange(100), atol=1e-3)
     assert 99.0 <= received[255] <= 102.0
+
+
+def test_a_rare_picture_keeps_its_range():
+    lr = keras.Input((None, None, 1))
+    x = layers.Conv2D(1, 1, name="conv")(lr)
+    model = keras.Model(lr, layers.Conv2D(1, 1, name="last")(layers.ReLU()(x)))
+    model.get_layer("conv").set_weights([np.ones((1, 1, 1, 1)), np.zeros(1)])
+    model.get_layer("last").set_weights([np.full((1, 1, 1, 1), 0.5), np.zeros(1)])
+    # One bright pixel in twenty thousand, but all of them in one picture.
+    photos = [np.full((200, 200, 1), 40, np.uint8) for _ in range(20)]
+    photos[7][100, :40] = 240
+    rounded = quantise(model, photos)
+    bright = np.ravel(rounded(np.full((1, 1, 1, 1), 240 / 255, np.float32)))
+    np.testing.assert_allclose(bright * 255.0, 120.0, atol=1.0)

@@ -10,15 +10,13 @@ from PIL import Image
 
 from srlite import upscaler as upscaler_module
 from srlite.errors import Cancelled, ConfigError, ImageError, ModelError
-from srlite.upscaler import (
+from srlite.model_files import (
     DEFAULT_MODEL,
-    MAX_TILE_BYTES,
     WEIGHTS_DIR,
-    Upscaler,
-    default_tile,
     shipped_model_path,
     shipped_models,
 )
+from srlite.upscaler import Upscaler
 
 SHIPPED = WEIGHTS_DIR / f"{DEFAULT_MODEL}.tflite"
 
@@ -156,14 +154,28 @@ def nearest_tflite(tmp_path_factory):
     return export_litert(lr, sr, path)
 
 
-def test_default_tile_follows_the_free_memory(monkeypatch):
-    monkeypatch.setattr(upscaler_module, "available_memory", lambda: 400_000_000)
-    # A quarter of it, in LR pixels of 5000 bytes: 141 x 141.
-    assert default_tile(16, 5000) == 141 - 32
-    assert default_tile(16, 10**9) == 32
-    monkeypatch.setattr(upscaler_module, "available_memory", lambda: 10**12)
-    side = default_tile(16, 5000) + 32
-    assert MAX_TILE_BYTES - 5000 * 2 * side < 5000 * side**2 <= MAX_TILE_BYTES
+def test_tiles_grow_with_the_result(tiny_tflite):
+    upscaler = Upscaler.from_file(tiny_tflite)
+    assert upscaler.tile is None
+    small, large = (upscaler.choose_tile((side, side)) for side in (4, 12_000))
+    assert small < large
+    assert upscaler.choose_tile((12_000, 12_000), np.uint16) == small
+    assert Upscaler.from_file(tiny_tflite, tile=9).choose_tile((12_000, 12_000)) == 9
+
+
+def test_memory_of_large_tiles_is_given_back(tiny_tflite, photo, monkeypatch):
+    upscaler = Upscaler.from_file(tiny_tflite)
+    expected = upscaler.upscale(photo)
+    released = []
+    monkeypatch.setattr(upscaler.network, "release", lambda: released.append(1))
+    upscaler.upscale(photo)
+    assert not released
+    monkeypatch.setattr(upscaler_module, "MAX_TILE_BYTES", 1_000_000)
+    upscaler.upscale(photo)
+    assert released
+    monkeypatch.undo()
+    upscaler.network.release()
+    np.testing.assert_array_equal(upscaler.upscale(photo), expected)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
@@ -304,7 +316,7 @@ def test_damaged_and_missing_files(tiny_tflite, tmp_path):
 
 
 def test_unknown_name_lists_the_shipped_models(tmp_path, monkeypatch, tiny_tflite):
-    monkeypatch.setattr("srlite.upscaler.WEIGHTS_DIR", tmp_path)
+    monkeypatch.setattr("srlite.model_files.WEIGHTS_DIR", tmp_path)
     for name in ("first", "second"):
         shutil.copy(tiny_tflite, tmp_path / f"{name}.tflite")
     assert shipped_models() == ["first", "second"]

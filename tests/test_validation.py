@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from srlite.degradations import KERNELS
+from srlite.kernels import KERNELS
 from srlite.losses import ContentLoss, StyleLoss
 from srlite.metrics import psnr, ssim
 from srlite.validation import (
@@ -40,7 +40,9 @@ def test_crop_and_whole(generator, crop):
     kept = [(64, 64), (64, 64)] if crop else [(128, 96), (256, 260)]
     expected = []
     for image, size in zip(images, kept, strict=True):
-        top, left = ((n - m) // 2 for n, m in zip(image.shape, size, strict=False))
+        top, left = (
+            (n - m) // 2 if crop else 0 for n, m in zip(image.shape, size, strict=False)
+        )
         hr = image[top : top + size[0], left : left + size[1]]
         np.testing.assert_array_equal(centre_crop(image, crop or 999, 4), hr)
         expected.append([f(enlarged(hr), hr, 4) for f in (psnr, ssim)])

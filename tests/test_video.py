@@ -219,6 +219,13 @@ def test_ten_bits_stay_where_the_encoder_has_them(ending, repeating_upscaler, tm
     assert len(np.unique(plane % 4)) == 4
 
 
+def test_odd_sides_are_rounded_and_said(repeating_upscaler, tmp_path):
+    make_clip(tmp_path / "lr.mp4", audio=None, steps=STEPS[:2])
+    paths, notes = (tmp_path / "lr.mp4", tmp_path / "sr.mp4"), []
+    size = enhance_video(*paths, repeating_upscaler, warn=notes.append, width=99)
+    assert size == (24, 98) and "98 x 24 pixels instead of 99 x 25" in notes[0]
+
+
 def test_other_work_starts_anew(repeating_upscaler, tmp_path):
     lr_path, sr_path = tmp_path / "lr.mp4", tmp_path / "sr.mp4"
     make_clip(lr_path)

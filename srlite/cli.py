@@ -1,0 +1,62 @@
+"""The installed command: `srlite enhance in.png out.png`, `srlite train ...`.
+
+Each part is the `main` of a module, the same that a root script or `python -m` runs;
+its module is imported when it is called for, so that `srlite --help` is quick.
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+import srlite
+from srlite.errors import run_command
+
+# Name: (module with a `main`, one line of help).
+COMMANDS = {
+    "enhance": ("enhance_command", "enlarge pictures, animations and videos"),
+    "train": ("train_command", "train a generator from photographs"),
+    "export": (
+        "export_command",
+        "convert a trained generator to .tflite, and prove it",
+    ),
+    "evaluate": ("evaluation", "measure models on HR pictures, kernel by kernel"),
+    "interpolate": ("interpolation", "mix the weights of two generators"),
+    "benchmark": ("benchmark", "measure the speed of training, enlarging or a .tflite"),
+    "plots": ("plots", "draw the curves of a training run"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one of `COMMANDS`.
+
+    Args:
+        argv: arguments without the program's name; those of the process when None.
+
+    Returns:
+        Exit status.
+
+    Raises:
+        SrliteError: as the command's own `main`.
+    """
+    argv = sys.argv[1:] if argv is None else list(argv)
+    parser = argparse.ArgumentParser(
+        prog="srlite",
+        description="Light image super-resolution.",
+        epilog="`srlite COMMAND --help` tells the options of each.",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"srlite {srlite.__version__}"
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
+    for name, (_, summary) in COMMANDS.items():
+        commands.add_parser(name, help=summary, add_help=False)
+    # The rest is read by the command's own parser.
+    name = parser.parse_args(argv[:1]).command
+    command = importlib.import_module(f"srlite.{COMMANDS[name][0]}")
+    return command.main(argv[1:], prog=f"srlite {name}")
+
+
+def run() -> None:
+    """Run the command and leave the process."""
+    run_command(main)

@@ -1,0 +1,145 @@
+"""Comparison strips: LR, models and HR beside each other as one PNG, with labels.
+
+Above, the crop of a view, its pixels magnified by a whole factor and nothing else done
+to them; below, how far each model is from HR there, all maps on one scale, and where in
+the picture the crop is. The colours of the maps are "magma" of matplotlib, whose
+lightness grows steadily, so that they read in grey too.
+"""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+CELL = 288  # pixels: side of a magnified crop
+GAP = 12  # pixels
+_LINE = 22  # pixels
+_FONT = 15  # pixels
+_INK, _PAPER, _QUIET = (31, 35, 39), (255, 255, 255), (90, 96, 102)
+_MARK = (255, 59, 48)
+_BAR = (20, 14)  # pixels: distance from the cell's sides, height
+
+
+def error_map(error, scale):
+    """Colour errors.
+
+    Args:
+        error: array (height, width), levels.
+        scale: levels that have the brightest colour; so have more.
+
+    Returns:
+        Pillow image of mode "P": dark where there is no error.
+    """
+    share = np.clip(error / scale, 0, 1)
+    image = Image.fromarray(np.rint(255 * share).astype(np.uint8), "P")
+    image.putpalette(_palette())
+    return image
+
+
+def colour_bar(width, height):
+    """The colours of `error_map` from no error to the scale: a Pillow image."""
+    return error_map(np.tile(np.linspace(0, 1, width), (height, 1)), 1)
+
+
+def overview(picture, boxes, side):
+    """Show where boxes lie in a picture.
+
+    Args:
+        picture: uint8 (height, width, 3).
+        boxes: list of `views.Box`, the last one framed thickly.
+        side: pixels of the longer side of the result, at most those of the picture.
+
+    Returns:
+        Pillow RGB image.
+    """
+    height, width = picture.shape[:2]
+    factor = min(1, side / max(height, width))
+    size = max(1, round(factor * width)), max(1, round(factor * height))
+    image = Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)
+    draw = ImageDraw.Draw(image)
+    for box in boxes:
+        left, top = round(factor * box.left), round(factor * box.top)
+        right = max(left, round(factor * (box.left + box.width)) - 1)
+        bottom = max(top, round(factor * (box.top + box.height)) - 1)
+        line = 2 if box == boxes[-1] else 1
+        # Red alone is lost on red, white alone on white.
+        draw.rectangle((left - 1, top - 1, right + 1, bottom + 1), outline=_PAPER)
+        draw.rectangle((left, top, right, bottom), outline=_MARK, width=line)
+    return image
+
+
+def draw_strip(view, labels, scale, title):
+    """Draw a strip.
+
+    Args:
+        view: `views.View`.
+        labels: dict of column to the lines of text under it, all equally many; the
+            columns are "LR", the models, "HR".
+        scale: of the maps, levels.
+        title: lines of text that say what is shown.
+
+    Returns:
+        Pillow RGB image: a column is `CELL` pixels wide, `GAP` apart.
+    """
+    columns = view.columns(view.crop)
+    lines = len(next(iter(labels.values())))
+    text_height = (1 + lines) * _LINE
+    width = GAP + len(columns) * (CELL + GAP)
+    height = GAP + CELL + text_height + GAP + CELL + GAP
+    strip = Image.new("RGB", (width, height), _PAPER)
+    draw = ImageDraw.Draw(strip)
+    below = GAP + CELL + text_height + GAP
+    for i, (name, crop) in enumerate(columns):
+        left = GAP + i * (CELL + GAP)
+        strip.paste(_magnify(Image.fromarray(crop)), (left, GAP))
+        _write(draw, (left, GAP + CELL + 4), name, _INK, bold=True)
+        for n, line in enumerate(labels[name], start=1):
+            _write(draw, (left, GAP + CELL + 4 + n * _LINE), line, _QUIET)
+        if name in view.models:
+            errors = error_map(view.error(name), scale)
+            strip.paste(_magnify(errors.convert("RGB")), (left, below))
+    whole = overview(view.hr, [view.crop], CELL)
+    strip.paste(whole, (width - GAP - CELL, below))
+    bar_width = CELL - 2 * _BAR[0]
+    strip.paste(colour_bar(bar_width, _BAR[1]).convert("RGB"), (GAP, below + _LINE))
+    _write(draw, (GAP, below - 4), "distance from HR, luma", _INK)
+    _write(draw, (GAP, below + _LINE + _BAR[1] + 2), f"0 to {scale} levels", _QUIET)
+    for n, line in enumerate(title):
+        place = (GAP, below + _BAR[1] + (n + 3) * _LINE)
+        _write(draw, place, line, _QUIET if n else _INK, bold=n == 0)
+    return strip
+
+
+def _magnify(image):
+    """Enlarge to `CELL` by repeating pixels; what no whole factor reaches stays."""
+    factor = max(1, CELL // max(image.size))
+    size = tuple(factor * side for side in image.size)
+    return image.resize(size, Image.Resampling.NEAREST)
+
+
+def _write(draw, place, text, colour, bold=False):
+    """Write a line, cut to the width of a column."""
+    font = _font(bold)
+    if draw.textlength(text, font) > CELL:
+        while text and draw.textlength(text + "…", font) > CELL:
+            text = text[:-1]
+        text += "…"
+    draw.text(place, text, colour, font)
+
+
+@functools.cache
+def _font(bold):
+    import matplotlib
+
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name
+    return ImageFont.truetype(path, _FONT)
+
+
+@functools.cache
+def _palette():
+    import matplotlib
+
+    colours = matplotlib.colormaps["magma"](np.arange(256), bytes=True)
+    return colours[:, :3].tobytes()

@@ -1,0 +1,131 @@
+"""The wheel, in an environment of its own: base dependencies only, no repository."""
+
+import importlib.metadata
+import os
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from PIL import Image
+
+from srlite import __version__
+
+ROOT = Path(__file__).parents[1]
+
+pytestmark = pytest.mark.slow
+
+
+def run(*command, cwd, status=0):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    done = subprocess.run(
+        list(map(str, command)),
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def archives(tmp_path_factory):
+    """The folder of the source archive and the wheel."""
+    folder = tmp_path_factory.mktemp("dist")
+    build = (sys.executable, "-m", "build", "--no-isolation")
+    run(*build, "--outdir", folder, ROOT, cwd=folder)
+    return folder
+
+
+def base_dependencies():
+    """Names of what srlite needs without an extra, and of what that needs."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    found, waiting = set(), list(project["dependencies"])
+    while waiting:
+        wanted = Requirement(waiting.pop())
+        if wanted.marker is None or wanted.marker.evaluate():
+            if wanted.name not in found:
+                found.add(wanted.name)
+                waiting += importlib.metadata.requires(wanted.name) or []
+    return found
+
+
+@pytest.fixture(scope="module")
+def programs(archives, tmp_path_factory):
+    """The folder of `srlite` and `python` in a clean environment.
+
+    Without a network: what the tests' own environment holds of the base dependencies
+    is linked into it, and pip, which finds them there, asks for nothing more.
+    """
+    folder = tmp_path_factory.mktemp("clean")
+    run(sys.executable, "-m", "venv", "--without-pip", folder, cwd=folder)
+    programs = folder / ("Scripts" if os.name == "nt" else "bin")
+    where = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    packages = Path(run(programs / "python", "-c", where, cwd=folder).stdout.strip())
+    for name in base_dependencies():
+        for file in importlib.metadata.files(name):
+            link = packages / file.parts[0]
+            if file.parts[0] != ".." and not os.path.lexists(link):
+                link.symlink_to(
+                    importlib.metadata.distribution(name).locate_file(file.parts[0])
+                )
+    pip = (sys.executable, "-m", "pip", "--python", programs / "python")
+    wheel = next(archives.glob("*.whl"))
+    run(*pip, "install", "--no-index", wheel, cwd=folder)
+    return programs
+
+
+def test_archives_hold_what_is_needed(archives):
+    package = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "srlite").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    with zipfile.ZipFile(next(archives.glob("*.whl"))) as wheel:
+        names = {n for n in wheel.namelist() if ".dist-info/" not in n}
+        extra = [n for n in wheel.namelist() if n.endswith("LICENSE")]
+    assert names == package and extra
+    with tarfile.open(next(archives.glob("*.tar.gz"))) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    tests = {f"tests/{path.name}" for path in (ROOT / "tests").glob("*.py")}
+    assert package | tests <= names
+    assert {"train.py", "Makefile", "README.md", "requirements.txt"} <= names
+
+
+def test_enlarges_without_the_repository(programs, tmp_path):
+    Image.new("RGB", (12, 10), "teal").save(tmp_path / "in.png")
+    run(programs / "srlite", "enhance", "in.png", "out.png", cwd=tmp_path)
+    with Image.open(tmp_path / "out.png") as sr:
+        assert sr.size == (48, 40)
+    version = run(programs / "srlite", "--version", cwd=tmp_path).stdout
+    assert version.strip() == f"srlite {__version__}"
+    code = "from srlite.inference import enhance_image as f; print(f(lr_path='in.png'))"
+    run(programs / "python", "-c", code, cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train", "--data-dir", ".", "--run-dir", "run"),
+        ("train", "--summary"),
+        ("export", "--model", "light_psnr", "--output", "light.tflite"),
+        ("evaluate", "--hr-dir", "."),
+        ("interpolate", "--psnr-model", "light_psnr", "--gan-model", "light_psnr")
+        + ("--output", "mixed.keras"),
+        ("benchmark", "train"),
+        ("enhance", "in.png", "--model", "other.keras"),
+    ],
+)
+def test_missing_extra_is_named(programs, tmp_path, arguments):
+    Image.new("RGB", (300, 300)).save(tmp_path / "in.png")
+    with zipfile.ZipFile(tmp_path / "other.keras", "w"):
+        pass
+    done = run(programs / "srlite", *arguments, cwd=tmp_path, status=2)
+    assert done.stderr.startswith("error: ")
+    assert "pip install 'srlite[train]'" in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -1,0 +1,290 @@
+// The page in a real Chromium. tests/test_web.py serves it and calls this with a JSON of
+// addresses and files.
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test as bareTest } from "node:test";
+import { chromium } from "playwright-core";
+
+const setup = JSON.parse(process.env.SRLITE_WEB_TEST);
+const LONG = { timeout: 90_000 };
+// Of a test, in milliseconds: a browser that hangs should fail it.
+const PATIENCE = 180_000;
+const test = (name, body) => bareTest(name, { timeout: PATIENCE }, body);
+const requests = [];
+const complaints = [];
+let context, page;
+
+before(async () => {
+  context = await chromium.launchPersistentContext(join(setup.folder, "profile"), {
+    executablePath: setup.chromium,
+    headless: true,
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+  context.on("request", (request) => requests.push(request.url()));
+  context.on("console", (message) => {
+    if (/content security policy/i.test(message.text()))
+      complaints.push(message.text());
+  });
+  context.on("weberror", (error) => complaints.push(String(error.error())));
+  await context.addInitScript(() => {
+    self.violations = [];
+    document.addEventListener("securitypolicyviolation", (event) => {
+      self.violations.push(event.blockedURI);
+    });
+  });
+  [page] = context.pages();
+});
+
+after(() => context?.close(), { timeout: PATIENCE });
+
+// Waits for a status, and fails at once where an error is shown instead.
+async function status(pattern) {
+  const handle = await page.waitForFunction(
+    (source) => {
+      const element = document.querySelector("#status");
+      const text = element.textContent;
+      const isWanted = new RegExp(source).test(text);
+      return (isWanted || element.classList.contains("error")) && text;
+    },
+    pattern.source,
+    LONG,
+  );
+  const text = await handle.jsonValue();
+  assert.match(text, pattern);
+  return text;
+}
+
+async function open(url) {
+  await page.goto(url);
+  await status(/^Ready/);
+}
+
+const choose = (name) => page.setInputFiles("#file", join(setup.folder, name));
+
+async function differences(expected) {
+  const { width, height, base64 } = await page.evaluate(() => {
+    const canvas = document.querySelectorAll("canvas")[1];
+    const { width, height } = canvas;
+    const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+    let text = "";
+    for (const byte of data) text += String.fromCharCode(byte);
+    return { width, height, base64: btoa(text) };
+  });
+  assert.deepEqual([width, height], expected.size);
+  const received = Buffer.from(base64, "base64");
+  const wanted = readFileSync(join(setup.folder, expected.raw));
+  assert.equal(received.length, wanted.length);
+  let largest = 0;
+  let sum = 0;
+  for (let i = 0; i < wanted.length; i++) {
+    const difference = Math.abs(received[i] - wanted[i]);
+    largest = Math.max(largest, difference);
+    sum += difference;
+  }
+  return { largest, mean: sum / wanted.length };
+}
+
+test("loads, on threads", async () => {
+  await open(setup.url);
+  assert.ok(await page.evaluate(() => crossOriginIsolated));
+  assert.match(await page.textContent("#engine"), /\d+ threads|one thread/);
+});
+
+test("is worked by the keyboard", async () => {
+  const focused = () => page.evaluate(() => document.activeElement.id);
+  await page.keyboard.press("Tab");
+  assert.equal(await focused(), "choose");
+  const outline = await page.evaluate(
+    () => getComputedStyle(document.activeElement).outlineStyle,
+  );
+  assert.equal(outline, "solid");
+  await page.keyboard.press("Tab");
+  assert.equal(await focused(), "sample");
+  await page.keyboard.press("Enter");
+  await status(/^Done: 512 × 512 pixels/);
+  await page.keyboard.press("Tab");
+  assert.equal(await focused(), "view");
+  await page.keyboard.press("Tab");
+  assert.equal(await focused(), "edge");
+  const edge = () =>
+    page.evaluate(() =>
+      getComputedStyle(document.querySelector("#stage")).getPropertyValue("--edge"),
+    );
+  assert.equal(await edge(), "50%");
+  await page.keyboard.press("Home");
+  assert.equal(await edge(), "0%");
+  await page.keyboard.press("Tab");
+  assert.equal(await focused(), "save");
+});
+
+test("gives the sample as Python does, on canvas and in the file", async () => {
+  const { largest } = await differences(setup.pictures.sample);
+  assert.ok(largest <= 2, `${largest} levels`);
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.keyboard.press("Enter"),
+  ]);
+  assert.equal(download.suggestedFilename(), "sample_x4.png");
+  await download.saveAs(join(setup.folder, "saved.png"));
+});
+
+test("fits a screen of 360 pixels", async () => {
+  await page.setViewportSize({ width: 360, height: 640 });
+  const overhang = () =>
+    page.evaluate(
+      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    );
+  assert.equal(await overhang(), 0);
+  await page.click("#actual");
+  const isLarge = await page.evaluate(
+    () => document.querySelector("#stage").clientWidth === 512,
+  );
+  assert.ok(isLarge);
+  assert.equal(await overhang(), 0);
+  await page.click("#actual");
+  await page.setViewportSize({ width: 1280, height: 720 });
+});
+
+for (const [name, how] of [
+  ["wide", "chosen"],
+  ["turned", "dropped"],
+  ["clear", "pasted"],
+]) {
+  test(`gives a ${name} picture, ${how}, as Python does`, async () => {
+    const picture = setup.pictures[name];
+    if (how === "chosen") {
+      await choose(picture.file);
+    } else {
+      const content = readFileSync(join(setup.folder, picture.file)).toString("base64");
+      await page.evaluate(bring, [how, picture.file, content]);
+    }
+    const text = await status(new RegExp(`^Done: ${picture.size.join(" × ")} pixels`));
+    assert.equal(/transparent/.test(text), name === "clear");
+    const { largest, mean } = await differences(picture);
+    // Decoders of JPEG differ by a level or so before the model sees the picture.
+    if (name === "turned") assert.ok(mean <= 1, `${mean} levels on average`);
+    else assert.ok(largest <= 2, `${largest} levels`);
+  });
+}
+
+function bring([how, name, content]) {
+  const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+  const data = new DataTransfer();
+  data.items.add(new File([bytes], name));
+  const event =
+    how === "dropped"
+      ? new DragEvent("drop", { dataTransfer: data, bubbles: true })
+      : new ClipboardEvent("paste", { clipboardData: data, bubbles: true });
+  document.body.dispatchEvent(event);
+}
+
+test("refuses what is no picture, by one sentence", async () => {
+  await choose("notes.png");
+  await page.waitForSelector("#status.error");
+  assert.equal(
+    await page.textContent("#status"),
+    "notes.png is not a picture that this browser can read.",
+  );
+  assert.ok(await page.isHidden("#result"));
+});
+
+test("refuses what is too large, and offers its middle; cancels", async () => {
+  await choose("large.png");
+  await page.waitForSelector("#status.error");
+  assert.equal(
+    await page.textContent("#status"),
+    "The picture has 2049 × 2048 pixels; at most 4,194,304 fit in memory.",
+  );
+  await page.click("#middle");
+  await status(/^Enlarging to 4096 × 4096 pixels/);
+  await page.focus("#cancel");
+  const start = Date.now();
+  await page.keyboard.press("Enter");
+  await status(/^Cancelled\.$/);
+  assert.ok(Date.now() - start < 1500, "cancelling waits for the tile");
+  assert.ok(await page.isHidden("#result"));
+  assert.equal(await page.evaluate(() => document.activeElement.id), "choose");
+  await page.click("#sample");
+  await status(/^Done: 512 × 512 pixels/);
+});
+
+test("opens and works offline after the first visit", async () => {
+  await context.setOffline(true);
+  await open(setup.url);
+  await page.click("#sample");
+  await status(/^Done: 512 × 512 pixels/);
+  await context.setOffline(false);
+});
+
+test("brings its headers to a host that sends none", async () => {
+  await open(setup.plainUrl);
+  assert.equal(await page.evaluate(() => crossOriginIsolated), false);
+  assert.match(await page.textContent("#engine"), /one thread/);
+  await open(setup.plainUrl);
+  assert.equal(await page.evaluate(() => crossOriginIsolated), true);
+});
+
+test("says why the model does not start, each time it is needed", async () => {
+  const sentence = "The model does not start: no model file (404).";
+  const shown = () =>
+    page.waitForFunction(
+      (text) => document.querySelector("#status.error")?.textContent === text,
+      sentence,
+    );
+  await page.goto(setup.brokenUrl);
+  await shown();
+  await page.evaluate(() => document.querySelector("#status").replaceChildren());
+  await page.click("#sample");
+  await shown();
+  assert.ok(await page.isHidden("#progress"));
+});
+
+test("keeps one release alone", async () => {
+  await open(setup.plainUrl);
+  await page.evaluate(() => caches.open("srlite-older"));
+  const script = join(setup.site, "vendor", "version.js");
+  const text = readFileSync(script, "utf8");
+  writeFileSync(script, text.replace(/"version": "\w+"/, '"version": "newer"'));
+  const names = await page.evaluate(async () => {
+    await (await navigator.serviceWorker.ready).update();
+    for (let tries = 0; tries < 200; tries++) {
+      const names = await caches.keys();
+      if (names.length === 1 && names[0] === "srlite-newer") return names;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    return caches.keys();
+  });
+  assert.deepEqual(names, ["srlite-newer"]);
+});
+
+test("asked nobody else for anything, and its policy would not let it", async () => {
+  const origins = [setup.url, setup.plainUrl, setup.brokenUrl].map(
+    (url) => new URL(url).origin,
+  );
+  const strange = requests.filter(
+    (url) => !/^(blob|data):/.test(url) && !origins.includes(new URL(url).origin),
+  );
+  assert.deepEqual(strange, []);
+  assert.ok(requests.some((url) => url.endsWith("/vendor/model.tflite")));
+  assert.deepEqual(await page.evaluate(() => self.violations), []);
+  assert.deepEqual(complaints, []);
+  const isSent = await page.evaluate(
+    (url) =>
+      fetch(url, { mode: "no-cors" }).then(
+        () => true,
+        () => false,
+      ),
+    setup.url,
+  );
+  assert.equal(isSent, false);
+  assert.notDeepEqual(await page.evaluate(() => self.violations), []);
+});
