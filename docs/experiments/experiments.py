@@ -15,15 +15,20 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
-from srlite.degradations import KERNELS
 from srlite.errors import SrliteError, run_command
+from srlite.kernels import KERNELS
+from srlite.score_records import read_scores
+from srlite.score_statistics import aggregate
 
 ROOT = Path(__file__).parents[2]
 NETWORK = {"generator.filters": 32, "generator.growth_channels": 16} | {
     "generator.num_blocks": 1
 }
+# Those that are scored on photos.
+NAMES = ("base", "patch_64", "patch_192", "one_kernel", "gan", "gan_with_pixel")
 WORDS = (
     "light model of small pictures that were shrunk by six kernels and enlarged "
     "again with edges lines letters and 0123456789 figures in between"
@@ -55,15 +60,15 @@ def options(steps, gan_steps):
     }
 
 
-def render_text(folder, count, seed):
-    """Write pages of words in Pillow's own font, PNG, 480 x 480 pixels."""
+def render_text(folder, count, side, seed):
+    """Write square pages of words in Pillow's own font, PNG, `side` pixels wide."""
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
         paper, ink = (int(v) for v in (rng.integers(170, 256), rng.integers(0, 80)))
-        page = Image.new("RGB", (480, 480), (paper, paper, paper - 10))
+        page = Image.new("RGB", (side, side), (paper, paper, paper - 10))
         draw, y = ImageDraw.Draw(page), 8
-        while y < 480:
+        while y < side:
             size = int(rng.integers(10, 34))
             line = " ".join(rng.choice(WORDS, 24))
             draw.text((8, y), line, (ink, ink, ink), ImageFont.load_default(size))
@@ -85,6 +90,79 @@ def train(run_dir, changes, data_dir, *more):
         raise SrliteError(f"training {run_dir} ended with status {done.returncode}")
 
 
+def score(run_dir, name, models, hr_dir, *options):
+    """Run the evaluation; return what `scores.json` holds."""
+    out = run_dir / f"scores_{name}"
+    stage = {n: "generator" if n.startswith("gan") else "pretrain" for n in models}
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "srlite.evaluation", "--hr-dir", hr_dir),
+            "--model",
+            *(f"{n}={run_dir / n / stage[n]}.keras" for n in models),
+            *("bicubic", "--out-dir", out, "--metrics", "psnr", "lr_error"),
+            *(("content", *options) if options else ()),
+        ],
+        cwd=ROOT,
+    )
+    if done.returncode:
+        raise SrliteError(f"scoring {name} ended with status {done.returncode}")
+    return read_scores(out / "scores.json")
+
+
+def means(scores, metric):
+    """Return {(model, kernel): mean over the pictures}; kernel "mean" is all six."""
+    return {
+        (row["model"], row["kernel"]): row["mean"]
+        for row in aggregate(scores["records"])
+        if row["metric"] == metric
+    }
+
+
+def draw(scored, path):
+    """Draw the answers, one panel for each question."""
+    photos = {m: means(scored["photos"], m) for m in ("psnr", "content", "lr_error")}
+    text = {m: means(scored["text"], m) for m in ("psnr", "content")}
+    figure = Figure(figsize=(13, 7), layout="constrained")
+    axes = figure.subplots(2, 3)
+    patches = {"64": "patch_64", "128": "base", "192": "patch_192"}
+    bars(axes[0, 0], "PSNR (dB), by patch size", photos["psnr"], patches)
+    for name, label in (("base", "six kernels"), ("one_kernel", "bicubic alone")):
+        values = [
+            photos["psnr"][name, k] - photos["psnr"]["bicubic", k] for k in KERNELS
+        ]
+        axes[0, 1].plot(values, KERNELS, "o", label=f"trained on {label}")
+    axes[0, 1].axvline(0, color="grey", linewidth=1)
+    axes[0, 1].set_title("PSNR (dB) over bicubic enlargement")
+    axes[0, 1].legend()
+    gan = {
+        "pixel loss only": "base",
+        "GAN": "gan",
+        "GAN + pixel loss": "gan_with_pixel",
+    }
+    bars(axes[0, 2], "content distance, less is better", photos["content"], gan)
+    bars(axes[1, 0], "LR error (levels), less is better", photos["lr_error"], gan)
+    subject = {"trained on photos": "base", "trained on text": "text"}
+    bars(axes[1, 1], "PSNR (dB) on text", text["psnr"], subject)
+    found = {row["model"]: row["fid"] for row in scored["text"].get("fid", ())}
+    if found:
+        fid = {(name, "mean"): value for name, value in found.items()}
+        bars(axes[1, 2], "FID on text, less is better", fid, subject)
+    else:
+        name = "content distance on text, less is better"
+        bars(axes[1, 2], name, text["content"], subject)
+    figure.savefig(path, dpi=80)
+
+
+def bars(ax, title, values, models):
+    """Draw one bar for each model, with its value."""
+    heights = [values[name, "mean"] for name in models.values()]
+    drawn = ax.barh(list(models), heights, color="#0072b2")
+    ax.bar_label(drawn, fmt="%.3g" if max(heights) < 10 else "%.2f", padding=3)
+    ax.margins(x=0.2)
+    ax.invert_yaxis()
+    ax.set_title(title)
+
+
 def main(argv=None):
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(description="Train and score the experiments.")
@@ -94,10 +172,13 @@ def main(argv=None):
     parser.add_argument("--steps", type=int, default=1000, metavar="N")
     parser.add_argument("--gan-steps", type=int, default=150, metavar="N")
     parser.add_argument("--vgg19-weights", metavar="FILE.h5")
+    parser.add_argument(
+        "--inception-weights", metavar="FILE.h5", help="or imagenet: for FID on text"
+    )
     args = parser.parse_args(argv)
     text = {part: args.run_dir / f"text_{part}" for part in ("train", "test")}
-    for seed, (part, count) in enumerate((("train", 40), ("test", 6))):
-        render_text(text[part], count, seed)
+    render_text(text["train"], 40, 480, seed=0)
+    render_text(text["test"], 50, 192, seed=1)
     weights = ["--vgg19-weights", args.vgg19_weights] if args.vgg19_weights else []
     for name, changes in options(args.steps, args.gan_steps).items():
         more = ["--stages", "pretrain"]
@@ -106,6 +187,15 @@ def main(argv=None):
             more = ["--stages", "gan", "--init-from", begin, *weights]
         sources = [text["train"]] if name == "text" else args.data_dir
         train(args.run_dir / name, changes, sources, *more)
+    fid = ["--inception-weights", args.inception_weights]
+    scored = {
+        "photos": score(args.run_dir, "photos", NAMES, args.hr_dir, *weights),
+        "text": score(
+            *(args.run_dir, "text", ("base", "text"), text["test"], *weights),
+            *(fid if args.inception_weights else ()),
+        ),
+    }
+    draw(scored, args.run_dir / "experiments.png")
     return 0
 
 
