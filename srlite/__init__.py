@@ -1,30 +1,48 @@
 """srlite: train, measure, export and run one light x4 super-resolution model.
 
-The house, floor by floor; a module imports only from floors below it (or from its
-own floor where the arrow is plain):
+The house, floor by floor. A module imports only from floors below it, or from its own
+where the arrow is plain; `tests/test_layering.py` reads this list and holds it true.
 
-- ground floor, imports nothing of srlite but `augmentations`, `decoding`,
-  `deep_reading`, `deep_writing`, `errors`, `files`, `image_writing`, `kernels`,
-  `levels`, `metadata`, `options`, `regions`, `replicas`: `backend`, `comparison`,
-  `config`, `degradations`, `discriminators`, `equalisation`, `export_report`,
-  `features`, `file_plan`, `generators`, `guard`, `images`, `memory`, `quantisation`,
-  `schedules`, `sizes`, `slider_page`, `strips`, `summary`, `tiling`, `transparency`,
-  `video_frames`, `views`
-- first floor: `animations`, `calibration`, `charts`, `checkpoint_parts`, `checkpoints`,
-  `contenders`, `data`, `data_sets`, `distribution`, `draws`, `evaluation_protocol`,
-  `faithfulness`, `feature_distances`, `frechet`, `loading`, `logs`, `losses`, `meter`,
-  `metrics`, `moving`, `networks`, `niqe`, `objective`, `packs`, `photographs`,
-  `picture_folder`, `presets`, `psnr_loss`, `report_page`, `report_scores`,
-  `score_records`, `score_statistics`, `score_tables`, `sources`, `tflite_checks`,
-  `tflite_metadata`, `upscaler`, `video`, `video_segments`
-- second floor: `batch`, `conversion`, `evaluation`, `evaluation_options`, `export`,
-  `export_command`, `inference`, `interpolation`, `jax_step`, `measuring`,
-  `model_comparison`, `plots`, `recalibration`, `report`, `report_origin`,
-  `report_pictures`, `report_summary`, `rescue`, `tensorflow_step`, `trainer`,
-  `validation`
-- attic: `alternation`, `benchmark`, `benchmark_inference`, `benchmark_tflite`, `cli`,
-  `enhance_command`, `enhance_options`, `preparation`, `recipe`, `run_directory`,
-  `stages`, `train_command`
+Ground floor, imports nothing of srlite but the foundation:
+
+- foundation: `augmentations`, `decoding`, `deep_reading`, `deep_writing`, `errors`,
+  `files`, `image_writing`, `kernels`, `levels`, `metadata`, `options`, `regions`,
+  `replicas`
+- pictures: `images`, `sizes`, `tiling`, `transparency`, `comparison`, `slider_page`,
+  `views`, `strips`
+- networks: `generators`, `discriminators`, `features`, `summary`
+- training: `backend`, `config`, `degradations`, `schedules`, `guard`
+- files: `file_plan`, `memory`, `video_frames`
+- export: `equalisation`, `quantisation`, `export_report`
+
+First floor:
+
+- running a model: `model_files`, `loading`, `networks`, `upscaler`, `moving`,
+  `animations`, `video`, `video_segments`
+- photographs: `sources`, `packs`, `photographs`, `data`, `draws`
+- training: `presets`, `losses`, `objective`, `distribution`, `checkpoints`,
+  `checkpoint_parts`, `logs`, `meter`
+- measuring: `metrics`, `niqe`, `frechet`, `feature_distances`, `faithfulness`,
+  `psnr_loss`, `contenders`, `data_sets`, `evaluation_protocol`, `picture_folder`,
+  `score_records`, `score_statistics`, `score_tables`
+- reports: `charts`, `report_scores`, `report_page`
+- export: `calibration`, `tflite_checks`, `tflite_metadata`
+
+Second floor:
+
+- enlarging: `inference`, `batch`, `model_comparison`
+- training: `trainer`, `tensorflow_step`, `jax_step`, `validation`, `rescue`, `plots`,
+  `interpolation`, `recalibration`
+- measuring: `evaluation`, `evaluation_options`, `measuring`, `report`,
+  `report_summary`, `report_pictures`, `report_origin`
+- export: `export`, `conversion`, `export_command`
+
+Attic, the commands and what only they know:
+
+- enlarging: `enhance_command`, `enhance_options`
+- training: `train_command`, `recipe`, `stages`, `preparation`, `run_directory`
+- benchmarks: `benchmark`, `benchmark_inference`, `benchmark_tflite`, `alternation`
+- all of them: `cli`
 
 Inside, pictures are RGB, float32, [0, 1], channels last; at the edges uint8 or
 uint16. Importing this package imports nothing heavy.

@@ -25,8 +25,9 @@ from PIL import Image
 from srlite.errors import ConfigError, SrliteError
 from srlite.images import read_rgb
 from srlite.memory import available_memory
+from srlite.model_files import DEFAULT_MODEL, find_model
 from srlite.tiling import upscale_tiled
-from srlite.upscaler import DEFAULT_MODEL, Upscaler, find_model
+from srlite.upscaler import Upscaler
 
 SUMMARY = "the command that enlarges, against bare LiteRT"
 SAMPLE = Path(__file__).parent / "samples" / "astronaut_lr.png"

@@ -19,9 +19,9 @@ import numpy as np
 from srlite.backend import silence
 from srlite.errors import ConfigError, ModelError
 from srlite.images import to_uint8
+from srlite.model_files import find_model
 from srlite.networks import LiteRTNetwork
 from srlite.tflite_checks import operators
-from srlite.upscaler import find_model
 
 SUMMARY = "latency, memory and throughput of .tflite files"
 _SIDE = 1536  # of the matrices: large enough for the peak, some tens of milliseconds

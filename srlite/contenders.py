@@ -27,7 +27,8 @@ from srlite.errors import ImageError, ModelError
 from srlite.images import read_rgb, resize
 from srlite.loading import find_source
 from srlite.memory import available_memory
-from srlite.upscaler import Upscaler, find_model
+from srlite.model_files import find_model
+from srlite.upscaler import Upscaler
 
 FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,

@@ -11,8 +11,8 @@ from srlite.enhance_options import parse_options
 from srlite.errors import ConfigError, ImageError, SrliteError, one_line
 from srlite.file_plan import plan_files
 from srlite.image_writing import can_write
+from srlite.model_files import find_model
 from srlite.moving import is_moving
-from srlite.upscaler import find_model
 
 _COMPARISON = ("compare", "compare_models", "hr_path")
 

@@ -5,7 +5,8 @@ import os
 
 from srlite.errors import ConfigError
 from srlite.file_plan import SUFFIX
-from srlite.upscaler import DEFAULT_MODEL, DEFAULT_OVERLAP, SHARP_MODEL
+from srlite.model_files import DEFAULT_MODEL, SHARP_MODEL
+from srlite.upscaler import DEFAULT_OVERLAP
 
 
 def parse_options(argv, prog):

@@ -165,7 +165,9 @@ def _measures(args):
         except ModelError as error:
             if files[name] != "imagenet":
                 raise
-            warnings.append(f"{name} is left out: {error}")
+            # The rest of the sentence is about training.
+            reason = str(error).split(";")[0]
+            warnings.append(f"{name} is left out: {reason}; {_NEEDS[name]} takes files")
             continue
         identities[name] = _identity(files[name])
     kept = [name for name in known if name in wanted]

@@ -32,18 +32,16 @@ from srlite.images import (
     to_uint8,
     write_picture,
 )
-from srlite.sizes import target_size
-from srlite.transparency import enlarge
-from srlite.upscaler import (
+from srlite.model_files import (
     DEFAULT_MODEL,
     FAITHFUL_MODEL,
     SHARP_MODEL,
-    Upscaler,
-    check_levels,
-    check_strength,
     find_model,
     shipped_models,
 )
+from srlite.sizes import target_size
+from srlite.transparency import enlarge
+from srlite.upscaler import Upscaler, check_levels, check_strength
 
 
 def enhance_image(

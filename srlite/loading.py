@@ -15,6 +15,7 @@ from typing import Any
 from srlite import checkpoint_parts, checkpoints
 from srlite.backend import import_keras
 from srlite.errors import ModelError
+from srlite.model_files import WEIGHTS_DIR
 
 
 def check_generator(generator):
@@ -59,7 +60,7 @@ def find_source(path: str | os.PathLike) -> Path:
             raise ModelError(f"there is no {' or '.join(names)} in {path}")
         path = found[0]
     if not path.is_file():
-        shipped = Path(__file__).parent / "weights" / f"{path}.keras"
+        shipped = WEIGHTS_DIR / f"{path}.keras"
         if path.name != str(path) or not shipped.is_file():
             raise ModelError(f"there is no model {path}")
         path = shipped

@@ -9,70 +9,24 @@ Memory: beside the two pictures, what one tile needs (`memory.default_tile`).
 import math
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from srlite.errors import ConfigError, ImageError, ModelError
+from srlite.errors import ConfigError, ImageError
 from srlite.images import resize, to_float, to_levels
 from srlite.loading import load_generator
 from srlite.memory import MAX_TILE_BYTES, default_tile
+from srlite.model_files import find_model
 from srlite.networks import KerasNetwork, LiteRTNetwork, MixedNetwork
 from srlite.sizes import plan_runs
 from srlite.tiling import count_tiles, tile_shape, upscale_tiled
-
-DEFAULT_MODEL = "light_psnr"
-# The two ends of `strength`.
-FAITHFUL_MODEL = "light_psnr"
-SHARP_MODEL = "light"
-WEIGHTS_DIR = Path(__file__).parent / "weights"
 
 # LR pixels. The convolutions of `light_psnr` reach 27 pixels, but what lies beyond 16
 # changes the result by a fraction of a level: measured, see the model card and
 # `python -m srlite.benchmark inference`.
 DEFAULT_OVERLAP = 16
-
-
-def shipped_models() -> list[str]:
-    """List the names of the models that come with srlite."""
-    return sorted(path.stem for path in WEIGHTS_DIR.glob("*.tflite"))
-
-
-def shipped_model_path(name: str) -> Path:
-    """Find the `.tflite` file of a shipped model.
-
-    Raises:
-        ModelError: no model of this name is shipped.
-    """
-    if name not in shipped_models():
-        known = ", ".join(shipped_models()) or "none"
-        raise ModelError(
-            f"unknown model {name!r}; give a .tflite or .keras file or the name of a "
-            f"shipped model: {known}"
-        )
-    return WEIGHTS_DIR / f"{name}.tflite"
-
-
-def find_model(model: str | os.PathLike) -> Path:
-    """Find the file of a model.
-
-    Args:
-        model: path of a `.tflite` file, a `.keras` file, a checkpoint or a run
-            directory, or the name of a shipped model.
-
-    Raises:
-        ModelError: the file is missing, or the name is unknown.
-    """
-    path = Path(model)
-    if path.is_dir():
-        return path
-    if path.suffix not in (".tflite", ".keras", ".safetensors"):
-        return shipped_model_path(str(model))
-    if not path.is_file():
-        raise ModelError(f"there is no model file {path}; check its path")
-    return path
 
 
 class Upscaler:

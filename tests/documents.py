@@ -2,7 +2,7 @@
 
 A block is indented by four columns, or fenced. Indented ones and fences without a
 language hold commands. The comment `<!-- needs: network, GPU -->` before a block says
-why no test runs it; `minutes` is the third reason.
+why no test runs it; `minutes` and `another program` are reasons too.
 """
 
 import re
@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
-    for pattern in ("*.md", "docs/*.md", "srlite/*/README.md")
+    for pattern in ("*.md", "docs/*.md", "*/*/README.md", "web/README.md")
     for path in ROOT.glob(pattern)
 )
 _NEEDS = re.compile(r"<!-- needs: (.*) -->")

@@ -80,12 +80,14 @@ def parse(monkeypatch, capsys):
     "block", [b for b in BLOCKS if not b.language], ids=lambda block: block.place
 )
 def test_commands_exist(block, parse):
-    assert set(block.needs) <= {"network", "GPU", "minutes"}
+    assert set(block.needs) <= {"network", "GPU", "minutes", "another program"}
     for words in block.commands():
         while re.fullmatch(r"[A-Z_]+=\w+", words[0]):
             words = words[1:]
         program, *arguments = words
-        if program.removeprefix(".venv/bin/") == "python":
+        if program in ("python", "node") and "/" in arguments[0]:
+            assert (ROOT / arguments[0]).is_file()
+        elif program.removeprefix(".venv/bin/") == "python" and arguments[0] != "-c":
             if arguments[0] == "-m":
                 package, _, module = arguments[1].partition(".")
                 assert package in ("srlite", "pytest", "venv")
@@ -104,7 +106,7 @@ def test_commands_exist(block, parse):
         elif program == "pip":
             check_installable(arguments)
         else:
-            assert program in ("git", "tensorboard", "pre-commit"), program
+            assert program in ("git", "tensorboard", "pre-commit", "python"), program
 
 
 def check(module, arguments):

@@ -23,7 +23,15 @@ pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="the blocks are for a POSIX shell"),
 ]
 # They install what the tests have, or show it.
-NOT_RUN = ("pip", "git", "make", "tensorboard", "pre-commit", ".venv/bin/python")
+NOT_RUN = (
+    "pip",
+    "git",
+    "make",
+    "node",
+    "tensorboard",
+    "pre-commit",
+    ".venv/bin/python",
+)
 
 
 def runnable(block):

@@ -56,3 +56,14 @@ def test_large_pictures_in_parts(network):
 def test_pictures_that_are_too_small(network):
     small = np.zeros((31, 64, 3), np.uint8)
     assert np.isnan(FeatureDistance(network)(small, small))
+
+
+@pytest.mark.slow
+def test_style_of_a_weights_file(tmp_path):
+    keras.utils.set_random_seed(0)
+    network = keras.applications.EfficientNetB4(include_top=False, weights=None)
+    network.save_weights(tmp_path / "b4.weights.h5")
+    distance = feature_distances.style_distance(tmp_path / "b4.weights.h5")
+    hr = data.astronaut()[:64, :96]
+    assert distance(hr, hr) == 0.0
+    assert 0 < distance(hr // 8 * 8, hr) < distance(hr // 64 * 64, hr)

@@ -240,7 +240,7 @@ def test_strength(tiny_tflite, photo, tmp_path):
 
 
 def test_strength_without_a_sharp_model(tiny_tflite, photo, tmp_path, monkeypatch):
-    monkeypatch.setattr("srlite.upscaler.WEIGHTS_DIR", tmp_path)
+    monkeypatch.setattr("srlite.model_files.WEIGHTS_DIR", tmp_path)
     with pytest.raises(ModelError, match="sharp model 'light', which is not shipped"):
         enhance_image(photo, model=tiny_tflite, strength=0.5)
     (tmp_path / "light.tflite").write_bytes(tiny_tflite.read_bytes())

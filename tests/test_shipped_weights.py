@@ -14,6 +14,7 @@ from srlite.images import enlarge_bicubic
 from srlite.kernels import KERNELS, shrink
 from srlite.loading import load_generator
 from srlite.metrics import psnr
+from srlite.model_files import WEIGHTS_DIR, shipped_models
 from srlite.tflite_checks import (
     check_difference,
     check_ops,
@@ -21,7 +22,7 @@ from srlite.tflite_checks import (
     check_size,
 )
 from srlite.tflite_metadata import read_metadata
-from srlite.upscaler import DEFAULT_OVERLAP, WEIGHTS_DIR, Upscaler, shipped_models
+from srlite.upscaler import DEFAULT_OVERLAP, Upscaler
 
 CARD = (WEIGHTS_DIR / "README.md").read_text()
 SHARED = Path(__file__).parents[2] / "shared"

@@ -10,13 +10,13 @@ from PIL import Image
 
 from srlite import upscaler as upscaler_module
 from srlite.errors import Cancelled, ConfigError, ImageError, ModelError
-from srlite.upscaler import (
+from srlite.model_files import (
     DEFAULT_MODEL,
     WEIGHTS_DIR,
-    Upscaler,
     shipped_model_path,
     shipped_models,
 )
+from srlite.upscaler import Upscaler
 
 SHIPPED = WEIGHTS_DIR / f"{DEFAULT_MODEL}.tflite"
 
@@ -316,7 +316,7 @@ def test_damaged_and_missing_files(tiny_tflite, tmp_path):
 
 
 def test_unknown_name_lists_the_shipped_models(tmp_path, monkeypatch, tiny_tflite):
-    monkeypatch.setattr("srlite.upscaler.WEIGHTS_DIR", tmp_path)
+    monkeypatch.setattr("srlite.model_files.WEIGHTS_DIR", tmp_path)
     for name in ("first", "second"):
         shutil.copy(tiny_tflite, tmp_path / f"{name}.tflite")
     assert shipped_models() == ["first", "second"]
