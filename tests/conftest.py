@@ -81,6 +81,7 @@ def repeating_upscaler():
         scale = 4
         size = None
         bytes_per_pixel = 1000
+        eight_bit = False
 
         def __call__(self, lr):
             return lr.repeat(4, axis=1).repeat(4, axis=2)
