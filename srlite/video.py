@@ -109,6 +109,8 @@ def enhance_video(
         stated = stream.frames
     if form.rounded and warn is not None:
         warn(f"{sr_path}: {form.codec} as installed here writes 8 bits, not 10")
+    elif form.colours.deep and upscaler.network.eight_bit and warn is not None:
+        warn(f"{lr_path}: the model keeps 8 bits of its colours")
     lr_size = (first.height, first.width)[:: -1 if quarter_turns(first) % 2 else 1]
     asked = target_size(lr_size, upscaler.scale, **size_options)
     size = tuple(max(2, side - side % 2) for side in asked)

@@ -1,11 +1,16 @@
 """What several tests share: small networks as files, small photos."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from skimage import data
+
+# Shells start background jobs deaf to Ctrl-C, and what these start is deaf too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PHOTO = Path(__file__).parents[1] / "srlite" / "samples" / "astronaut_lr.png"
 
@@ -76,6 +81,7 @@ def repeating_upscaler():
         scale = 4
         size = None
         bytes_per_pixel = 1000
+        eight_bit = False
 
         def __call__(self, lr):
             return lr.repeat(4, axis=1).repeat(4, axis=2)

@@ -15,7 +15,9 @@ TINY = (
     "--set pretrain.patch_size=32 pretrain.batch_size=2 pretrain.steps=2 "
     "gan.patch_size=32 gan.batch_size=2 gan.steps=2 "
 )
-SMALL = f"{TINY} generator.filters=8 generator.num_blocks=1 discriminator.filters=8,8 "
+SMALL = (
+    f"{TINY} generator.filters=8 generator.num_blocks=1 discriminator.filters=[4,8] "
+)
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

@@ -189,7 +189,9 @@ def test_rotation_is_carried_out(repeating_upscaler, tmp_path):
 
 
 @pytest.mark.parametrize("ending", [".mp4", ".webm"])
-def test_ten_bits_stay_where_the_encoder_has_them(ending, repeating_upscaler, tmp_path):
+def test_ten_bits_stay_where_the_encoder_has_them(
+    ending, repeating_upscaler, tmp_path, monkeypatch
+):
     lr_path, sr_path = tmp_path / "lr.mkv", tmp_path / f"sr{ending}"
     with av.open(str(lr_path), "w") as out:
         video = out.add_stream("libx264", rate=25, options={"crf": "0"})
@@ -217,6 +219,9 @@ def test_ten_bits_stay_where_the_encoder_has_them(ending, repeating_upscaler, tm
     plane = np.frombuffer(frame.planes[0], np.uint16).reshape(64, -1)[32, :256]
     assert abs(plane[2::4].astype(int) - levels[0]).max() <= 4  # 1 of 8 bits
     assert len(np.unique(plane % 4)) == 4
+    monkeypatch.setattr(repeating_upscaler.network, "eight_bit", True)
+    enhance_video(lr_path, sr_path, repeating_upscaler, warn=notes.append)
+    assert len(notes) == 1 and "the model keeps 8 bits" in notes[0]
 
 
 def test_odd_sides_are_rounded_and_said(repeating_upscaler, tmp_path):
