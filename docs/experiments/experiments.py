@@ -1,7 +1,7 @@
 """Four small experiments, trained on a CPU and scored on pictures they never saw.
 
-    python docs/experiments/experiments.py --data-dir photos/ --hr-dir Set14/HR \
-        --run-dir runs/experiments
+    PYTHONPATH=. python docs/experiments/experiments.py --data-dir photos/ \
+        --hr-dir Set14/HR --run-dir runs/experiments
 
 Each run is one call of `train.py`; what is stopped goes on when the command is given
 again, and finished runs are not repeated. `README.md` beside this file says what was
@@ -99,8 +99,8 @@ def score(run_dir, name, models, hr_dir, *options):
             *(sys.executable, "-m", "srlite.evaluation", "--hr-dir", hr_dir),
             "--model",
             *(f"{n}={run_dir / n / stage[n]}.keras" for n in models),
-            *("bicubic", "--out-dir", out, "--metrics", "psnr", "lr_error"),
-            *(("content", *options) if options else ()),
+            *("bicubic", "--out-dir", out, *options),
+            *("--metrics", "psnr", "lr_error", "content"),
         ],
         cwd=ROOT,
     )
@@ -121,15 +121,14 @@ def means(scores, metric):
 def draw(scored, path):
     """Draw the answers, one panel for each question."""
     photos = {m: means(scored["photos"], m) for m in ("psnr", "content", "lr_error")}
+    psnr = photos["psnr"]
     text = {m: means(scored["text"], m) for m in ("psnr", "content")}
     figure = Figure(figsize=(13, 7), layout="constrained")
     axes = figure.subplots(2, 3)
     patches = {"64": "patch_64", "128": "base", "192": "patch_192"}
-    bars(axes[0, 0], "PSNR (dB), by patch size", photos["psnr"], patches)
+    bars(axes[0, 0], "PSNR (dB), by patch size", psnr, patches)
     for name, label in (("base", "six kernels"), ("one_kernel", "bicubic alone")):
-        values = [
-            photos["psnr"][name, k] - photos["psnr"]["bicubic", k] for k in KERNELS
-        ]
+        values = [psnr[name, k] - psnr["bicubic", k] for k in KERNELS]
         axes[0, 1].plot(values, KERNELS, "o", label=f"trained on {label}")
     axes[0, 1].axvline(0, color="grey", linewidth=1)
     axes[0, 1].set_title("PSNR (dB) over bicubic enlargement")
@@ -187,13 +186,13 @@ def main(argv=None):
             more = ["--stages", "gan", "--init-from", begin, *weights]
         sources = [text["train"]] if name == "text" else args.data_dir
         train(args.run_dir / name, changes, sources, *more)
+    vgg = ["--vgg19-weights", args.vgg19_weights or "imagenet"]
     fid = ["--inception-weights", args.inception_weights]
+    fid = fid if args.inception_weights else []
+    subject = ("base", "text")
     scored = {
-        "photos": score(args.run_dir, "photos", NAMES, args.hr_dir, *weights),
-        "text": score(
-            *(args.run_dir, "text", ("base", "text"), text["test"], *weights),
-            *(fid if args.inception_weights else ()),
-        ),
+        "photos": score(args.run_dir, "photos", NAMES, args.hr_dir, *vgg),
+        "text": score(args.run_dir, "text", subject, text["test"], *vgg, *fid),
     }
     draw(scored, args.run_dir / "experiments.png")
     return 0
