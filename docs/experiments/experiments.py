@@ -27,8 +27,11 @@ ROOT = Path(__file__).parents[2]
 NETWORK = {"generator.filters": 32, "generator.growth_channels": 16} | {
     "generator.num_blocks": 1
 }
-# Those that are scored on photos.
-NAMES = ("base", "patch_64", "patch_192", "one_kernel", "gan", "gan_with_pixel")
+# Those of the pixel stage that are scored on photos, and those of the GAN stage.
+PIXEL_RUNS = ("base", "patch_64", "patch_192", "one_kernel")
+GAN_RUNS = ("base", "gan", "gan_with_pixel")
+SUBJECT = ("base", "text")
+PSNR = ("--metrics", "psnr")
 WORDS = (
     "light model of small pictures that were shrunk by six kernels and enlarged "
     "again with edges lines letters and 0123456789 figures in between"
@@ -100,7 +103,6 @@ def score(run_dir, name, models, hr_dir, *options):
             "--model",
             *(f"{n}={run_dir / n / stage[n]}.keras" for n in models),
             *("bicubic", "--out-dir", out, *options),
-            *("--metrics", "psnr", "lr_error", "content"),
         ],
         cwd=ROOT,
     )
@@ -110,18 +112,16 @@ def score(run_dir, name, models, hr_dir, *options):
 
 
 def means(scores, metric):
-    """Return {(model, kernel): mean over the pictures}; kernel "mean" is all six."""
-    return {
-        (row["model"], row["kernel"]): row["mean"]
-        for row in aggregate(scores["records"])
-        if row["metric"] == metric
-    }
+    """Return {(model, kernel): mean over the pictures}; kernel "mean" is all."""
+    rows = [row for row in aggregate(scores["records"]) if row["metric"] == metric]
+    found = {(row["model"], row["kernel"]): row["mean"] for row in rows}
+    return {(model, "mean"): value for (model, _), value in found.items()} | found
 
 
 def draw(scored, path):
     """Draw the answers, one panel for each question."""
-    photos = {m: means(scored["photos"], m) for m in ("psnr", "content", "lr_error")}
-    psnr = photos["psnr"]
+    psnr = means(scored["photos"], "psnr")
+    gan = {m: means(scored["gan"], m) for m in ("content", "lr_error")}
     text = {m: means(scored["text"], m) for m in ("psnr", "content")}
     figure = Figure(figsize=(13, 7), layout="constrained")
     axes = figure.subplots(2, 3)
@@ -133,13 +133,9 @@ def draw(scored, path):
     axes[0, 1].axvline(0, color="grey", linewidth=1)
     axes[0, 1].set_title("PSNR (dB) over bicubic enlargement")
     axes[0, 1].legend()
-    gan = {
-        "pixel loss only": "base",
-        "GAN": "gan",
-        "GAN + pixel loss": "gan_with_pixel",
-    }
-    bars(axes[0, 2], "content distance, less is better", photos["content"], gan)
-    bars(axes[1, 0], "LR error (levels), less is better", photos["lr_error"], gan)
+    stages = {"pixel stage": "base", "GAN": "gan", "GAN, pixel loss": "gan_with_pixel"}
+    bars(axes[0, 2], "content distance, less is better", gan["content"], stages)
+    bars(axes[1, 0], "LR error (levels), less is better", gan["lr_error"], stages)
     subject = {"trained on photos": "base", "trained on text": "text"}
     bars(axes[1, 1], "PSNR (dB) on text", text["psnr"], subject)
     found = {row["model"]: row["fid"] for row in scored["text"].get("fid", ())}
@@ -189,10 +185,11 @@ def main(argv=None):
     vgg = ["--vgg19-weights", args.vgg19_weights or "imagenet"]
     fid = ["--inception-weights", args.inception_weights]
     fid = fid if args.inception_weights else []
-    subject = ("base", "text")
+    near = ["--kernels", "bicubic", "--metrics", "psnr", "lr_error", "content", *vgg]
     scored = {
-        "photos": score(args.run_dir, "photos", NAMES, args.hr_dir, *vgg),
-        "text": score(args.run_dir, "text", subject, text["test"], *vgg, *fid),
+        "photos": score(args.run_dir, "photos", PIXEL_RUNS, args.hr_dir, *PSNR),
+        "gan": score(args.run_dir, "gan", GAN_RUNS, args.hr_dir, *near),
+        "text": score(args.run_dir, "text", SUBJECT, text["test"], *near, *fid),
     }
     draw(scored, args.run_dir / "experiments.png")
     return 0
