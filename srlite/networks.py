@@ -11,6 +11,7 @@ must be quantised with (1/255, 0). The interpreters are imported when a file is 
 """
 
 import functools
+import logging
 import threading
 from pathlib import Path
 
@@ -110,6 +111,7 @@ class KerasNetwork:
             ModelError: it is of another kind.
         """
         self._model = model
+        logging.getLogger("tensorflow").addFilter(_is_no_retracing)
         self.size = self.overlap = None
         if model.input_shape[-1] != 3:
             raise ModelError(
@@ -168,6 +170,11 @@ class MixedNetwork:
         """Give back the memory that the last call took; the next takes it anew."""
         self._faithful.release()
         self._sharp.release()
+
+
+def _is_no_retracing(record):
+    """Pictures of many sizes, which TensorFlow warns of, are no mistake here."""
+    return "retracing" not in record.getMessage()
 
 
 def _check_tensor(tensor, path):

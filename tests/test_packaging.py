@@ -114,7 +114,7 @@ def test_enlarges_without_the_repository(programs, tmp_path):
         ("train", "--data-dir", ".", "--run-dir", "run"),
         ("train", "--summary"),
         ("export", "--model", "light_psnr", "--output", "light.tflite"),
-        ("evaluate", "--hr-dir", "."),
+        ("evaluate", "--hr-dir", ".", "--model", "other.keras"),
         ("interpolate", "--psnr-model", "light_psnr", "--gan-model", "light_psnr")
         + ("--output", "mixed.keras"),
         ("benchmark", "train"),

@@ -154,6 +154,15 @@ def nearest_tflite(tmp_path_factory):
     return export_litert(lr, sr, path)
 
 
+def test_pictures_of_many_sizes_are_no_mistake(tiny_model, tmp_path, caplog):
+    tiny_model.save(tmp_path / "tiny.keras")
+    for _ in range(3):
+        upscaler = Upscaler.from_file(tmp_path / "tiny.keras")
+        for side in range(8, 12):
+            upscaler.upscale(np.zeros((side, side, 3), np.uint8))
+    assert "retracing" not in caplog.text
+
+
 def test_tiles_grow_with_the_result(tiny_tflite):
     upscaler = Upscaler.from_file(tiny_tflite)
     assert upscaler.tile is None
