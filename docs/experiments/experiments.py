@@ -118,33 +118,38 @@ def means(scores, metric):
     return {(model, "mean"): value for (model, _), value in found.items()} | found
 
 
+def gains(scores):
+    """Return the PSNR of `means` minus that of bicubic enlargement."""
+    found = means(scores, "psnr")
+    return {(m, k): value - found["bicubic", k] for (m, k), value in found.items()}
+
+
 def draw(scored, path):
     """Draw the answers, one panel for each question."""
-    psnr = means(scored["photos"], "psnr")
+    psnr = gains(scored["photos"])
     gan = {m: means(scored["gan"], m) for m in ("content", "lr_error")}
-    text = {m: means(scored["text"], m) for m in ("psnr", "content")}
+    text = {"psnr": gains(scored["text"]), "content": means(scored["text"], "content")}
     figure = Figure(figsize=(13, 7), layout="constrained")
     axes = figure.subplots(2, 3)
     patches = {"64": "patch_64", "128": "base", "192": "patch_192"}
-    bars(axes[0, 0], "PSNR (dB), by patch size", psnr, patches)
+    bars(axes[0, 0], "dB over bicubic, by patch size", psnr, patches)
     for name, label in (("base", "six kernels"), ("one_kernel", "bicubic alone")):
-        values = [psnr[name, k] - psnr["bicubic", k] for k in KERNELS]
+        values = [psnr[name, k] for k in KERNELS]
         axes[0, 1].plot(values, KERNELS, "o", label=f"trained on {label}")
     axes[0, 1].axvline(0, color="grey", linewidth=1)
-    axes[0, 1].set_title("PSNR (dB) over bicubic enlargement")
-    axes[0, 1].legend()
+    axes[0, 1].set_title("dB over bicubic, by kernel")
+    axes[0, 1].legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2)
     stages = {"pixel stage": "base", "GAN": "gan", "GAN, pixel loss": "gan_with_pixel"}
-    bars(axes[0, 2], "content distance, less is better", gan["content"], stages)
-    bars(axes[1, 0], "LR error (levels), less is better", gan["lr_error"], stages)
+    bars(axes[0, 2], "content distance", gan["content"], stages)
+    bars(axes[1, 0], "LR error, levels", gan["lr_error"], stages)
     subject = {"trained on photos": "base", "trained on text": "text"}
-    bars(axes[1, 1], "PSNR (dB) on text", text["psnr"], subject)
+    bars(axes[1, 1], "dB over bicubic, on text", text["psnr"], subject)
     found = {row["model"]: row["fid"] for row in scored["text"].get("fid", ())}
     if found:
         fid = {(name, "mean"): value for name, value in found.items()}
-        bars(axes[1, 2], "FID on text, less is better", fid, subject)
+        bars(axes[1, 2], "FID on text", fid, subject)
     else:
-        name = "content distance on text, less is better"
-        bars(axes[1, 2], name, text["content"], subject)
+        bars(axes[1, 2], "content distance, on text", text["content"], subject)
     figure.savefig(path, dpi=80)
 
 
@@ -152,8 +157,9 @@ def bars(ax, title, values, models):
     """Draw one bar for each model, with its value."""
     heights = [values[name, "mean"] for name in models.values()]
     drawn = ax.barh(list(models), heights, color="#0072b2")
-    ax.bar_label(drawn, fmt="%.3g" if max(heights) < 10 else "%.2f", padding=3)
-    ax.margins(x=0.2)
+    ax.bar_label(drawn, fmt="%.2f", padding=3)
+    ax.axvline(0, color="grey", linewidth=1)
+    ax.margins(x=0.35)
     ax.invert_yaxis()
     ax.set_title(title)
 
