@@ -82,7 +82,7 @@ def parse(monkeypatch, capsys):
 def test_commands_exist(block, parse):
     assert set(block.needs) <= {"network", "GPU", "minutes", "another program"}
     for words in block.commands():
-        while re.fullmatch(r"[A-Z_]+=\w+", words[0]):
+        while re.fullmatch(r"[A-Z_]+=\S+", words[0]):
             words = words[1:]
         program, *arguments = words
         if program in ("python", "node") and "/" in arguments[0]:
