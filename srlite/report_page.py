@@ -41,6 +41,7 @@ figure { margin: 0; }
 .charts { display: grid; gap: 1.5rem 2.5rem; margin: 1.25rem 0;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); }
 .charts figure { max-width: 34rem; }
+.charts > div { grid-column: 1 / -1; }
 .charts svg { display: block; width: 100%; height: auto; overflow: visible; }
 .charts svg text { font-family: system-ui, "Liberation Sans", sans-serif !important; }
 .picture { background: var(--card); border-radius: .5rem; padding: 1rem 1.25rem;
@@ -78,7 +79,6 @@ a:focus-visible, .scroll:focus-visible { outline: 3px solid #06c; outline-offset
   .charts { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 1rem; }
   table { font-size: 8.5pt; }
   th, td { padding-right: .6rem; }
-  .charts > div { grid-column: 1 / -1; }
   .picture { display: grid; grid-template-columns: 3.2cm 1fr; column-gap: 1rem; }
   .picture h4 { grid-column: 1 / -1; }
   .look { grid-template-columns: 1fr; }
