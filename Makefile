@@ -4,7 +4,7 @@ VENV := .venv
 # Two processes of 3 GB; a file's tests share what they train.
 PYTEST := $(VENV)/bin/python -m pytest -q -n 2 --dist loadfile
 
-.PHONY: demo docs links test test-all types web web-files
+.PHONY: demo docs links test test-all test-oldest types web web-files
 
 # Modules whose functions are for others to call.
 PUBLIC := cli config data degradations discriminators errors evaluation export features \
@@ -25,6 +25,12 @@ test: $(VENV)/installed
 
 test-all: $(VENV)/installed
 	$(PYTEST)
+
+# Training, export and enlarging with the oldest TensorFlow and Keras that are supported.
+test-oldest: .venv-oldest/installed
+	.venv-oldest/bin/python -m pytest -q -n 2 --dist loadfile -m "not slow" \
+	    $(addprefix tests/test_,end_to_end.py export.py features.py generators.py \
+	    interpolation.py losses.py trainer.py upscaler.py)
 
 types: $(VENV)/installed
 	$(VENV)/bin/mypy
@@ -62,6 +68,12 @@ web/node_modules/.package-lock.json: web/package-lock.json
 	$(call new_venv,.venv-demo)
 	.venv-demo/bin/pip install --quiet --disable-pip-version-check \
 	    "ai-edge-litert>=2.1" "matplotlib>=3.9" "numpy>=1.26" "pillow>=11.0" "tqdm>=4.66"
+	@touch $@
+
+.venv-oldest/installed: requirements.txt Makefile
+	$(call new_venv,.venv-oldest)
+	.venv-oldest/bin/pip install --quiet --disable-pip-version-check \
+	    "tensorflow==2.20.*" "keras==3.14.*" -r requirements.txt
 	@touch $@
 
 $(VENV)/installed: requirements.txt Makefile
