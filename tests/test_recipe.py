@@ -6,8 +6,7 @@ import shutil
 import keras
 import numpy as np
 import pytest
-from PIL import Image
-from skimage import data
+from small_runs import CONFIG, tensors
 
 from srlite import checkpoints
 from srlite.errors import (
@@ -16,32 +15,8 @@ from srlite.errors import (
     DataError,
     DivergenceError,
     ModelError,
-    SrliteError,
 )
-from srlite.presets import preset
 from srlite.recipe import train
-
-CONFIG = preset("tiny").updated(
-    {
-        "generator.filters": 8,
-        "generator.growth_channels": 4,
-        "generator.num_dense_blocks": 1,
-        "discriminator.filters": [4, 8],
-        "pretrain.steps": 6,
-        "pretrain.batch_size": 2,
-        "pretrain.patch_size": 32,
-        "pretrain.freeze_batch_norm_after": 4,
-        "gan.steps": 4,
-        "gan.patch_size": 32,
-        "gan.pixel": 0.1,
-        "gan.content_loss.layers": ["block1_conv2"],
-        "gan.content_loss.layer_weights": [1.0],
-        "gan.content_loss.layer_scales": [100.0],
-        "log.log_every": 2,
-        "log.checkpoint_every": 2,
-        "log.keep_checkpoints": 9,
-    }
-)
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +24,6 @@ def finished(tmp_path_factory, photos, vgg19_file):
     run_dir = tmp_path_factory.mktemp("runs") / "straight"
     assert train(CONFIG, [photos], run_dir, val_dir=photos, vgg19_weights=vgg19_file)
     return run_dir
-
-
-def tensors(run_dir, stage):
-    from safetensors.numpy import load_file
-
-    return load_file(checkpoints.find(run_dir / "checkpoints", stage)[-1][1])
 
 
 def test_run_directory(finished):
@@ -208,54 +177,6 @@ def test_models_by_checkpoint_and_run_directory(finished, tmp_path):
     foreign.write_bytes(b"text")
     with pytest.raises(CheckpointError, match="foreign.safetensors is damaged"):
         load_generator(foreign)
-
-
-def test_own_sources_worn_patches_and_a_pack(photos, tmp_path):
-    """Pairs and photos by weight, all augmentations; from memory as from a pack."""
-    lr = data.astronaut()[100:125, 200:230]
-    (tmp_path / "lr").mkdir(), (tmp_path / "hr").mkdir()
-    Image.fromarray(lr).save(tmp_path / "lr" / "c.png")
-    hr = lr.repeat(4, axis=0).repeat(4, axis=1)
-    Image.fromarray(hr).save(tmp_path / "hr" / "c.png")
-    pairs = f"2@pairs:{tmp_path / 'lr'}:{tmp_path / 'hr'}"
-    odds = {f"augmentation.{a}": 0.5 for a in ("blur", "noise", "jpeg", "cutout")}
-    config = CONFIG.updated(
-        {"pretrain.steps": 3, "pretrain.sources": [str(photos), pairs], **odds}
-    )
-    results = []
-    for name, memory, pack in (
-        ("memory", None, None),
-        ("own", 0, tmp_path / "own.pack"),
-        ("packed", 0, None),
-    ):
-        run_dir = tmp_path / name
-        train(
-            config.updated({"data.memory_gb": memory}),
-            [tmp_path / "not used"],
-            run_dir,
-            stages=["pretrain"],
-            val_dir=[photos, tmp_path / "hr"],
-            pack=pack,
-        )
-        assert (run_dir / "data.pack").exists() == (name == "packed")
-        results.append(tensors(run_dir, "pretrain"))
-    assert (tmp_path / "own.pack").exists()
-    for other in results[1:]:
-        for tensor in other:
-            np.testing.assert_array_equal(results[0][tensor], other[tensor])
-
-
-def test_bad_data_options(photos, tmp_path):
-    run = tmp_path / "run"
-    for changes, data_dirs, says in (
-        ({"gan.sources": [str(photos)]}, [], "stage pretrain has no photographs"),
-        ({"data.validation_crop": 8}, [photos], "validation_crop must be 0 or at"),
-        ({"augmentation.jpeg": 2.0}, [photos], "the odds of jpeg must be 0 to 1"),
-        ({"pretrain.sources": [f"0@{photos}"]}, [photos], "must be above 0"),
-    ):
-        with pytest.raises(SrliteError, match=says):
-            train(CONFIG.updated(changes), data_dirs, run)
-        assert not run.exists()
 
 
 def test_best_and_stored_checkpoints_stay(photos, tmp_path):

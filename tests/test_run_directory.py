@@ -59,7 +59,7 @@ def replace(checkpoint):
 
 def lose(checkpoint):
     if not checkpoint.is_dir():
-        pytest.skip("of folders")
+        pytest.skip("a checkpoint of one file has no part to lose")
     some_file(checkpoint).unlink()
 
 

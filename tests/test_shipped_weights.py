@@ -14,7 +14,7 @@ from srlite.images import enlarge_bicubic
 from srlite.kernels import KERNELS, shrink
 from srlite.loading import load_generator
 from srlite.metrics import psnr
-from srlite.model_files import WEIGHTS_DIR, shipped_models
+from srlite.model_files import DEFAULT_MODEL, WEIGHTS_DIR, shipped_models
 from srlite.tflite_checks import (
     check_difference,
     check_ops,
@@ -138,3 +138,12 @@ def test_figures_of_the_card():
         measured = dict(re.findall(r"^(\w+) +(\d+\.\d+) ", done.stdout, re.MULTILINE))
         for kernel, value in zip(KERNELS, row, strict=False):
             assert float(value) == pytest.approx(float(measured[kernel]), abs=0.01)
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+@pytest.mark.parametrize("side", [1, 20])
+def test_shipped_model_keeps_flat_colours(level, side):
+    flat = np.full((side, side, 3), level, np.uint8)
+    sr = Upscaler.from_file(DEFAULT_MODEL).upscale(flat)
+    assert sr.shape == (4 * side, 4 * side, 3)
+    assert np.abs(sr.astype(int) - level).max() <= 1

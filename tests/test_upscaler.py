@@ -1,32 +1,13 @@
 """Model files of every kind behind the one `Upscaler`."""
 
-import shutil
-import subprocess
-import sys
-
 import numpy as np
 import pytest
+from litert_files import export_litert
 from PIL import Image
 
 from srlite import upscaler as upscaler_module
 from srlite.errors import Cancelled, ConfigError, ImageError, ModelError
-from srlite.model_files import (
-    DEFAULT_MODEL,
-    WEIGHTS_DIR,
-    shipped_model_path,
-    shipped_models,
-)
 from srlite.upscaler import Upscaler
-
-SHIPPED = WEIGHTS_DIR / f"{DEFAULT_MODEL}.tflite"
-
-
-def export_litert(inputs, outputs, path, **options):
-    import keras
-
-    model = keras.Model(inputs, outputs)
-    model.export(str(path), format="litert", verbose=False, **options)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -310,67 +291,3 @@ def test_unusable_options(tiny_tflite):
     ):
         with pytest.raises(ConfigError, match=message):
             Upscaler.from_file(tiny_tflite, **options)
-
-
-def test_damaged_and_missing_files(tiny_tflite, tmp_path):
-    with pytest.raises(ModelError, match="there is no model file"):
-        Upscaler.from_file(tmp_path / "missing.tflite")
-    whole = tiny_tflite.read_bytes()
-    for content in (b"", b"not a model", whole[: len(whole) // 2]):
-        for kind in ("tflite", "keras"):
-            path = tmp_path / f"damaged.{kind}"
-            path.write_bytes(content)
-            with pytest.raises(ModelError, match=f"not a (usable )?.{kind} file"):
-                Upscaler.from_file(path)
-
-
-def test_unknown_name_lists_the_shipped_models(tmp_path, monkeypatch, tiny_tflite):
-    monkeypatch.setattr("srlite.model_files.WEIGHTS_DIR", tmp_path)
-    for name in ("first", "second"):
-        shutil.copy(tiny_tflite, tmp_path / f"{name}.tflite")
-    assert shipped_models() == ["first", "second"]
-    assert shipped_model_path("second") == tmp_path / "second.tflite"
-    assert Upscaler.from_file("first").scale == 4
-    with pytest.raises(ModelError, match="unknown model 'third'.*: first, second"):
-        Upscaler.from_file("third")
-
-
-def test_other_models_are_refused(tmp_path):
-    import keras
-
-    grey = keras.Input((8, 8, 1))
-    rgb = keras.Input((8, 8, 3))
-    flat = keras.layers.GlobalAveragePooling2D()(rgb)
-    pooled = keras.layers.AveragePooling2D(2)(rgb)
-    for name, inputs, outputs, message in (
-        ("grey", grey, keras.layers.UpSampling2D(4)(grey), r"shape \[-1, 8, 8, 1\]"),
-        ("flat", rgb, flat, r"shape \[-1, 3\]"),
-        ("pooled", rgb, pooled, "enlarged by a whole number"),
-    ):
-        path = export_litert(inputs, outputs, tmp_path / f"{name}.tflite")
-        with pytest.raises(ModelError, match=message):
-            Upscaler.from_file(path)
-    keras.Model(grey, grey).save(tmp_path / "grey.keras")
-    with pytest.raises(ModelError, match="pictures of any size"):
-        Upscaler.from_file(tmp_path / "grey.keras")
-
-
-def test_running_a_tflite_needs_no_tensorflow(tiny_tflite):
-    code = (
-        "import sys, numpy as np\n"
-        "from srlite.upscaler import Upscaler\n"
-        "assert 'ai_edge_litert' not in sys.modules\n"
-        f"u = Upscaler.from_file({str(tiny_tflite)!r})\n"
-        "u.upscale(np.zeros((5, 5, 3), np.uint8))\n"
-        "assert not {'tensorflow', 'keras', 'jax'} & set(sys.modules)\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
-@pytest.mark.skipif(not SHIPPED.exists(), reason="the trained weights are not here")
-@pytest.mark.parametrize("level", [0, 128, 255])
-@pytest.mark.parametrize("side", [1, 20])
-def test_shipped_model_keeps_flat_colours(level, side):
-    flat = np.full((side, side, 3), level, np.uint8)
-    sr = Upscaler.from_file(DEFAULT_MODEL).upscale(flat)
-    assert_within_a_level(sr, np.full((4 * side, 4 * side, 3), level))

@@ -1,0 +1,60 @@
+"""What a run trains on: sources with weights, pairs, packs."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+from small_runs import CONFIG, tensors
+
+from srlite.errors import (
+    SrliteError,
+)
+from srlite.recipe import train
+
+
+def test_own_sources_worn_patches_and_a_pack(photos, tmp_path):
+    """Pairs and photos by weight, all augmentations; from memory as from a pack."""
+    lr = data.astronaut()[100:125, 200:230]
+    (tmp_path / "lr").mkdir(), (tmp_path / "hr").mkdir()
+    Image.fromarray(lr).save(tmp_path / "lr" / "c.png")
+    hr = lr.repeat(4, axis=0).repeat(4, axis=1)
+    Image.fromarray(hr).save(tmp_path / "hr" / "c.png")
+    pairs = f"2@pairs:{tmp_path / 'lr'}:{tmp_path / 'hr'}"
+    odds = {f"augmentation.{a}": 0.5 for a in ("blur", "noise", "jpeg", "cutout")}
+    config = CONFIG.updated(
+        {"pretrain.steps": 3, "pretrain.sources": [str(photos), pairs], **odds}
+    )
+    results = []
+    for name, memory, pack in (
+        ("memory", None, None),
+        ("own", 0, tmp_path / "own.pack"),
+        ("packed", 0, None),
+    ):
+        run_dir = tmp_path / name
+        train(
+            config.updated({"data.memory_gb": memory}),
+            [tmp_path / "not used"],
+            run_dir,
+            stages=["pretrain"],
+            val_dir=[photos, tmp_path / "hr"],
+            pack=pack,
+        )
+        assert (run_dir / "data.pack").exists() == (name == "packed")
+        results.append(tensors(run_dir, "pretrain"))
+    assert (tmp_path / "own.pack").exists()
+    for other in results[1:]:
+        for tensor in other:
+            np.testing.assert_array_equal(results[0][tensor], other[tensor])
+
+
+def test_bad_data_options(photos, tmp_path):
+    run = tmp_path / "run"
+    for changes, data_dirs, says in (
+        ({"gan.sources": [str(photos)]}, [], "stage pretrain has no photographs"),
+        ({"data.validation_crop": 8}, [photos], "validation_crop must be 0 or at"),
+        ({"augmentation.jpeg": 2.0}, [photos], "the odds of jpeg must be 0 to 1"),
+        ({"pretrain.sources": [f"0@{photos}"]}, [photos], "must be above 0"),
+    ):
+        with pytest.raises(SrliteError, match=says):
+            train(CONFIG.updated(changes), data_dirs, run)
+        assert not run.exists()
