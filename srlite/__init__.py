@@ -5,9 +5,9 @@ where the arrow is plain; `tests/test_layering.py` reads this list and holds it 
 
 Ground floor, imports nothing of srlite but the foundation:
 
-- foundation: `augmentations`, `decoding`, `deep_reading`, `deep_writing`, `errors`,
-  `files`, `image_writing`, `kernels`, `levels`, `metadata`, `options`, `regions`,
-  `replicas`
+- foundation: `augmentations`, `decoding`, `deep_reading`, `errors`, `files`,
+  `image_writing`, `kernels`, `levels`, `metadata`, `options`, `png_writing`,
+  `regions`, `replicas`, `tiff_writing`
 - pictures: `images`, `sizes`, `tiling`, `transparency`, `comparison`, `slider_page`,
   `views`, `strips`
 - networks: `generators`, `discriminators`, `features`, `summary`

@@ -21,7 +21,6 @@ from PIL import Image, PngImagePlugin
 from PIL import __version__ as pillow_version
 
 from srlite.decoding import error_reason
-from srlite.deep_writing import PNG_LEVEL, write_deep_png, write_deep_tiff
 from srlite.errors import ConfigError, ImageError, SrliteError
 from srlite.files import replacing
 from srlite.levels import (
@@ -31,6 +30,8 @@ from srlite.levels import (
     to_float,
 )
 from srlite.metadata import exif_with_resolution
+from srlite.png_writing import write_png
+from srlite.tiff_writing import write_deep_tiff
 
 DEFAULT_QUALITY = 95
 _MAX_SEGMENT = 65533 - 29  # bytes of a JPEG segment, less the longest name in it
@@ -211,9 +212,10 @@ def write_picture(path, picture, quality=None):
         replacing(path) as temporary,
         io.BufferedWriter(_WholeFile(temporary, "wb")) as file,
     ):
-        if channels.dtype == np.uint16:
-            write = write_deep_png if form.name == "PNG" else write_deep_tiff
-            write(file, channels, options)
+        if form.name == "PNG":
+            write_png(file, channels, options)
+        elif channels.dtype == np.uint16:
+            write_deep_tiff(file, channels, options)
         else:
             Image.fromarray(channels).save(file, form.name, **options)
 
@@ -254,7 +256,7 @@ def _encoding(form, quality):
         return {"quality": quality, "subsampling": "4:4:4"}
     if form.name == "WEBP":
         return {"quality": quality, "lossless": quality == 100}
-    return {"compress_level": PNG_LEVEL} if form.name == "PNG" else {}
+    return {}
 
 
 def _metadata(picture, form):
