@@ -151,7 +151,12 @@ def _sampler(config, stage, data_dirs):
 def _build(keras, config, stage):
     """Make the step of a stage, with random weights."""
     losses = build_losses(
-        getattr(config, stage), None, None, config.channels, config.precision
+        getattr(config, stage),
+        None,
+        None,
+        config.channels,
+        config.precision,
+        config.scale,
     )
     return build_step(keras, config, stage, None, losses)[1]
 

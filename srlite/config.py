@@ -245,6 +245,7 @@ class GanConfig(StageConfig):
     style: NotNegative | None
     adversarial: NotNegative
     discriminator_optimizer: OptimizerConfig
+    lattice: NotNegative | None = None
     content_loss: ContentConfig = field(default_factory=ContentConfig)
     adversarial_loss: AdversarialConfig = field(default_factory=AdversarialConfig)
     style_layers: tuple[str, ...] = ("block5f_project_conv",)  # of EfficientNetB4

@@ -3,10 +3,10 @@
 `call` returns shape (batch,); the base class averages over the batch, and divides by
 the number of replicas where there are several, which a scalar would defeat.
 
-`PixelLoss`, `ContentLoss` and `StyleLoss` compare pictures: `loss(hr, sr)`, both
-(batch, height, width, channels), float32, [0, 1], `sr` unclipped. They are 0 at
-equality. The feature network runs once on each, and no gradient goes into `hr`'s
-features, whose activations then need not be kept.
+`PixelLoss`, `LatticeLoss`, `ContentLoss` and `StyleLoss` compare pictures:
+`loss(hr, sr)`, both (batch, height, width, channels), float32, [0, 1], `sr` unclipped.
+They are 0 at equality. The feature network runs once on each, and no gradient goes into
+`hr`'s features, whose activations then need not be kept.
 
 `AdversarialLoss` and `RelativisticAverageLoss` compare logits (batch, 1): `loss(a, b)`
 is small where the discriminator finds `a` real and `b` fake. So the discriminator
@@ -65,6 +65,36 @@ class PixelLoss(keras.losses.Loss):
     def call(self, y_true, y_pred):
         """Return (batch,) from HR and SR pictures, each (batch, H, W, channels)."""
         return _mean_per_example(self._distance(y_pred - y_true))
+
+
+class LatticeLoss(keras.losses.Loss):
+    """Mean absolute difference of the local means of each sub-pixel.
+
+    A pixel shuffle makes the sub-pixels of an LR pixel by filters of their own. Where
+    LR is flat, a repetition of them is all the texture that the network can draw, and
+    feature and adversarial losses ask for texture: a lattice lies over the picture,
+    which per pixel is too faint for the pixel loss. Over a window it adds up: each
+    sub-pixel's mean over 8 x 8 LR pixels is compared with HR's. Texture that does not
+    repeat so averages out.
+    """
+
+    def __init__(self, scale=4, window=8):
+        """Make the loss.
+
+        Args:
+            scale: HR pixels per LR pixel along each axis.
+            window: LR pixels along each side of the squares that are averaged over;
+                those at the edges may be smaller.
+        """
+        super().__init__()
+        self._scale = scale
+        self._window = window
+
+    def call(self, y_true, y_pred):
+        """Return (batch,) from HR and SR pictures, each (batch, H, W, channels)."""
+        cells = ops.space_to_depth(y_pred - y_true, self._scale)  # (B, H, W, s**2 * C)
+        means = ops.average_pool(cells, self._window, padding="same")
+        return _mean_per_example(ops.abs(means))
 
 
 class ContentLoss(keras.losses.Loss):

@@ -78,7 +78,10 @@ _LIGHT = Config(
         patch_size=128,  # ESRGAN's
         ema_decay=0.999,
         freeze_batch_norm_after=0,  # the pixel stage's statistics serve on
-        pixel=0.0,  # measured; the content loss holds the picture together
+        # The content loss alone draws a lattice of 4 x 4 pixels and shifts colours; a
+        # pixel loss does not hold it, the lattice loss does (docs/training_log.md).
+        pixel=1.0,
+        lattice=20.0,
         content=1.0,  # ESRGAN's
         style=1.0,  # as the content loss; not tuned
         adversarial=5e-3,  # ESRGAN's

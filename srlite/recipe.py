@@ -131,6 +131,7 @@ def train(
                 efficientnet_weights,
                 channels=config.channels,
                 precision=config.precision,
+                scale=config.scale,
             )
             for stage in stages
         }
@@ -253,7 +254,7 @@ def summarize(config: Config, run_dir: str | os.PathLike | None = None) -> str:
 def _validator(generator, photos, sampler, config, losses):
     from srlite.validation import distance_model, restore_pictures, validate
 
-    far = {name: loss for name, (loss, _) in losses.items() if name != "pixel"}
+    far = {n: loss for n, (loss, _) in losses.items() if n in ("content", "style")}
     distances = distance_model(far, config.channels) if far and photos else None
 
     def measure():

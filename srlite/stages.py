@@ -51,15 +51,17 @@ def stage_sampler(sampler, config, stage, seed):
 
 
 def build_losses(
-    options, vgg_weights, efficientnet_weights, channels=3, precision="float32"
+    options, vgg_weights, efficientnet_weights, channels=3, precision="float32", scale=4
 ):
     """Make the losses of a stage: name to (loss on HR and SR, weight)."""
     from srlite import features
-    from srlite.losses import ContentLoss, PixelLoss, StyleLoss
+    from srlite.losses import ContentLoss, LatticeLoss, PixelLoss, StyleLoss
 
     losses = {}
     if options.pixel is not None:
         losses["pixel"] = (PixelLoss(options.pixel_criterion), options.pixel)
+    if getattr(options, "lattice", None) is not None:
+        losses["lattice"] = (LatticeLoss(scale), options.lattice)
     if getattr(options, "content", None) is not None:
         content = options.content_loss
         vgg = features.vgg_features(

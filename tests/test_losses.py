@@ -10,6 +10,7 @@ from srlite.losses import (
     AdversarialLoss,
     ContentLoss,
     DiscriminatorAccuracy,
+    LatticeLoss,
     PixelLoss,
     RelativisticAverageLoss,
     StyleLoss,
@@ -38,6 +39,7 @@ def _picture_losses(features):
     return {
         "pixel l1": PixelLoss("l1"),
         "pixel l2": PixelLoss("l2"),
+        "lattice": LatticeLoss(scale=2, window=2),
         "content l1": ContentLoss(features, (0.3, 0.7), (2.0, 5.0)),
         "content l2": ContentLoss(features, (0.3, 0.7), (2.0, 5.0), criterion="l2"),
         "style": StyleLoss(features),
@@ -53,6 +55,15 @@ def _expected(name, features, hr, sr):
     def l2(x):
         return np.square(x).mean(axis=(1, 2, 3))
 
+    def lattice(x):
+        """Means of each sub-pixel over 2 x 2 cells, fewer at the end."""
+        means = [
+            np.abs(x[:, y + i : y + 4 : 2, z + j : z + 4 : 2].mean(axis=(1, 2)))
+            for y, z in ((0, 0), (0, 4), (4, 0), (4, 4))
+            for i, j in ((0, 0), (0, 1), (1, 0), (1, 1))
+        ]
+        return np.mean(means, axis=(0, 2))
+
     first, second = (
         np.asarray(y) - np.asarray(x)
         for x, y in zip(features(hr), features(sr), strict=True)
@@ -60,13 +71,21 @@ def _expected(name, features, hr, sr):
     return {
         "pixel l1": lambda: l1(sr - hr),
         "pixel l2": lambda: l2(sr - hr),
+        "lattice": lambda: lattice(sr - hr),
         "content l1": lambda: 0.3 * l1(first) / 2 + 0.7 * l1(second) / 5,
         "content l2": lambda: 0.3 * l2(first) / 4 + 0.7 * l2(second) / 25,
         "style": lambda: (l1(first) + l1(second)) / 2,
     }[name]()
 
 
-PICTURE_LOSSES = ["pixel l1", "pixel l2", "content l1", "content l2", "style"]
+PICTURE_LOSSES = [
+    "pixel l1",
+    "pixel l2",
+    "lattice",
+    "content l1",
+    "content l2",
+    "style",
+]
 
 
 @pytest.mark.parametrize("name", PICTURE_LOSSES)
@@ -103,6 +122,18 @@ def test_picture_loss_has_a_gradient_for_every_pixel_of_sr(name, features):
     gradient = tape.gradient(value, sr).numpy()
     assert np.isfinite(gradient).all()
     assert (gradient != 0).any(axis=-1).all()
+
+
+def test_a_lattice_stands_out_of_texture():
+    """One level of either: the pixel loss cannot tell them apart."""
+    signs = np.sign(np.random.default_rng(0).standard_normal((1, 4, 4, 3)))
+    lattice = np.tile(signs, (1, 32, 32, 1)).astype(np.float32) / 255
+    texture = np.random.default_rng(1).permuted(lattice, axis=1)
+    texture = np.random.default_rng(2).permuted(texture, axis=2)
+    flat, loss = np.full_like(lattice, 0.5), LatticeLoss()
+    assert float(loss(flat, flat + lattice)) == pytest.approx(1 / 255, rel=1e-3)
+    assert float(loss(flat, flat + texture)) < 0.25 / 255
+    assert float(PixelLoss()(flat, flat + texture)) == pytest.approx(1 / 255, rel=1e-3)
 
 
 @pytest.mark.parametrize("name", ["content l1", "style"])

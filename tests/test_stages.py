@@ -185,7 +185,17 @@ def test_pixel_criterion_and_weights():
     loss, weight = stages.build_losses(config.pretrain, None, None)["pixel"]
     np.testing.assert_allclose(loss(hr, sr), np.mean((hr - sr) ** 2), rtol=1e-5)
     assert weight == 3.0
-    assert stages.build_losses(config.gan, None, None).keys() == {"pixel"}
+    assert stages.build_losses(config.gan, None, None).keys() == {"pixel", "lattice"}
+
+
+def test_lattice_has_the_scale():
+    options = {"gan.lattice": 20.0, "gan.content": None, "scale": 2}
+    config = TINY.updated(options)
+    losses = stages.build_losses(config.gan, None, None, scale=config.scale)
+    loss, weight = losses["lattice"]
+    lattice = np.tile(np.float32([[0.1, -0.1], [-0.1, 0.1]]), (8, 8))[None, ..., None]
+    assert weight == 20.0
+    assert float(loss(0 * lattice, lattice)) == pytest.approx(0.1)
 
 
 def test_adversarial_kind():
