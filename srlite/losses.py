@@ -93,7 +93,8 @@ class LatticeLoss(keras.losses.Loss):
     def call(self, y_true, y_pred):
         """Return (batch,) from HR and SR pictures, each (batch, H, W, channels)."""
         cells = ops.space_to_depth(y_pred - y_true, self._scale)  # (B, H, W, s**2 * C)
-        means = ops.average_pool(cells, self._window, padding="same")
+        # Strides are the window unless given, but then Keras 3.15 fails on JAX.
+        means = ops.average_pool(cells, self._window, self._window, padding="same")
         return _mean_per_example(ops.abs(means))
 
 
