@@ -56,7 +56,7 @@ web: web-files
 web-files: build/web/model.tflite web/node_modules/.package-lock.json
 	node web/prepare.mjs build/web/model.tflite
 
-build/web/model.tflite: srlite/weights/light_psnr.keras $(VENV)/installed
+build/web/model.tflite: srlite/weights/light.keras $(VENV)/installed
 	@mkdir -p build/web
 	$(VENV)/bin/python export_tflite.py --model $< --output $@ --input-size 192 192
 

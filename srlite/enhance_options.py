@@ -5,7 +5,7 @@ import os
 
 from srlite.errors import ConfigError
 from srlite.file_plan import SUFFIX
-from srlite.model_files import DEFAULT_MODEL, SHARP_MODEL
+from srlite.model_files import DEFAULT_MODEL, FAITHFUL_MODEL, SHARP_MODEL
 from srlite.upscaler import DEFAULT_OVERLAP
 
 
@@ -80,7 +80,8 @@ def _parser(prog):
         "--strength",
         type=float,
         metavar="S",
-        help="mix two models' pictures: 0 is all of --model, 1 all of --sharp-model",
+        help="mix two models' pictures, from 0, all of --model (here by default "
+        f"{FAITHFUL_MODEL}), to 1, all of --sharp-model",
     )
     parser.add_argument(
         "--sharp-model",

@@ -22,11 +22,12 @@ def evaluation_parser(prog):
     parser.add_argument(
         "--model",
         nargs="+",
-        default=["light_psnr", "bicubic"],
+        default=["light", "light_psnr", "bicubic"],
         metavar="MODEL",
         help="shipped names, .tflite or .keras files, checkpoints, run directories, "
         "bicubic, lanczos, or commands in quotes with {lr} and {sr}; NAME=MODEL names "
-        "one in tables; differences are from the first (default: light_psnr bicubic)",
+        "one in tables; differences are from the first (default: light light_psnr "
+        "bicubic)",
     )
     _add_sources(parser)
     _add_protocol(parser)

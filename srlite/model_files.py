@@ -9,7 +9,7 @@ from pathlib import Path
 
 from srlite.errors import ModelError
 
-DEFAULT_MODEL = "light_psnr"
+DEFAULT_MODEL = "light"
 # The two ends of `strength`.
 FAITHFUL_MODEL = "light_psnr"
 SHARP_MODEL = "light"
