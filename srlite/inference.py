@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from srlite.errors import ConfigError, ImageError, ModelError
+from srlite.errors import ConfigError, ImageError
 from srlite.files import is_same_file
 from srlite.images import (
     Picture,
@@ -37,7 +37,6 @@ from srlite.model_files import (
     FAITHFUL_MODEL,
     SHARP_MODEL,
     find_model,
-    shipped_models,
 )
 from srlite.sizes import target_size
 from srlite.transparency import enlarge
@@ -221,11 +220,6 @@ def load_upscaler(
         models, strength = (model or DEFAULT_MODEL, None), 0.0
     else:
         check_strength(strength)
-        if strength > 0 and sharp_model is None and SHARP_MODEL not in shipped_models():
-            raise ModelError(
-                f"a strength above 0 needs the sharp model {SHARP_MODEL!r}, which is "
-                "not shipped yet; give another as sharp_model (--sharp-model)"
-            )
         models = (model or FAITHFUL_MODEL, sharp_model or SHARP_MODEL)
     needed = (strength < 1, strength > 0)
     paths = [find_model(m).resolve() if n else None for m, n in zip(models, needed)]

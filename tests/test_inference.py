@@ -176,13 +176,10 @@ def test_strength(tiny_tflite, photo, tmp_path):
         enhance_image(photo, model=tiny_tflite, sharp_model=tiny_tflite)
 
 
-def test_strength_without_a_sharp_model(tiny_tflite, photo, tmp_path, monkeypatch):
-    monkeypatch.setattr("srlite.model_files.WEIGHTS_DIR", tmp_path)
-    with pytest.raises(ModelError, match="sharp model 'light', which is not shipped"):
-        enhance_image(photo, model=tiny_tflite, strength=0.5)
-    (tmp_path / "light.tflite").write_bytes(tiny_tflite.read_bytes())
-    sr = enhance_image(photo, model=tiny_tflite, strength=0.5)
-    np.testing.assert_array_equal(sr, enhance_image(photo, model=tiny_tflite))
+def test_strength_goes_from_light_psnr_to_light(photo):
+    for strength, model in ((0.0, "light_psnr"), (1.0, "light")):
+        sr = enhance_image(photo, strength=strength)
+        np.testing.assert_array_equal(sr, enhance_image(photo, model=model))
 
 
 def test_a_cancelled_picture_is_not_written(tiny_tflite, photo, tmp_path):

@@ -50,6 +50,7 @@ def options(steps, gan_steps):
         "gan.patch_size": 64,
         "gan.batch_size": 8,
         "gan.style": "none",
+        "gan.lattice": "none",
     }
     others = {f"kernels.{name}": 0 for name in KERNELS if name != "bicubic"}
     return {
