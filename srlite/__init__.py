@@ -11,7 +11,8 @@ Ground floor, imports nothing of srlite but the foundation:
 - pictures: `images`, `sizes`, `tiling`, `transparency`, `comparison`, `slider_page`,
   `views`, `strips`
 - networks: `generators`, `discriminators`, `features`, `summary`
-- training: `backend`, `config`, `degradations`, `schedules`, `guard`
+- training: `backend`, `config`, `degradations`, `optimizers`,
+  `schedules`, `guard`
 - files: `file_plan`, `memory`, `video_frames`
 - export: `equalisation`, `quantisation`, `export_report`
 
@@ -19,7 +20,8 @@ First floor:
 
 - running a model: `model_files`, `loading`, `networks`, `upscaler`, `moving`,
   `animations`, `video`, `video_segments`
-- photographs: `sources`, `packs`, `photographs`, `data`, `draws`
+- photographs: `sources`, `packs`, `photographs`, `renderings`, `data`,
+  `draws`
 - training: `presets`, `losses`, `objective`, `distribution`, `checkpoints`,
   `checkpoint_parts`, `logs`, `meter`
 - measuring: `metrics`, `niqe`, `frechet`, `feature_distances`, `faithfulness`,

@@ -102,8 +102,9 @@ class KernelOdds:
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """Adam, and arguments of `schedules.Schedule`."""
+    """Adam or Muon (`optimizers`), and arguments of `schedules.Schedule`."""
 
+    name: Literal["adam", "muon"] = "adam"
     learning_rate: Positive = 1e-4  # at its highest
     schedule: Literal["constant", "step", "multi_step", "cosine"] = "constant"
     warmup_steps: CountOrZero = 0
@@ -114,6 +115,7 @@ class OptimizerConfig:
     beta_1: Fraction = 0.9
     beta_2: Fraction = 0.999
     epsilon: Positive = 1e-7
+    momentum: Fraction = 0.95  # of muon's kernels; the three above are of all else
     clip_norm: Positive | None = None  # of all gradients together; None: no clipping
 
     def problems(self):

@@ -27,7 +27,8 @@ from srlite.config import (
 from srlite.errors import ConfigError
 
 _LIGHT_PIXEL_OPTIMIZER = OptimizerConfig(
-    learning_rate=5e-4,
+    name="muon",  # as far after 1,000 steps as Adam after 2,000 (docs/training_log.md)
+    learning_rate=1e-3,
     schedule="cosine",
     warmup_steps=100,
     final_learning_rate=1e-6,

@@ -22,7 +22,7 @@ def train_with_rescue(
         train: function of `first_step` that trains and returns the updates done.
         step: `TensorFlowStep` or `JaxStep`.
         parts: dict of name to what checkpoints hold; its optimizers, named
-            `..._optimizer`, are `schedules.ScaledAdam`.
+            `..._optimizer`, are `optimizers.ScaledAdam`.
         first_step: updates already done.
         directory: folder of the checkpoints.
         stage: "pretrain" or "gan".

@@ -101,18 +101,3 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     def get_config(self):
         """Return the arguments that make this schedule again."""
         return dict(self._options)
-
-
-class ScaledAdam(keras.optimizers.Adam):
-    """Adam whose learning rate has a factor, 1.0 at first, that checkpoints hold."""
-
-    def build(self, variables):
-        """Make the slots, and `factor`, a variable of the optimizer."""
-        if not self.built:
-            super().build(variables)
-            self.factor = self.add_variable((), "ones", name="learning_rate_factor")
-
-    def update_step(self, gradient, variable, learning_rate):
-        """Update one variable with the scaled learning rate."""
-        factor = ops.cast(self.factor, variable.dtype)
-        super().update_step(gradient, variable, learning_rate * factor)

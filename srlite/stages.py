@@ -108,20 +108,25 @@ def build_discriminator(config):
 
 
 def build_optimizer(options, steps):
-    """Make Adam with its schedule over the steps of a stage.
+    """Make Adam or Muon with its schedule over the steps of a stage.
 
     Args:
         options: `OptimizerConfig`.
         steps: updates of the stage.
     """
-    from srlite.schedules import ScaledAdam, Schedule
+    from srlite.optimizers import Muon, ScaledAdam
+    from srlite.schedules import Schedule
 
     options = dataclasses.asdict(options)
+    name, momentum = options.pop("name"), options.pop("momentum")
     adam = {name: options.pop(name) for name in ("beta_1", "beta_2", "epsilon")}
     clip_norm = options.pop("clip_norm")
     schedule = Schedule(**options, steps=steps)
     # Named, because its name is part of its variables' names in a checkpoint.
-    return ScaledAdam(schedule, **adam, global_clipnorm=clip_norm, name="adam")
+    arguments = {**adam, "global_clipnorm": clip_norm, "name": name}
+    if name == "muon":
+        return Muon(schedule, momentum=momentum, **arguments)
+    return ScaledAdam(schedule, **arguments)
 
 
 def build_step(keras, config, stage, start, losses, scope=contextlib.nullcontext):

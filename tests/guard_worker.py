@@ -24,8 +24,8 @@ from srlite.generators import rrdb_net  # noqa: E402
 from srlite.guard import LossScale  # noqa: E402
 from srlite.logs import RunLogger  # noqa: E402
 from srlite.losses import AdversarialLoss, PixelLoss  # noqa: E402
+from srlite.optimizers import ScaledAdam  # noqa: E402
 from srlite.rescue import train_with_rescue  # noqa: E402
-from srlite.schedules import ScaledAdam  # noqa: E402
 from srlite.stages import set_precision, step_class  # noqa: E402
 from srlite.trainer import StopSignal, train_stage  # noqa: E402
 

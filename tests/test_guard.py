@@ -12,7 +12,7 @@ from test_jax_step import ROOT, run_on_jax
 
 from srlite import checkpoints
 from srlite.errors import CheckpointError, DivergenceError
-from srlite.schedules import ScaledAdam
+from srlite.optimizers import ScaledAdam
 
 
 @pytest.fixture(scope="module", params=["tensorflow", "jax"])

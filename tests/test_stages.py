@@ -82,7 +82,9 @@ def test_discriminator_options():
 
 @pytest.mark.parametrize("stage", ["pretrain", "gan"])
 def test_optimizer_options(stage):
+    base = getattr(TINY, stage).generator_optimizer
     changes = {
+        "name": "muon" if base.name == "adam" else "adam",
         "learning_rate": 1e-2,
         "schedule": "constant",
         "warmup_steps": 3,
@@ -92,7 +94,6 @@ def test_optimizer_options(stage):
         "epsilon": 1e-3,
         "clip_norm": 2.0,
     }
-    base = getattr(TINY, stage).generator_optimizer
 
     def made(changes):
         prefix = f"{stage}.generator_optimizer."
@@ -108,6 +109,8 @@ def test_optimizer_options(stage):
         assert made({name: value}) != before, name
     settings, _ = made({"clip_norm": 2.0, "epsilon": 1e-3})
     assert settings["global_clipnorm"] == 2.0 and settings["epsilon"] == 1e-3
+    settings, _ = made({"name": "muon", "momentum": 0.5})
+    assert settings["momentum"] == 0.5
     step = {"schedule": "step", "warmup_steps": 0}
     _, rates = made(step | {"decay_every": 200, "decay_factor": 0.1})
     highest = base.learning_rate
@@ -117,7 +120,7 @@ def test_optimizer_options(stage):
     expected = highest * np.array([1, 1, 0.5, 0.5, 0.5, 0.5] + 4 * [0.25])
     np.testing.assert_allclose(rates, expected, rtol=1e-5)
     named = {field.name for field in dataclasses.fields(base)}
-    assert named == {*changes, "decay_every", "decay_factor", "boundaries"}
+    assert named == {*changes, "momentum", "decay_every", "decay_factor", "boundaries"}
 
 
 def test_the_norm_of_all_gradients_is_clipped():
