@@ -57,7 +57,8 @@ def test_files_are_those_of_the_card(name):
 
 def test_files_say_what_they_are(name):
     fields = read_metadata((WEIGHTS_DIR / f"{name}.tflite").read_bytes())
-    assert (fields["scale"], fields["overlap"]) == (4, DEFAULT_OVERLAP)
+    overlap = 20 if name.startswith("light_psnr") else DEFAULT_OVERLAP  # the card's
+    assert (fields["scale"], fields["overlap"]) == (4, overlap)
     highest = 255 if name.endswith("_int8") else 1
     assert fields["input"]["range"] == fields["output"]["range"] == [0, highest]
     digest = hashlib.sha256(source_of(name).read_bytes()).hexdigest()
@@ -78,9 +79,11 @@ def test_tflite_is_the_keras_model(name):
 
 
 @pytest.mark.parametrize("level", [0, 17, 128, 255])
-def test_flat_pictures_stay_flat(upscaler, level):
+def test_flat_pictures_stay_flat(name, upscaler, level):
     sr = upscaler.upscale(np.full((40, 40, 3), level, np.uint8)).astype(int)
-    assert np.abs(sr - level).max() <= 1
+    # A step of the last convolution of an int8 file is more than a level.
+    assert np.abs(sr - level).max() <= (3 if name.endswith("_int8") else 1)
+    assert np.abs(sr - level).mean() <= 0.5
 
 
 @pytest.mark.parametrize("photo", ["astronaut", "coffee", "chelsea", "rocket"])
