@@ -75,7 +75,7 @@ def _word(random):
 
 
 def _text(image, random, size, colour):
-    """Columns of words, each of one font and height, some turned."""
+    """Rows of words, a few of one font and height; some pages are turned."""
     draw = ImageDraw.Draw(image)
     y = 0
     while y < size:

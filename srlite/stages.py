@@ -119,7 +119,7 @@ def build_optimizer(options, steps):
 
     options = dataclasses.asdict(options)
     name, momentum = options.pop("name"), options.pop("momentum")
-    adam = {name: options.pop(name) for name in ("beta_1", "beta_2", "epsilon")}
+    adam = {key: options.pop(key) for key in ("beta_1", "beta_2", "epsilon")}
     clip_norm = options.pop("clip_norm")
     schedule = Schedule(**options, steps=steps)
     # Named, because its name is part of its variables' names in a checkpoint.

@@ -44,6 +44,10 @@ def options(steps, gan_steps):
     Every run sees as many pixels in an update: 9 x 128 x 128.
     """
     pixels = NETWORK | {"pretrain.steps": steps}
+    pixels |= {
+        "pretrain.generator_optimizer.name": "adam",
+        "pretrain.generator_optimizer.learning_rate": 5e-4,
+    }
     base = pixels | {"pretrain.patch_size": 128, "pretrain.batch_size": 9}
     gan = base | {
         "gan.steps": gan_steps,
