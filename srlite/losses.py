@@ -39,7 +39,11 @@ def _differences(features, hr, sr):
     # the pictures for the taps.
     wanted = keras.tree.flatten(features(hr, training=False))
     given = keras.tree.flatten(features(sr, training=False))
-    return [y - ops.stop_gradient(x) for x, y in zip(wanted, given, strict=True)]
+    # Taps may be of 16 bits, in which a mean over so many values would be lost.
+    return [
+        ops.cast(y, "float32") - ops.stop_gradient(ops.cast(x, "float32"))
+        for x, y in zip(wanted, given, strict=True)
+    ]
 
 
 class PixelLoss(keras.losses.Loss):

@@ -165,9 +165,9 @@ def build_step(keras, config, stage, start, losses, scope=contextlib.nullcontext
     for name in ("generator", "ema_generator"):
         parts[name].set_weights(weights)
     # Not the EMA generator: it is what is measured and saved.
-    for name in ("generator", "discriminator"):
-        if name in parts:
-            set_precision(parts[name], config.precision)
+    set_precision(parts["generator"], config.precision, exact_last=True)
+    if "discriminator" in parts:
+        set_precision(parts["discriminator"], config.precision)
     with scope():
         if config.precision == "float16":
             from srlite.guard import LossScale
@@ -179,16 +179,18 @@ def build_step(keras, config, stage, start, losses, scope=contextlib.nullcontext
     return parts, step
 
 
-def set_precision(network, precision):
+def set_precision(network, precision, exact_last=False):
     """Let the convolutions of a network compute in 16 bits, or leave it as it is.
 
-    Variables and everything that is no convolution stay float32, so do the
-    convolutions that give an output, and the last one: a picture's levels need more
-    than the 8 bits of a bfloat16. The gradients of float16 want a `guard.LossScale`.
+    Variables and everything that is no convolution stay float32; the losses sum what
+    comes out of a convolution in float32. The gradients of float16 want a
+    `guard.LossScale`.
 
     Args:
         network: Functional `keras.Model`, changed in place.
         precision: "float32", "bfloat16" or "float16".
+        exact_last: leave the last convolution in float32 too, which a generator needs:
+            a picture's levels are more than the 8 bits of a bfloat16.
     """
     import keras
 
@@ -196,9 +198,8 @@ def set_precision(network, precision):
         return
     kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
     convolutions = [layer for layer in network.layers if isinstance(layer, kinds)]
-    for layer in convolutions[:-1]:
-        if layer.name not in network.output_names:
-            layer.dtype_policy = f"mixed_{precision}"
+    for layer in convolutions[:-1] if exact_last else convolutions:
+        layer.dtype_policy = f"mixed_{precision}"
 
 
 def step_class(backend):

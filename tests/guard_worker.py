@@ -84,7 +84,7 @@ def make_step(adversarial=False, precision="float32"):
         parts["discriminator_optimizer"] = ScaledAdam(1e-3, name="adam")
         adversarial = (AdversarialLoss(), 0.1)
     if precision == "float16":
-        set_precision(parts["generator"], precision)
+        set_precision(parts["generator"], precision, exact_last=True)
         parts["loss_scale"] = LossScale(growth_steps=3)
     losses = {"pixel": (SteepLoss(), 1.0)}
     step = step_class(keras.config.backend())(
