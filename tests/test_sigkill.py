@@ -21,7 +21,8 @@ from srlite.loading import load_generator
 from srlite.logs import read_metrics
 
 ROOT = Path(__file__).parents[1]
-STEPS = 60  # of each stage; no stage ends before its kills are through
+STEPS = 90  # of each stage; no stage ends before its kills are through
+LATE = 5  # steps of one life after which it is killed, whatever the moment was to be
 LONG = 900  # seconds after which a process hangs
 OPTIONS = [
     "generator.filters=8",
@@ -66,6 +67,11 @@ class Life:
             assert self._process.poll() is None, self.errors.read_text()
             assert time.monotonic() < self.began + LONG
             time.sleep(0.0005)
+
+    def sleep(self, seconds, last):
+        """Let it train for a time, but not beyond the step `last` of both stages."""
+        end = time.monotonic() + seconds
+        self.wait(lambda: time.monotonic() >= end or self.done() >= last)
 
     def done(self):
         """Steps of both stages by the newest checkpoint."""
@@ -141,12 +147,12 @@ def test_killed_twenty_times(backend, photos, tmp_path):
         life = Life(backend, run_dir, photos, tmp_path / "errors", *part_size)
         before = life.done()
         if moment == "start-up":
-            time.sleep(random.uniform(0.1, 1.0) * start_up)
+            life.sleep(random.uniform(0.1, 1.0) * start_up, before + LATE)
         elif moment in ("step", "save"):
             wanted = before + random.integers(1, 5)
             life.wait(lambda wanted=wanted: life.done() >= wanted)
             if moment == "step":
-                time.sleep(random.uniform(0.0, 0.1))
+                life.sleep(random.uniform(0.0, 0.1), before + LATE)
             else:
                 life.wait(lambda: life.writes("checkpoints", ""))
         else:
