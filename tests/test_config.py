@@ -103,7 +103,7 @@ def test_bad_option_is_named(assignment, says):
         ),
         (
             ["gan.generator_optimizer.final_learning_rate=1"],
-            "final_learning_rate must be at most the learning_rate 0.0001",
+            "final_learning_rate must be at most the learning_rate 0.0002",
         ),
         (
             ["gan.generator_optimizer.clip_norm=0"],
