@@ -58,7 +58,7 @@ web-files: build/web/model.tflite web/node_modules/.package-lock.json
 
 build/web/model.tflite: srlite/weights/light.keras $(VENV)/installed
 	@mkdir -p build/web
-	$(VENV)/bin/python export_tflite.py --model $< --output $@ --input-size 192 192 --overlap 20
+	$(VENV)/bin/python export_tflite.py --model $< --output $@ --input-size 192 192
 
 web/node_modules/.package-lock.json: web/package-lock.json
 	npm ci --prefix web --no-audit --no-fund

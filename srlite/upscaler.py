@@ -23,10 +23,10 @@ from srlite.networks import KerasNetwork, LiteRTNetwork, MixedNetwork
 from srlite.sizes import plan_runs
 from srlite.tiling import count_tiles, tile_shape, upscale_tiled
 
-# LR pixels. The convolutions of `light_psnr` reach 27 pixels, but what lies beyond 16
-# changes the result by a fraction of a level: measured, see the model card and
-# `python -m srlite.benchmark inference`.
-DEFAULT_OVERLAP = 16
+# LR pixels. The convolutions of the shipped models reach 27 pixels, but what lies
+# beyond 20 changes the result by less than a tenth of a level: measured, see the model
+# card and `python -m srlite.benchmark inference`.
+DEFAULT_OVERLAP = 20
 
 
 class Upscaler:

@@ -16,7 +16,7 @@ from srlite.errors import ConfigError, ModelError
 from srlite.export_command import main
 from srlite.networks import LiteRTNetwork
 from srlite.tflite_metadata import add_metadata, describe, read_metadata
-from srlite.upscaler import Upscaler
+from srlite.upscaler import DEFAULT_OVERLAP, Upscaler
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_upscaler_takes_the_overlap(exported, tiny_tflite, tmp_path):
     upscaler = Upscaler.from_file(exported[1])
     assert (upscaler.overlap, upscaler.tile) == (5, 54)
     assert Upscaler.from_file(exported[1], overlap=7).overlap == 7
-    assert Upscaler.from_file(tiny_tflite).overlap == 16  # says nothing
+    assert Upscaler.from_file(tiny_tflite).overlap == DEFAULT_OVERLAP  # says nothing
     wide = tmp_path / "wide.tflite"
     wide.write_bytes(add_metadata(exported[1].read_bytes(), {"overlap": 40}))
     assert Upscaler.from_file(wide).overlap == 16  # a quarter of 64

@@ -22,7 +22,7 @@ from srlite.tflite_checks import (
     check_size,
 )
 from srlite.tflite_metadata import read_metadata
-from srlite.upscaler import Upscaler
+from srlite.upscaler import DEFAULT_OVERLAP, Upscaler
 
 CARD = (WEIGHTS_DIR / "README.md").read_text()
 SHARED = Path(__file__).parents[2] / "shared"
@@ -57,7 +57,7 @@ def test_files_are_those_of_the_card(name):
 
 def test_files_say_what_they_are(name):
     fields = read_metadata((WEIGHTS_DIR / f"{name}.tflite").read_bytes())
-    assert (fields["scale"], fields["overlap"]) == (4, 20)  # the card's
+    assert (fields["scale"], fields["overlap"]) == (4, DEFAULT_OVERLAP)
     highest = 255 if name.endswith("_int8") else 1
     assert fields["input"]["range"] == fields["output"]["range"] == [0, highest]
     digest = hashlib.sha256(source_of(name).read_bytes()).hexdigest()

@@ -7,7 +7,7 @@ from PIL import Image
 
 from srlite import upscaler as upscaler_module
 from srlite.errors import Cancelled, ConfigError, ImageError, ModelError
-from srlite.upscaler import Upscaler
+from srlite.upscaler import DEFAULT_OVERLAP, Upscaler
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def uint8_tflite(tmp_path_factory):
     return path
 
 
-def run_whole(model, image, overlap=16):
+def run_whole(model, image, overlap=DEFAULT_OVERLAP):
     """What the picture should become, by Keras and NumPy alone."""
     margin = (overlap, overlap)
     padded = np.pad(image, (margin, margin, (0, 0)), mode="symmetric")
