@@ -11,8 +11,8 @@ Ground floor, imports nothing of srlite but the foundation:
 - pictures: `images`, `sizes`, `tiling`, `transparency`, `comparison`, `slider_page`,
   `views`, `strips`
 - networks: `generators`, `discriminators`, `features`, `summary`
-- training: `backend`, `config`, `degradations`, `optimizers`,
-  `schedules`, `guard`
+- training: `backend`, `config`, `degradations`, `folding`, `guard`, `optimizers`,
+  `schedules`
 - files: `file_plan`, `memory`, `video_frames`
 - export: `equalisation`, `quantisation`, `export_report`
 

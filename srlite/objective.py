@@ -10,6 +10,7 @@ follows every variable of the generator, BatchNorm's moving statistics included.
 
 from keras import ops
 
+from srlite.folding import frozen
 from srlite.losses import DiscriminatorAccuracy
 from srlite.replicas import global_mean
 
@@ -37,6 +38,7 @@ class Objective:
         self._adversarial = adversarial
         self._accuracy = DiscriminatorAccuracy(mean=global_mean)
         self._ema_decay = ema_decay
+        self._frozen_generator = frozen(parts["generator"])
         for network in ("generator", "discriminator"):
             if network in parts:
                 variables = parts[network].trainable_variables
@@ -73,7 +75,10 @@ class Objective:
             (total, (values, sr)): scalar; dict of name to scalar; the generator's
             output, of the shape of `hr`.
         """
-        sr = self._parts["generator"](lr, training=update_batch_norm)
+        if update_batch_norm:
+            sr = self._parts["generator"](lr, training=True)
+        else:
+            sr = self._frozen_generator(lr)
         values = {name: loss(hr, sr) for name, (loss, _) in self._losses.items()}
         total = ops.zeros(())
         for name, (_, weight) in self._losses.items():

@@ -88,10 +88,15 @@ def orthogonal(matrix):
         Tensor of the same shape.
     """
     rows, columns = matrix.shape
-    x = ops.transpose(matrix) if rows > columns else matrix  # the smaller product
-    x = x / (ops.sqrt(ops.sum(ops.square(x))) + 1e-7)
+    x = matrix / (ops.sqrt(ops.sum(ops.square(matrix))) + 1e-7)
     a, b, c = _POLYNOMIAL
     for _ in range(_ITERATIONS):
-        square = x @ ops.transpose(x)
-        x = a * x + (b * square + c * square @ square) @ x
-    return ops.transpose(x) if rows > columns else x
+        # Of the two products, the smaller. The matrix itself is never transposed, only
+        # an operand, which costs nothing.
+        if rows > columns:
+            square = ops.transpose(x) @ x
+            x = a * x + x @ (b * square + c * square @ square)
+        else:
+            square = x @ ops.transpose(x)
+            x = a * x + (b * square + c * square @ square) @ x
+    return x

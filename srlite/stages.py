@@ -1,5 +1,6 @@
 """What a stage trains: its networks, optimizers and losses, as its `Config` says."""
 
+import collections
 import contextlib
 import dataclasses
 
@@ -182,7 +183,8 @@ def build_step(keras, config, stage, start, losses, scope=contextlib.nullcontext
 def set_precision(network, precision, exact_last=False):
     """Let the convolutions of a network compute in 16 bits, or leave it as it is.
 
-    Variables and everything that is no convolution stay float32; the losses sum what
+    So do the LeakyReLUs and concatenations that only they read, which halves what goes
+    through memory; variables and everything else stay float32, and the losses sum what
     comes out of a convolution in float32. The gradients of float16 want a
     `guard.LossScale`.
 
@@ -198,7 +200,18 @@ def set_precision(network, precision, exact_last=False):
         return
     kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
     convolutions = [layer for layer in network.layers if isinstance(layer, kinds)]
-    for layer in convolutions[:-1] if exact_last else convolutions:
+    short = convolutions[:-1] if exact_last else convolutions
+    readers = collections.defaultdict(list)
+    for step in network.operations:
+        for tensor in keras.tree.flatten(step.input):
+            readers[id(tensor)].append(step)
+    for tensor in network.outputs:
+        readers[id(tensor)].append(None)
+    for step in reversed(network.operations):
+        if isinstance(step, keras.layers.LeakyReLU | keras.layers.Concatenate):
+            if all(reader in short for reader in readers[id(step.output)]):
+                short.append(step)
+    for layer in short:
         layer.dtype_policy = f"mixed_{precision}"
 
 

@@ -1,0 +1,99 @@
+"""BatchNorm folded into the convolutions before it, while a network trains.
+
+Once its statistics are frozen, BatchNorm is a factor and a shift for each channel, and
+a convolution followed by it is one convolution with other weights (Jacob et al. 2018,
+https://arxiv.org/abs/1712.05877, section 3.2, equation 14). Computing those weights
+anew in each update costs next to nothing and saves two passes over every feature map.
+Gradients flow through them to kernel, gamma and beta, as they would through BatchNorm.
+"""
+
+import collections
+import functools
+
+import keras
+from keras import layers, ops
+
+
+def frozen(network):
+    """Return a faster function that computes what `network(x, training=False)` does.
+
+    It follows the network's variables. A BatchNorm that stands elsewhere than behind a
+    convolution, or is not alone there, is computed as it is.
+
+    Args:
+        network: Functional `keras.Model` with one input, of layers that are called
+            once; its precision is what it is now.
+
+    Returns:
+        Function of a tensor, to a tensor of the same values up to rounding.
+    """
+    pairs = _find_pairs(network)
+    if not pairs:
+        return functools.partial(network, training=False)
+    normalisations = {layer.name for layer in pairs.values()}
+
+    def clone(layer):
+        config = layer.get_config()
+        if layer.name in pairs:
+            config["use_bias"] = True
+        return type(layer).from_config(config)
+
+    def call(layer, *args, **kwargs):
+        return args[0] if layer.name in normalisations else layer(*args, **kwargs)
+
+    copy = keras.models.clone_model(network, clone_function=clone, call_function=call)
+
+    def compute(x):
+        with keras.StatelessScope(list(_values(network, copy, pairs))):
+            return copy(x, training=False)
+
+    return compute
+
+
+def _find_pairs(network):
+    """Find what folds: dict of a convolution's name to its BatchNorm."""
+    steps = [op for op in network.operations if not isinstance(op, layers.InputLayer)]
+    makers = {id(op.output): op for op in steps}
+    read = [id(tensor) for op in steps for tensor in keras.tree.flatten(op.input)]
+    readers = collections.Counter(read + [id(tensor) for tensor in network.outputs])
+    pairs = {}
+    for layer in steps:
+        if not isinstance(layer, layers.BatchNormalization):
+            continue
+        conv = makers.get(id(layer.input))
+        if (
+            isinstance(conv, layers.Conv2D)
+            and conv.activation is keras.activations.linear
+            and readers[id(layer.input)] == 1
+        ):
+            pairs[conv.name] = layer
+    return pairs
+
+
+def _values(network, copy, pairs):
+    """Yield (variable, value) for all variables of the copy."""
+    for layer in copy.layers:
+        if not layer.variables:
+            continue
+        original = network.get_layer(layer.name)
+        if layer.name in pairs:
+            kernel, bias = _fold(original, pairs[layer.name])
+            yield layer.kernel, kernel
+            yield layer.bias, bias
+        else:
+            for own, variable in zip(layer.variables, original.variables, strict=True):
+                yield own, variable.value
+
+
+def _fold(conv, normalisation):
+    """Compute kernel and bias of both layers as one convolution."""
+    factor = ops.rsqrt(normalisation.moving_variance + normalisation.epsilon)
+    if normalisation.scale:
+        factor = factor * normalisation.gamma
+    shift = -normalisation.moving_mean
+    if conv.use_bias:
+        shift = shift + conv.bias
+    bias = shift * factor
+    if normalisation.center:
+        bias = bias + normalisation.beta
+    return conv.kernel * factor, bias
