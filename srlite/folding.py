@@ -14,7 +14,7 @@ import keras
 from keras import layers, ops
 
 
-def frozen(network):
+def fold_batch_norm(network):
     """Return a faster function that computes what `network(x, training=False)` does.
 
     It follows the network's variables. A BatchNorm that stands elsewhere than behind a
@@ -25,7 +25,8 @@ def frozen(network):
             once; its precision is what it is now.
 
     Returns:
-        Function of a tensor, to a tensor of the same values up to rounding.
+        Function of a float32 tensor (batch, H, W, channels), to what the network makes
+        of it, up to rounding.
     """
     pairs = _find_pairs(network)
     if not pairs:

@@ -10,7 +10,7 @@ follows every variable of the generator, BatchNorm's moving statistics included.
 
 from keras import ops
 
-from srlite.folding import frozen
+from srlite.folding import fold_batch_norm
 from srlite.losses import DiscriminatorAccuracy
 from srlite.replicas import global_mean
 
@@ -38,7 +38,7 @@ class Objective:
         self._adversarial = adversarial
         self._accuracy = DiscriminatorAccuracy(mean=global_mean)
         self._ema_decay = ema_decay
-        self._frozen_generator = frozen(parts["generator"])
+        self._frozen_generator = fold_batch_norm(parts["generator"])
         for network in ("generator", "discriminator"):
             if network in parts:
                 variables = parts[network].trainable_variables

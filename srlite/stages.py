@@ -208,9 +208,10 @@ def set_precision(network, precision, exact_last=False):
     for tensor in network.outputs:
         readers[id(tensor)].append(None)
     for step in reversed(network.operations):
-        if isinstance(step, keras.layers.LeakyReLU | keras.layers.Concatenate):
-            if all(reader in short for reader in readers[id(step.output)]):
-                short.append(step)
+        if isinstance(step, keras.layers.LeakyReLU | keras.layers.Concatenate) and all(
+            reader in short for reader in readers[id(step.output)]
+        ):
+            short.append(step)
     for layer in short:
         layer.dtype_policy = f"mixed_{precision}"
 

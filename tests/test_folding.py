@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from keras import layers, ops
 
-from srlite.folding import frozen
+from srlite.folding import fold_batch_norm
 from srlite.generators import rrdb_net, srresnet
 
 SMALL = {"filters": 8, "growth_channels": 4, "num_blocks": 1, "num_dense_blocks": 2}
@@ -52,7 +52,7 @@ CASES = {
 def test_values_and_gradients_are_those_of_the_network(case):
     build, options = CASES[case]
     network = network_of(build, **options)
-    compute = frozen(network)
+    compute = fold_batch_norm(network)
     random = np.random.default_rng(1)
     for variable in network.variables:  # it follows what changes after it was made
         variable.assign(variable + 0.01)
@@ -80,9 +80,9 @@ def test_no_feature_map_is_normalised(monkeypatch):
     network, other = network_of(rrdb_net, **SMALL), normalised_elsewhere()
     monkeypatch.setattr(layers.BatchNormalization, "call", call)
     picture = np.zeros((1, 12, 12, 3), np.float32)
-    frozen(network)(picture)
+    fold_batch_norm(network)(picture)
     assert not calls
-    compute = frozen(other)
+    compute = fold_batch_norm(other)
     calls.clear()
     compute(picture)
     assert calls == ["a_bn", "b_bn"]
@@ -90,9 +90,9 @@ def test_no_feature_map_is_normalised(monkeypatch):
 
 def test_it_computes_in_the_precision_of_the_network():
     network = network_of(rrdb_net, **SMALL)
-    exact = frozen(network)
+    exact = fold_batch_norm(network)
     network.get_layer("head").dtype_policy = "mixed_bfloat16"
     picture = np.random.default_rng(2).random((1, 8, 8, 3), np.float32)
-    rounded = frozen(network)(picture)
+    rounded = fold_batch_norm(network)(picture)
     assert np.abs(exact(picture) - rounded).max() > 1e-4
     assert_near(rounded, network(picture))

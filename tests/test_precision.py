@@ -49,6 +49,27 @@ def test_bfloat16_is_near_and_pictures_are_float32():
         assert dtypes == {"float32"}
 
 
+def test_what_only_convolutions_read_is_in_16_bits():
+    generator, discriminator, _ = networks()
+    set_precision(generator, "bfloat16", exact_last=True)
+    set_precision(discriminator, "bfloat16")
+    dtypes = {
+        layer.name: layer.compute_dtype
+        for layer in (*generator.layers, *discriminator.layers)
+    }
+    for name in ("rrdb1_dense1_concat2", "rrdb1_dense1_1_lrelu", "stage1_2_lrelu"):
+        assert dtypes[name] == "bfloat16"
+    # The picture, what adds to the stream, and what a mean reads.
+    for name in (
+        "anchor1",
+        "rrdb1_dense1_add",
+        "tail",
+        "stage2_2_lrelu",
+        "dense_lrelu",
+    ):
+        assert dtypes[name] == "float32"
+
+
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_losses_sum_16_bit_taps_in_float32(precision):
     rng = np.random.default_rng(0)
