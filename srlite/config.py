@@ -36,8 +36,8 @@ class RRDBNetConfig:
     name: Literal["rrdb_net"] = "rrdb_net"
     filters: Count = 64
     growth_channels: Count = 32
-    num_blocks: CountOrZero = 2
-    num_dense_blocks: Count = 3
+    num_blocks: CountOrZero = 1
+    num_dense_blocks: Count = 6
     num_convolutions: Count = 4
     residual_scaling: float = 0.2
     batch_norm: bool = True

@@ -53,8 +53,10 @@ _LIGHT = Config(
     generator=RRDBNetConfig(
         filters=64,
         growth_channels=32,
-        num_blocks=2,
-        num_dense_blocks=3,
+        # One RRDB of six dense blocks learns faster than two of three, is as large and
+        # costs no more (docs/training_log.md).
+        num_blocks=1,
+        num_dense_blocks=6,
         num_convolutions=4,
         residual_scaling=0.2,
         # Free on the phone, where it is folded away. Its statistics are frozen early
@@ -258,7 +260,7 @@ PRESETS = {
     "tiny": _LIGHT.updated(
         {
             "preset": "tiny",
-            "generator": {"filters": 16, "growth_channels": 8, "num_blocks": 1},
+            "generator": {"filters": 16, "growth_channels": 8, "num_dense_blocks": 3},
             "discriminator": {"filters": (8, 16), "dense_units": 8},
             "pretrain": {"steps": 200, "batch_size": 4, "patch_size": 64},
             "gan": {"steps": 20, "batch_size": 2, "patch_size": 64, "style": None},

@@ -37,12 +37,14 @@ def unequal_activation():
 @pytest.mark.parametrize(
     "build",
     [
-        lambda: rrdb_net(filters=8, growth_channels=4, num_blocks=1),
-        lambda: rrdb_net(filters=8, growth_channels=4, num_blocks=1, batch_norm=False),
+        lambda: rrdb_net(filters=8, growth_channels=4, num_dense_blocks=3),
+        lambda: rrdb_net(
+            filters=8, growth_channels=4, num_dense_blocks=3, batch_norm=False
+        ),
         lambda: rrdb_net(
             filters=8,
             growth_channels=4,
-            num_blocks=1,
+            num_dense_blocks=3,
             upsampling="depth_to_space_x2",
             anchor=False,
         ),
@@ -72,7 +74,7 @@ def ranges(model, name):
 
 
 def test_channels_become_equally_large():
-    model = shake(rrdb_net(filters=8, growth_channels=4, num_blocks=1))
+    model = shake(rrdb_net(filters=8, growth_channels=4, num_dense_blocks=3))
     # Growth channels a thousand times as large as the stream, as far as they go.
     norm = model.get_layer("rrdb1_dense2_bn1")
     norm.gamma.assign(1000.0 * np.asarray(norm.gamma))
@@ -84,7 +86,7 @@ def test_channels_become_equally_large():
 
 
 def test_a_dead_channel_is_left_finite():
-    model = shake(rrdb_net(filters=8, growth_channels=4, num_blocks=1))
+    model = shake(rrdb_net(filters=8, growth_channels=4, num_dense_blocks=3))
     head = model.get_layer("rrdb1_dense1_bn1")
     for weight in (head.gamma, head.beta):
         weight.assign(np.asarray(weight) * [0, 1, 1, 1])

@@ -7,7 +7,7 @@ import pytest
 from srlite.errors import ConfigError
 from srlite.generators import build_generator, rrdb_net, srresnet
 
-TINY = {"filters": 8, "growth_channels": 4, "num_blocks": 1}
+TINY = {"filters": 8, "growth_channels": 4, "num_dense_blocks": 3}
 UPSAMPLINGS = ("depth_to_space", "depth_to_space_x2", "nearest")
 
 
@@ -109,6 +109,7 @@ def test_esrgan_has_the_published_size():
     # 16,697,987 parameters: RRDB_PSNR_x4 of the authors, 23 blocks of 64 filters.
     generator = rrdb_net(
         num_blocks=23,
+        num_dense_blocks=3,
         num_convolutions=5,
         batch_norm=False,
         upsampling="nearest",

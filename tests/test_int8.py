@@ -150,7 +150,7 @@ def test_the_worst_kernel_counts(loss):
 
 def test_a_file_that_loses_too_much_is_not_kept(tiny_model, photo_dir, tmp_path):
     # Untrained, it gives the nearest-neighbour enlargement, 10 dB better than noise.
-    better = rrdb_net(filters=4, growth_channels=4, num_blocks=1)
+    better = rrdb_net(filters=4, growth_channels=4, num_dense_blocks=3)
     meter = LossMeter(better, [data.coffee()[:80, :80]], "a photo", 16)
     path = tmp_path / "model.tflite"
     path.write_bytes(b"precious")
@@ -178,7 +178,6 @@ def test_static_size_and_folding(photo_dir, tmp_path):
     model = rrdb_net(
         filters=8,
         growth_channels=4,
-        num_blocks=1,
         num_dense_blocks=2,
         num_convolutions=2,
     )
@@ -202,7 +201,7 @@ def test_static_size_and_folding(photo_dir, tmp_path):
 
 
 def test_dynamic_rounds_the_weights_alone(tmp_path):
-    model = rrdb_net(num_blocks=1, num_dense_blocks=1, num_convolutions=2)
+    model = rrdb_net(num_dense_blocks=1, num_convolutions=2)
     files = {
         precision: export_tflite(
             model, tmp_path / f"{precision}.tflite", None, precision

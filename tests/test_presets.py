@@ -83,7 +83,7 @@ def test_light_has_its_size():
         grown = sum(conv(3, n + i * g, g, bias=False) + 4 * g for i in range(3))
         return grown + conv(3, n + 3 * g, n)
 
-    expected = conv(3, 3, 64) + 2 * 3 * block() + conv(3, 64, 64) + conv(3, 64, 48)
+    expected = conv(3, 3, 64) + 6 * block() + conv(3, 64, 64) + conv(3, 64, 48)
     light = preset("light")
     assert build_generator(light).count_params() == expected == 1_119_728
     assert 4 * expected < 5_000_000
