@@ -24,8 +24,10 @@ from srlite.score_records import read_scores
 from srlite.score_statistics import aggregate
 
 ROOT = Path(__file__).parents[2]
-NETWORK = {"generator.filters": 32, "generator.growth_channels": 16} | {
-    "generator.num_dense_blocks": 3
+NETWORK = {
+    "generator.filters": 32,
+    "generator.growth_channels": 16,
+    "generator.num_dense_blocks": 3,
 }
 # Those of the pixel stage that are scored on photos, and those of the GAN stage.
 PIXEL_RUNS = ("base", "patch_64", "patch_192", "one_kernel")
