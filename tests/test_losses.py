@@ -56,13 +56,26 @@ def _expected(name, features, hr, sr):
         return np.square(x).mean(axis=(1, 2, 3))
 
     def lattice(x):
-        """Means of each sub-pixel over 2 x 2 cells, fewer at the end."""
-        means = [
-            np.abs(x[:, y + i : y + 4 : 2, z + j : z + 4 : 2].mean(axis=(1, 2)))
-            for y, z in ((0, 0), (0, 4), (4, 0), (4, 4))
-            for i, j in ((0, 0), (0, 1), (1, 0), (1, 1))
-        ]
-        return np.mean(means, axis=(0, 2))
+        """Means over squares, and along columns and rows, of 2 LR pixels of 2 x 2."""
+        squares, columns, rows = (
+            np.stack(
+                [
+                    [
+                        x[:, y + i : y + high : 2, z + j : z + wide : 2].mean((1, 2))
+                        for i, j in ((0, 0), (0, 1), (1, 0), (1, 1))
+                    ]
+                    for y in range(0, 8, high)
+                    for z in range(0, 6, wide)
+                ]
+            )  # (places, sub-pixels, batch, channels)
+            for high, wide in ((4, 4), (4, 2), (2, 4))
+        )
+        columns = (columns[:, :2] - columns[:, 2:]) / 2  # the second is its opposite
+        rows = (rows[:, ::2] - rows[:, 1::2]) / 2
+        return sum(
+            weight * np.abs(means).mean(axis=(0, 1, 3))
+            for weight, means in ((1, squares), (0.5, columns), (0.5, rows))
+        )
 
     first, second = (
         np.asarray(y) - np.asarray(x)
@@ -131,9 +144,24 @@ def test_a_lattice_stands_out_of_texture():
     texture = np.random.default_rng(1).permuted(lattice, axis=1)
     texture = np.random.default_rng(2).permuted(texture, axis=2)
     flat, loss = np.full_like(lattice, 0.5), LatticeLoss()
-    assert float(loss(flat, flat + lattice)) == pytest.approx(1 / 255, rel=1e-3)
-    assert float(loss(flat, flat + texture)) < 0.25 / 255
+    assert float(loss(flat, flat + lattice)) > 1.5 / 255
+    assert float(loss(flat, flat + texture)) < 0.5 / 255
     assert float(PixelLoss()(flat, flat + texture)) == pytest.approx(1 / 255, rel=1e-3)
+
+
+@pytest.mark.parametrize("axes", [(0, 1, 2, 3), (0, 2, 1, 3)])
+def test_along_a_line_only_its_dots_count(axes):
+    """One column, or row, of one level in a picture of 128 x 128."""
+    line = np.zeros((1, 128, 128, 3), np.float32)
+    line[:, :, 40] = 1 / 255
+    dots = np.resize(np.float32([1, 1, -1, -1]), 128)[:, None, None]
+    flat, loss = np.full_like(line, 0.5), LatticeLoss()
+    whole, dotted = (
+        float(loss(flat, flat + np.transpose(x, axes))) for x in (line, line * dots)
+    )
+    # Squares and the means across see both alike; half of the means along it are dots.
+    assert dotted - whole == pytest.approx(0.5 / 128 / 255, rel=1e-3)
+    assert whole == pytest.approx(1.75 / 128 / 255, rel=1e-3)
 
 
 @pytest.mark.parametrize("name", ["content l1", "style"])
