@@ -45,7 +45,7 @@ def source_of(name):
 
 
 def test_there_are_models():
-    assert {"light", "light_psnr", "light_psnr_int8"} == set(MODELS)
+    assert {"light", "light_psnr", "light_int8", "light_psnr_int8"} == set(MODELS)
 
 
 def test_files_are_those_of_the_card(name):
