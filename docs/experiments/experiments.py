@@ -57,6 +57,9 @@ def options(steps, gan_steps):
         "gan.batch_size": 8,
         "gan.style": "none",
         "gan.lattice": "none",
+        "gan.generator_optimizer.name": "adam",
+        "gan.generator_optimizer.learning_rate": 1e-4,
+        "gan.discriminator_optimizer.learning_rate": 1e-4,
     }
     others = {f"kernels.{name}": 0 for name in KERNELS if name != "bicubic"}
     return {
