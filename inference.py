@@ -4,11 +4,11 @@ From Python: `from inference import enhance_image`.
 """
 
 from srlite.errors import run_command
-from srlite.inference import enhance_image
+from srlite.enhance.inference import enhance_image
 
 __all__ = ["enhance_image"]
 
 if __name__ == "__main__":
-    from srlite.enhance_command import main
+    from srlite.enhance.command import main
 
     run_command(main)

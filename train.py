@@ -6,7 +6,7 @@ Ctrl-C saves a checkpoint; the same command again goes on from there.
 """
 
 from srlite.errors import run_command
-from srlite.train_command import main
+from srlite.training.command import main
 
 if __name__ == "__main__":
     run_command(main)

@@ -20,7 +20,7 @@ def tiny_model():
     """A network with random weights whose output stays close to its input."""
     import keras
 
-    from srlite.generators import rrdb_net
+    from srlite.models.generators import rrdb_net
 
     keras.utils.set_random_seed(0)
     model = rrdb_net(
@@ -75,7 +75,7 @@ def photo():
 @pytest.fixture(scope="session")
 def repeating_upscaler():
     """An `Upscaler` that makes 4 x 4 equal pixels of each, so that flat stays flat."""
-    from srlite.upscaler import Upscaler
+    from srlite.runtime.upscaler import Upscaler
 
     class Repeating:
         scale = 4

@@ -18,16 +18,16 @@ from keras import ops
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from srlite import checkpoints  # noqa: E402
-from srlite.data import PatchSampler  # noqa: E402
-from srlite.discriminators import vgg_discriminator  # noqa: E402
-from srlite.generators import rrdb_net  # noqa: E402
-from srlite.guard import LossScale  # noqa: E402
-from srlite.logs import RunLogger  # noqa: E402
-from srlite.losses import AdversarialLoss, PixelLoss  # noqa: E402
-from srlite.optimizers import ScaledAdam  # noqa: E402
-from srlite.rescue import train_with_rescue  # noqa: E402
-from srlite.stages import set_precision, step_class  # noqa: E402
-from srlite.trainer import StopSignal, train_stage  # noqa: E402
+from srlite.data.patches import PatchSampler  # noqa: E402
+from srlite.models.discriminators import vgg_discriminator  # noqa: E402
+from srlite.models.generators import rrdb_net  # noqa: E402
+from srlite.training.guard import LossScale  # noqa: E402
+from srlite.training.logs import RunLogger  # noqa: E402
+from srlite.training.losses import AdversarialLoss, PixelLoss  # noqa: E402
+from srlite.training.optimizers import ScaledAdam  # noqa: E402
+from srlite.training.divergence import train_with_rescue  # noqa: E402
+from srlite.training.stages import set_precision, step_class  # noqa: E402
+from srlite.training.trainer import StopSignal, train_stage  # noqa: E402
 
 SHAPE = {
     "filters": 8,

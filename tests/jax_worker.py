@@ -18,8 +18,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from srlite import checkpoints  # noqa: E402
-from srlite.presets import preset  # noqa: E402
-from srlite.stages import build_losses, build_step  # noqa: E402
+from srlite.config.presets import preset  # noqa: E402
+from srlite.training.stages import build_losses, build_step  # noqa: E402
 
 CONFIG = preset("tiny").updated(
     {

@@ -1,7 +1,7 @@
 """Options of runs that take seconds, and what such a run leaves."""
 
-from srlite import checkpoints
-from srlite.presets import preset
+from srlite.models import checkpoints
+from srlite.config.presets import preset
 
 CONFIG = preset("tiny").updated(
     {

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from srlite.alternation import EXECUTIONS, AlternatingStep, PausableSampler
+from srlite.benchmark.alternation import EXECUTIONS, AlternatingStep, PausableSampler
 
 UPDATE, WORK = 0.004, 0.008  # seconds
 

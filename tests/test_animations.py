@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srlite.animations import enhance_animation, is_animation, read_animation
+from srlite.enhance.animations import enhance_animation, is_animation, read_animation
 from srlite.errors import Cancelled, ImageError
 
 DURATIONS = [40, 100, 60]
@@ -94,7 +94,7 @@ def test_still_ending_and_limit_are_refused(repeating_upscaler, tmp_path, monkey
     save(lr_path, moving_square(False), 0)
     with pytest.raises(ImageError, match=r"is an animation, so .* \.gif, \.png, \.we"):
         enhance_animation(lr_path, tmp_path / "sr.jpg", repeating_upscaler)
-    monkeypatch.setattr("srlite.animations.MAX_ANIMATION_PIXELS", 3 * 64 * 80 - 1)
+    monkeypatch.setattr("srlite.enhance.animations.MAX_ANIMATION_PIXELS", 3 * 64 * 80 - 1)
     with pytest.raises(ImageError, match="3 frames of 80 x 64"):
         enhance_animation(lr_path, tmp_path / "sr.gif", repeating_upscaler)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lr.gif"]

@@ -9,14 +9,14 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage import data
 
-from srlite.augmentations import (
+from srlite.data.augmentations import (
     add_noise,
     blur,
     compress_jpeg,
     cut_out,
     quantisation_tables,
 )
-from srlite.degradations import degrade
+from srlite.data.degradations import degrade
 
 
 @pytest.fixture(scope="module")

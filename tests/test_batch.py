@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srlite.enhance_command import main
+from srlite.enhance.command import main
 from srlite.errors import ConfigError, ImageError, ModelError
-from srlite.inference import enhance_image
+from srlite.enhance.inference import enhance_image
 
 ROOT = Path(__file__).parents[1]
 NAMES = ["-dash.png", "a b.png", "line\nbreak.png", "sub/ü日.png"]

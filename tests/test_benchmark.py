@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from srlite import benchmark_inference
-from srlite.benchmark import benchmark_training, main
+from srlite.benchmark import inference as benchmark_inference
+from srlite.benchmark.training import benchmark_training, main
 from srlite.errors import ConfigError
-from srlite.presets import preset
+from srlite.config.presets import preset
 
 TINY = {
     "generator.filters": 8,

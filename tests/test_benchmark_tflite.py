@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from srlite.benchmark import main
-from srlite.benchmark_tflite import Timing, benchmark_tflite, count_flop, table
+from srlite.benchmark.training import main
+from srlite.benchmark.tflite import Timing, benchmark_tflite, count_flop, table
 from srlite.errors import ConfigError, ModelError
 
 

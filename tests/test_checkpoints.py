@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from srlite import checkpoints
+from srlite.models import checkpoints
 from srlite.errors import CheckpointError, DamagedCheckpointError
 
 

@@ -9,8 +9,8 @@ from conftest import PHOTO
 from PIL import Image
 from skimage import data
 
-from srlite.images import read_picture, write_picture
-from srlite.inference import enhance_image
+from srlite.pictures.picture import read_picture, write_picture
+from srlite.enhance.inference import enhance_image
 
 # Lightness of each ink alone, and of all others: neutral colours, so that what they
 # are in sRGB is a formula.

@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from srlite.config import RRDBNetConfig, SRResNetConfig
+from srlite.config.config import RRDBNetConfig, SRResNetConfig
 from srlite.errors import ConfigError
-from srlite.options import flatten, parse_assignment, read_toml
-from srlite.presets import PRESETS, preset
+from srlite.config.options import flatten, parse_assignment, read_toml
+from srlite.config.presets import PRESETS, preset
 
 
 def changed(*assignments):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from skimage import data
 
-from srlite.contenders import FILTERS, enlarge_plainly, open_contender
+from srlite.evaluation.contenders import FILTERS, enlarge_plainly, open_contender
 from srlite.errors import ModelError
-from srlite.networks import LiteRTNetwork
-from srlite.upscaler import Upscaler
+from srlite.runtime.runners import LiteRTNetwork
+from srlite.runtime.upscaler import Upscaler
 
 
 def cubic_matrix(size):
@@ -69,7 +69,7 @@ def test_names_and_identities(tiny_tflite, tiny_model, tmp_path):
 
 def test_a_fixed_size_is_said(tiny_model, tmp_path, photo):
     path = tmp_path / "fixed.tflite"
-    from srlite.export import export_tflite
+    from srlite.export.export import export_tflite
 
     export_tflite(tiny_model, path, input_size=(32, 32))
     contender = open_contender(str(path), 4)

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from srlite.data import PatchSampler, main, prefetch
-from srlite.draws import AugmentationDraws
+from srlite.data.patches import PatchSampler, main, prefetch
+from srlite.data.draws import AugmentationDraws
 from srlite.errors import DataError
-from srlite.packs import read_pack
-from srlite.photographs import load_images, load_photographs, training_set
+from srlite.data.packs import read_pack
+from srlite.data.photographs import load_images, load_photographs, training_set
 
 ODDS = (1, 1, 1, 1, 1, 1)
 

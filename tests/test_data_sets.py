@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srlite.data_sets import (
+from srlite.evaluation.data_sets import (
     KNOWN_SETS,
     hr_folder,
     known_set,

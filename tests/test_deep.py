@@ -10,8 +10,8 @@ from picture_kinds import CHANNELS, DEEP, read_back, write_kind
 from PIL import Image
 
 from srlite.errors import ImageError
-from srlite.images import Picture, join_channels, read_picture, write_picture
-from srlite.inference import enhance_image
+from srlite.pictures.picture import Picture, join_channels, read_picture, write_picture
+from srlite.enhance.inference import enhance_image
 
 
 def joined(picture):

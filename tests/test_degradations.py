@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from srlite.degradations import degrade, downsample
-from srlite.kernels import KERNELS, downsampling_matrix, shrink
+from srlite.data.degradations import degrade, downsample
+from srlite.data.kernels import KERNELS, downsampling_matrix, shrink
 
 
 @pytest.fixture(scope="module")

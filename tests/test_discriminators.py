@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from srlite.discriminators import vgg_discriminator
+from srlite.models.discriminators import vgg_discriminator
 from srlite.errors import ConfigError
 
 FILTERS = (4, 8)

@@ -14,8 +14,8 @@ from documents import PAGES, ROOT, anchors, blocks, prose
 from packaging.requirements import Requirement
 
 from srlite.cli import COMMANDS
-from srlite.options import flatten, parse_assignment
-from srlite.presets import preset
+from srlite.config.options import flatten, parse_assignment
+from srlite.config.presets import preset
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

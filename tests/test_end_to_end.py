@@ -156,8 +156,8 @@ def test_bad_input_is_one_sentence(photos, tmp_path, arguments, says):
 @pytest.mark.slow
 def test_training_learns(tmp_path):
     """A few hundred small steps do better than the nearest-neighbour start."""
-    from srlite.loading import load_generator
-    from srlite.validation import validate
+    from srlite.models.loading import load_generator
+    from srlite.training.validation import validate
 
     for name in ("astronaut", "coffee", "rocket"):
         Image.fromarray(getattr(data, name)()).save(tmp_path / f"{name}.png")

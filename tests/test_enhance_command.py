@@ -10,9 +10,9 @@ import pytest
 from conftest import PHOTO
 from PIL import Image
 
-from srlite.enhance_command import main
+from srlite.enhance.command import main
 from srlite.errors import ConfigError, ImageError
-from srlite.inference import enhance_image
+from srlite.enhance.inference import enhance_image
 
 ROOT = Path(__file__).parents[1]
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from srlite.equalisation import equalise
-from srlite.generators import rrdb_net, srresnet
+from srlite.export.equalisation import equalise
+from srlite.models.generators import rrdb_net, srresnet
 
 
 def shake(model, seed=0):

@@ -14,13 +14,13 @@ from PIL import Image
 from skimage import data
 
 from srlite.errors import ConfigError, DataError, ModelError
-from srlite.evaluation import main
-from srlite.evaluation_protocol import KERNEL_ORDER
-from srlite.kernels import KERNELS, shrink
-from srlite.losses import ContentLoss
-from srlite.metrics import psnr, ssim
-from srlite.score_records import FIELDS, METRICS, read_scores
-from srlite.validation import distance_model, validate
+from srlite.evaluation.command import main
+from srlite.evaluation.protocol import KERNEL_ORDER
+from srlite.data.kernels import KERNELS, shrink
+from srlite.training.losses import ContentLoss
+from srlite.metrics.psnr_ssim import psnr, ssim
+from srlite.evaluation.records import FIELDS, METRICS, read_scores
+from srlite.training.validation import distance_model, validate
 
 REPEATING = """
 import sys, time
@@ -126,8 +126,8 @@ def test_content_is_the_loss_of_training(folder, vgg19_file, tmp_path):
     words = ["--hr-dir", folder, "--model", "bicubic", "--kernels", "area"]
     words += ["--vgg19-weights", vgg19_file, "--metrics", "content", "--out-dir", out]
     assert run(*words) == 0
-    from srlite.features import vgg19_features
-    from srlite.presets import PRESETS
+    from srlite.models.features import vgg19_features
+    from srlite.config.presets import PRESETS
 
     of = PRESETS["light"].gan.content_loss
     features = vgg19_features(of.layers, vgg19_file)
@@ -145,7 +145,7 @@ def test_content_is_the_loss_of_training(folder, vgg19_file, tmp_path):
 def test_table(folder, tiny_tflite):
     """Light work in a process of its own, without TensorFlow."""
     code = (
-        "import sys; from srlite.evaluation import main; main(); "
+        "import sys; from srlite.evaluation.command import main; main(); "
         "sys.exit('keras' in sys.modules or 'tensorflow' in sys.modules)"
     )
     done = subprocess.run(
@@ -173,7 +173,7 @@ def test_table(folder, tiny_tflite):
 def test_stopped_work_goes_on(folder, program, tmp_path, ending):
     out = tmp_path / "out"
     words = ["--model", program(4, 0.3), "--hr-dir", folder, "--out-dir", out]
-    words = [sys.executable, "-m", "srlite.evaluation", *map(str, words), "--kernels"]
+    words = [sys.executable, "-m", "srlite.evaluation.command", *map(str, words), "--kernels"]
     words += ["area", "nearest"]
     work = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
     records = out / "records.jsonl"

@@ -12,9 +12,9 @@ from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
 from srlite.errors import ExportError, ImageError
-from srlite.export import export_tflite
-from srlite.generators import rrdb_net
-from srlite.tflite_checks import ALLOWED_OPS, check_ops
+from srlite.export.export import export_tflite
+from srlite.models.generators import rrdb_net
+from srlite.export.checks import ALLOWED_OPS, check_ops
 
 COMMAND = [sys.executable, str(Path(__file__).parents[1] / "export_tflite.py")]
 

@@ -13,10 +13,10 @@ from ai_edge_litert.interpreter import Interpreter
 
 import srlite
 from srlite.errors import ConfigError, ModelError
-from srlite.export_command import main
-from srlite.networks import LiteRTNetwork
-from srlite.tflite_metadata import add_metadata, describe, read_metadata
-from srlite.upscaler import DEFAULT_OVERLAP, Upscaler
+from srlite.export.command import main
+from srlite.runtime.runners import LiteRTNetwork
+from srlite.models.tflite import add_metadata, describe, read_metadata
+from srlite.runtime.upscaler import DEFAULT_OVERLAP, Upscaler
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def test_describe(exported, tiny_tflite, capsys):
 
 def test_describe_needs_no_tensorflow(exported):
     code = (
-        "import sys; from srlite.export_command import main;"
+        "import sys; from srlite.export.command import main;"
         "main(['--describe', sys.argv[1]]);"
         "assert not {'tensorflow', 'keras', 'jax'} & set(sys.modules)"
     )

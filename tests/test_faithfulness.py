@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from skimage import data
 
-from srlite.faithfulness import colour_error, lr_error
-from srlite.kernels import KERNELS
+from srlite.metrics.faithfulness import colour_error, lr_error
+from srlite.data.kernels import KERNELS
 
 
 @pytest.mark.parametrize("kernel", KERNELS)

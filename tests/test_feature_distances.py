@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from skimage import data
 
-from srlite import feature_distances
-from srlite.feature_distances import FeatureDistance
-from srlite.losses import StyleLoss
-from srlite.presets import PRESETS
+from srlite.metrics import feature_distances
+from srlite.metrics.feature_distances import FeatureDistance
+from srlite.training.losses import StyleLoss
+from srlite.config.presets import PRESETS
 
 
 def test_constants_are_those_of_training():

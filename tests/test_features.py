@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from srlite.errors import ConfigError, ModelError
-from srlite.features import efficientnet_b4_features, vgg19_features, vgg_features
+from srlite.models.features import efficientnet_b4_features, vgg19_features, vgg_features
 
 TAPS = ("block3_conv4", "block1_conv2", "block5_conv4")
 STYLE = ("block2b_project_conv", "block5f_project_conv")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from srlite.errors import ConfigError, ImageError
-from srlite.file_plan import plan_files
+from srlite.enhance.file_plan import plan_files
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 from keras import layers, ops
 
-from srlite.folding import fold_batch_norm
-from srlite.generators import rrdb_net, srresnet
+from srlite.models.folding import fold_batch_norm
+from srlite.models.generators import rrdb_net, srresnet
 
 SMALL = {"filters": 8, "growth_channels": 4, "num_blocks": 1, "num_dense_blocks": 2}
 

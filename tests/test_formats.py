@@ -17,8 +17,8 @@ from picture_kinds import (
 from PIL import Image
 
 from srlite.errors import ConfigError, ImageError
-from srlite.images import Picture, check_writable, read_picture, write_picture
-from srlite.inference import enhance_image
+from srlite.pictures.picture import Picture, check_writable, read_picture, write_picture
+from srlite.enhance.inference import enhance_image
 
 ENDINGS = (".png", ".tif", ".webp", ".avif", ".jpg", ".bmp")
 LOSSLESS = (".png", ".tif", ".bmp")

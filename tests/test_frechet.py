@@ -9,7 +9,7 @@ from scipy.linalg import sqrtm
 from skimage import data
 
 from srlite.errors import DataError, ModelError
-from srlite.frechet import (
+from srlite.metrics.frechet import (
     RunningGaussian,
     fit_gaussian,
     frechet_distance,

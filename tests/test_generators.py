@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from srlite.errors import ConfigError
-from srlite.generators import build_generator, rrdb_net, srresnet
+from srlite.models.generators import build_generator, rrdb_net, srresnet
 
 TINY = {"filters": 8, "growth_channels": 4, "num_dense_blocks": 3}
 UPSAMPLINGS = ("depth_to_space", "depth_to_space_x2", "nearest")

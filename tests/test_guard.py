@@ -10,9 +10,9 @@ from guard_worker import run
 from keras import ops
 from test_jax_step import ROOT, run_on_jax
 
-from srlite import checkpoints
+from srlite.models import checkpoints
 from srlite.errors import CheckpointError, DivergenceError
-from srlite.optimizers import ScaledAdam
+from srlite.training.optimizers import ScaledAdam
 
 
 @pytest.fixture(scope="module", params=["tensorflow", "jax"])

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from srlite import image_writing, images
+from srlite.pictures import writing as image_writing
+from srlite.pictures import picture as images
 from srlite.errors import ImageError
-from srlite.images import Picture, check_writable, read_picture, write_picture
+from srlite.pictures.picture import Picture, check_writable, read_picture, write_picture
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
 GREY = RGB[..., 0]

@@ -11,8 +11,8 @@ from conftest import PHOTO
 from PIL import Image
 
 from srlite.errors import Cancelled, ConfigError, ImageError, ModelError
-from srlite.inference import enhance_image
-from srlite.upscaler import Upscaler
+from srlite.enhance.inference import enhance_image
+from srlite.runtime.upscaler import Upscaler
 
 ROOT = Path(__file__).parents[1]
 
@@ -142,7 +142,7 @@ def test_comparison_is_saved_without_a_display(
 
 
 def test_comparison_magnifies_where_the_pictures_differ():
-    from srlite.comparison import find_telling_region
+    from srlite.figures.figure import find_telling_region
 
     bicubic = np.zeros((160, 240, 3), np.uint8)
     sr = bicubic.copy()

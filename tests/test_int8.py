@@ -10,17 +10,17 @@ from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 from skimage import data
 
-from srlite.calibration import calibration_pictures
+from srlite.export.calibration import calibration_pictures
 from srlite.errors import ConfigError, DataError, ExportError
-from srlite.export import export_tflite
-from srlite.export_command import main
-from srlite.generators import rrdb_net
-from srlite.inference import enhance_image
-from srlite.kernels import shrink
-from srlite.metrics import psnr
-from srlite.psnr_loss import LossMeter, check_loss
-from srlite.tflite_checks import ALLOWED_OPS, check_ops, check_quantization
-from srlite.upscaler import Upscaler
+from srlite.export.export import export_tflite
+from srlite.export.command import main
+from srlite.models.generators import rrdb_net
+from srlite.enhance.inference import enhance_image
+from srlite.data.kernels import shrink
+from srlite.metrics.psnr_ssim import psnr
+from srlite.export.psnr_drop import LossMeter, check_loss
+from srlite.export.checks import ALLOWED_OPS, check_ops, check_quantization
+from srlite.runtime.upscaler import Upscaler
 
 
 @pytest.fixture(scope="module")

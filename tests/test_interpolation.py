@@ -6,10 +6,10 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from srlite import interpolation
+from srlite.training import interpolation
 from srlite.errors import ConfigError, ModelError
-from srlite.generators import rrdb_net
-from srlite.interpolation import interpolate_weights
+from srlite.models.generators import rrdb_net
+from srlite.training.interpolation import interpolate_weights
 
 SHAPE = {
     "filters": 8,

@@ -17,10 +17,10 @@ import pytest
 from jax_worker import CONFIG
 from skimage import data
 
-from srlite import checkpoints
-from srlite.data import PatchSampler
-from srlite.options import flatten
-from srlite.recipe import train
+from srlite.models import checkpoints
+from srlite.data.patches import PatchSampler
+from srlite.config.options import flatten
+from srlite.training.recipe import train
 
 ROOT = Path(__file__).parents[1]
 # Run as `python -c`: the script in argv[2] where no module named in argv[1] exists.

@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from srlite.errors import ModelError
-from srlite.loading import load_generator
+from srlite.models.loading import load_generator
 
 
 def test_file_and_run_directory(tiny_model, tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from srlite.errors import BackendError
-from srlite.logs import RunLogger
+from srlite.training.logs import RunLogger
 
 
 def rows(path):

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from srlite.errors import ConfigError
-from srlite.losses import (
+from srlite.training.losses import (
     AdversarialLoss,
     ContentLoss,
     DiscriminatorAccuracy,

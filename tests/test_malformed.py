@@ -16,8 +16,8 @@ from malformed_files import damaged_files, valid_files
 from PIL import Image
 
 from srlite.errors import ImageError
-from srlite.images import read_picture
-from srlite.inference import enhance_image
+from srlite.pictures.picture import read_picture
+from srlite.enhance.inference import enhance_image
 
 ROOT = Path(__file__).parents[1]
 # What a number in a damaged header may claim; more would only take longer.

@@ -5,8 +5,8 @@ import pytest
 from skimage import data
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from srlite.images import luma
-from srlite.metrics import psnr, smallest_side, ssim
+from srlite.pictures.picture import luma
+from srlite.metrics.psnr_ssim import psnr, smallest_side, ssim
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srlite.enhance_command import main
+from srlite.enhance.command import main
 from srlite.errors import ConfigError, ImageError
-from srlite.inference import enhance_image
-from srlite.slider_page import slider_page
+from srlite.enhance.inference import enhance_image
+from srlite.figures.slider_page import slider_page
 
 
 class _Page(HTMLParser):

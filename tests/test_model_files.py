@@ -8,8 +8,8 @@ import pytest
 from litert_files import export_litert
 
 from srlite.errors import ModelError
-from srlite.model_files import shipped_model_path, shipped_models
-from srlite.upscaler import Upscaler
+from srlite.models.model_files import shipped_model_path, shipped_models
+from srlite.runtime.upscaler import Upscaler
 
 
 def test_damaged_and_missing_files(tiny_tflite, tmp_path):
@@ -25,7 +25,7 @@ def test_damaged_and_missing_files(tiny_tflite, tmp_path):
 
 
 def test_unknown_name_lists_the_shipped_models(tmp_path, monkeypatch, tiny_tflite):
-    monkeypatch.setattr("srlite.model_files.WEIGHTS_DIR", tmp_path)
+    monkeypatch.setattr("srlite.models.model_files.WEIGHTS_DIR", tmp_path)
     for name in ("first", "second"):
         shutil.copy(tiny_tflite, tmp_path / f"{name}.tflite")
     assert shipped_models() == ["first", "second"]
@@ -58,7 +58,7 @@ def test_other_models_are_refused(tmp_path):
 def test_running_a_tflite_needs_no_tensorflow(tiny_tflite):
     code = (
         "import sys, numpy as np\n"
-        "from srlite.upscaler import Upscaler\n"
+        "from srlite.runtime.upscaler import Upscaler\n"
         "assert 'ai_edge_litert' not in sys.modules\n"
         f"u = Upscaler.from_file({str(tiny_tflite)!r})\n"
         "u.upscale(np.zeros((5, 5, 3), np.uint8))\n"

@@ -9,8 +9,8 @@ from scipy.stats import gennorm
 from skimage import data
 
 from srlite.errors import DataError
-from srlite.images import luma
-from srlite.niqe import _features, _fit, _normalised, niqe, read_niqe_parameters
+from srlite.pictures.picture import luma
+from srlite.metrics.niqe import _features, _fit, _normalised, niqe, read_niqe_parameters
 
 
 @pytest.fixture(scope="module")

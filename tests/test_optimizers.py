@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from srlite.optimizers import Muon, ScaledAdam, orthogonal
+from srlite.training.optimizers import Muon, ScaledAdam, orthogonal
 
 
 @pytest.mark.parametrize("shape", [(9, 4), (4, 9), (6, 6), (1, 5)])

@@ -104,7 +104,7 @@ def test_enlarges_without_the_repository(programs, tmp_path):
         assert sr.size == (48, 40)
     version = run(programs / "srlite", "--version", cwd=tmp_path).stdout
     assert version.strip() == f"srlite {__version__}"
-    code = "from srlite.inference import enhance_image as f; print(f(lr_path='in.png'))"
+    code = "from srlite.enhance.inference import enhance_image as f; print(f(lr_path='in.png'))"
     run(programs / "python", "-c", code, cwd=tmp_path)
 
 

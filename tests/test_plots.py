@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srlite import plots
+from srlite.training import plots
 from srlite.errors import CheckpointError, ConfigError
-from srlite.logs import read_metrics
-from srlite.plots import draw, plot_run, smooth, value_limits
+from srlite.training.logs import read_metrics
+from srlite.training.plots import draw, plot_run, smooth, value_limits
 
 
 @pytest.fixture

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from srlite.data import PatchSampler
-from srlite.discriminators import vgg_discriminator
-from srlite.features import vgg19_features
-from srlite.generators import rrdb_net
-from srlite.guard import LossScale
-from srlite.losses import ContentLoss, PixelLoss, RelativisticAverageLoss
-from srlite.stages import set_precision
-from srlite.tensorflow_step import TensorFlowStep
+from srlite.data.patches import PatchSampler
+from srlite.models.discriminators import vgg_discriminator
+from srlite.models.features import vgg19_features
+from srlite.models.generators import rrdb_net
+from srlite.training.guard import LossScale
+from srlite.training.losses import ContentLoss, PixelLoss, RelativisticAverageLoss
+from srlite.training.stages import set_precision
+from srlite.training.tensorflow_step import TensorFlowStep
 
 
 def networks():

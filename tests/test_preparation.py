@@ -9,7 +9,7 @@ from small_runs import CONFIG, tensors
 from srlite.errors import (
     SrliteError,
 )
-from srlite.recipe import train
+from srlite.training.recipe import train
 
 
 def test_own_sources_worn_patches_and_a_pack(photos, tmp_path):

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from srlite.presets import PRESETS, preset
-from srlite.recipe import train
-from srlite.stages import build_discriminator, build_generator
+from srlite.config.presets import PRESETS, preset
+from srlite.training.recipe import train
+from srlite.training.stages import build_discriminator, build_generator
 
 SMALL = {
     "generator.filters": 8,

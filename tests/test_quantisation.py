@@ -5,7 +5,7 @@ import numpy as np
 from keras import layers
 from skimage import data
 
-from srlite.quantisation import quantise
+from srlite.export.quantisation import quantise
 
 
 def pictures():

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from skimage import data
 
-from srlite.data import PatchSampler
-from srlite.degradations import degrade
+from srlite.data.patches import PatchSampler
+from srlite.data.degradations import degrade
 from srlite.errors import ModelError
-from srlite.generators import rrdb_net
-from srlite.recalibration import PATCH_SIZE, recalibrate
+from srlite.models.generators import rrdb_net
+from srlite.training.recalibration import PATCH_SIZE, recalibrate
 
 SHAPE = {
     "filters": 8,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from small_runs import CONFIG, tensors
 
-from srlite import checkpoints
+from srlite.models import checkpoints
 from srlite.errors import (
     CheckpointError,
     ConfigError,
@@ -16,7 +16,7 @@ from srlite.errors import (
     DivergenceError,
     ModelError,
 )
-from srlite.recipe import train
+from srlite.training.recipe import train
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_time_limit_and_going_on(photos, vgg19_file, tmp_path):
 
 
 def test_checkpoints_in_parts(finished, photos, tmp_path):
-    from srlite.loading import load_generator
+    from srlite.models.loading import load_generator
 
     run_dir = tmp_path / "run"
     options = {"stages": ["pretrain"], "checkpoint_part_size": 1}
@@ -163,7 +163,7 @@ def test_refusals(photos, tmp_path, vgg19_file, finished):
 
 
 def test_models_by_checkpoint_and_run_directory(finished, tmp_path):
-    from srlite.loading import load_generator
+    from srlite.models.loading import load_generator
 
     lr = np.random.default_rng(0).random((1, 9, 7, 3), np.float32)
     newest = checkpoints.find(finished / "checkpoints", "gan")[-1][1]

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from srlite import renderings
+from srlite.data import renderings
 from srlite.errors import DataError
-from srlite.renderings import render
-from srlite.sources import read_source
+from srlite.data.renderings import render
+from srlite.data.sources import read_source
 
 
 def test_a_picture_is_a_function_of_seed_and_number():

@@ -15,12 +15,12 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from srlite import checkpoints
-from srlite.distribution import distribute
+from srlite.models import checkpoints
+from srlite.training.distribution import distribute
 from srlite.errors import BackendError, ConfigError
-from srlite.options import flatten
-from srlite.presets import preset
-from srlite.recipe import train
+from srlite.config.options import flatten
+from srlite.config.presets import preset
+from srlite.training.recipe import train
 
 ROOT = Path(__file__).parents[1]
 # Adam's steps follow the sign of a gradient, however small, unless epsilon is large:
@@ -231,7 +231,7 @@ def test_cluster_of_one_is_none(monkeypatch):
 
 
 def test_jax_trains_on_the_first_device_and_says_so():
-    code = "from srlite.distribution import distribute as d; print(d('jax').note)"
+    code = "from srlite.training.distribution import distribute as d; print(d('jax').note)"
     for count, says in (
         (1, "None"),
         (2, "JAX sees 2 devices; training uses the first of them"),

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srlite.charts import gain_chart, model_styles, plane_chart, score_chart, to_svg
+from srlite.evaluation.report.charts import gain_chart, model_styles, plane_chart, score_chart, to_svg
 from srlite.errors import ConfigError, DataError
-from srlite.evaluation import main
-from srlite.report import write_report
-from srlite.report_scores import tabulate
-from srlite.report_summary import summarise
+from srlite.evaluation.command import main
+from srlite.evaluation.report.report import write_report
+from srlite.evaluation.report.scores import tabulate
+from srlite.evaluation.report.summary import summarise
 
 HOSTILE = "<b>$x_y$&\"'"
 KERNELS = ("bicubic", "area")

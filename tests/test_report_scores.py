@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from srlite.report_scores import (
+from srlite.evaluation.report.scores import (
     best,
     choose_reference,
     kernels_of,

@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import pytest
 
-from srlite import checkpoints
+from srlite.models import checkpoints
 from srlite.errors import CheckpointError, ConfigError
-from srlite.presets import preset
-from srlite.run_directory import RunDirectory
+from srlite.config.presets import preset
+from srlite.training.run_directory import RunDirectory
 
 CONFIG = preset("tiny")
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from srlite.schedules import Schedule
+from srlite.training.schedules import Schedule
 
 
 def rates(steps, *arguments, **options):

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from srlite.errors import DataError
-from srlite.score_records import (
+from srlite.evaluation.records import (
     METRICS,
     RecordFile,
     distinct,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from srlite.score_statistics import aggregate, bootstrap_interval
+from srlite.evaluation.statistics import aggregate, bootstrap_interval
 
 
 def record(image, kernel, model, **metrics):

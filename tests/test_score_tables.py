@@ -5,8 +5,8 @@ import math
 import pytest
 
 from srlite.errors import DataError
-from srlite.score_statistics import aggregate
-from srlite.score_tables import markdown, terminal_tables, write_csv
+from srlite.evaluation.statistics import aggregate
+from srlite.evaluation.tables import markdown, terminal_tables, write_csv
 
 VALUES = {
     ("old", "a"): {"psnr": 30.0, "lr_error": 1.5},

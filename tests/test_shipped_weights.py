@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 from skimage import data
 
-from srlite.images import enlarge_bicubic
-from srlite.kernels import KERNELS, shrink
-from srlite.loading import load_generator
-from srlite.metrics import psnr
-from srlite.model_files import DEFAULT_MODEL, WEIGHTS_DIR, shipped_models
-from srlite.tflite_checks import (
+from srlite.pictures.picture import enlarge_bicubic
+from srlite.data.kernels import KERNELS, shrink
+from srlite.models.loading import load_generator
+from srlite.metrics.psnr_ssim import psnr
+from srlite.models.model_files import DEFAULT_MODEL, WEIGHTS_DIR, shipped_models
+from srlite.export.checks import (
     check_difference,
     check_ops,
     check_quantization,
     check_size,
 )
-from srlite.tflite_metadata import read_metadata
-from srlite.upscaler import DEFAULT_OVERLAP, Upscaler
+from srlite.models.tflite import read_metadata
+from srlite.runtime.upscaler import DEFAULT_OVERLAP, Upscaler
 
 CARD = (WEIGHTS_DIR / "README.md").read_text()
 SHARED = Path(__file__).parents[2] / "shared"

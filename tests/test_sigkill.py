@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from srlite import checkpoints
-from srlite.loading import load_generator
-from srlite.logs import read_metrics
+from srlite.models import checkpoints
+from srlite.models.loading import load_generator
+from srlite.training.logs import read_metrics
 
 ROOT = Path(__file__).parents[1]
 STEPS = 90  # of each stage; no stage ends before its kills are through

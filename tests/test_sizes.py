@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 
 from srlite.errors import ConfigError, ImageError
-from srlite.sizes import MAX_SR_PIXELS, plan_runs, target_size
+from srlite.runtime.sizes import MAX_SR_PIXELS, plan_runs, target_size
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 
 from srlite.errors import DataError
-from srlite.packs import (
+from srlite.data.packs import (
     Photograph,
     PhotographStore,
     read_pack,
     writing_pack,
 )
-from srlite.photographs import load_images
-from srlite.sources import read_source, split_weight
+from srlite.data.photographs import load_images
+from srlite.data.sources import read_source, split_weight
 
 
 def numbered(height, width):

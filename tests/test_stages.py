@@ -7,9 +7,9 @@ import keras
 import numpy as np
 import pytest
 
-from srlite import stages
-from srlite.losses import AdversarialLoss, RelativisticAverageLoss
-from srlite.presets import preset
+from srlite.training import stages
+from srlite.training.losses import AdversarialLoss, RelativisticAverageLoss
+from srlite.config.presets import preset
 
 TINY = preset("tiny").updated(
     {

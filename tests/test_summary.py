@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from srlite.generators import rrdb_net
-from srlite.summary import describe
+from srlite.models.generators import rrdb_net
+from srlite.training.summary import describe
 
 ROOT = Path(__file__).parents[1]
 

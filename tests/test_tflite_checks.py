@@ -9,9 +9,9 @@ import tensorflow as tf
 from keras import layers
 
 from srlite.errors import ExportError
-from srlite.export import SAMPLE_PHOTO, export_tflite
-from srlite.images import read_rgb
-from srlite.tflite_checks import check_difference, check_ops
+from srlite.export.export import SAMPLE_PHOTO, export_tflite
+from srlite.pictures.picture import read_rgb
+from srlite.export.checks import check_difference, check_ops
 
 
 @pytest.fixture(scope="module")

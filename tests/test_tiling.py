@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srlite.tiling import count_tiles, upscale_tiled
+from srlite.runtime.tiling import count_tiles, upscale_tiled
 
 RADIUS = 2  # LR pixels that `blur_and_enlarge` looks around each pixel
 

@@ -6,14 +6,14 @@ import keras
 import numpy as np
 import pytest
 
-from srlite.data import PatchSampler
-from srlite.discriminators import vgg_discriminator
+from srlite.data.patches import PatchSampler
+from srlite.models.discriminators import vgg_discriminator
 from srlite.errors import DivergenceError
-from srlite.generators import rrdb_net
-from srlite.logs import RunLogger
-from srlite.losses import PixelLoss, RelativisticAverageLoss
-from srlite.tensorflow_step import TensorFlowStep
-from srlite.trainer import StopSignal, group_steps, train_stage
+from srlite.models.generators import rrdb_net
+from srlite.training.logs import RunLogger
+from srlite.training.losses import PixelLoss, RelativisticAverageLoss
+from srlite.training.tensorflow_step import TensorFlowStep
+from srlite.training.trainer import StopSignal, group_steps, train_stage
 
 
 def make_parts(adversarial=False, learning_rate=3e-3):
@@ -179,7 +179,7 @@ def test_adversarial_update(sampler):
     step = TensorFlowStep(parts, losses, adversarial, scale=4, ema_decay=0.9)
     values = {name: float(v) for name, v in step(batch, False).items()}
 
-    from srlite.degradations import degrade
+    from srlite.data.degradations import degrade
 
     lr, hr = degrade(batch, 4)
     sr = twins["generator"](lr, training=False)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from srlite.inference import enhance_image
-from srlite.transparency import extend_colours
+from srlite.enhance.inference import enhance_image
+from srlite.pictures.transparency import extend_colours
 
 RED = np.array([220, 30, 40])
 

@@ -17,8 +17,8 @@ from conftest import PHOTO
 from PIL import Image, ImageCms
 
 from srlite.errors import ImageError
-from srlite.images import MAX_PIXELS, Picture, read_picture, write_picture
-from srlite.inference import enhance_image
+from srlite.pictures.picture import MAX_PIXELS, Picture, read_picture, write_picture
+from srlite.enhance.inference import enhance_image
 
 ROOT = Path(__file__).parents[1]
 ENDINGS = (".png", ".tif", ".webp", ".avif", ".jpg", ".bmp")
@@ -112,7 +112,7 @@ LIMITED = """
 import os, pathlib, resource, signal, sys
 import numpy as np
 from srlite.errors import ImageError
-from srlite.images import Picture, write_picture
+from srlite.pictures.picture import Picture, write_picture
 
 path = pathlib.Path(sys.argv[1])
 levels = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)

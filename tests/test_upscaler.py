@@ -5,9 +5,9 @@ import pytest
 from litert_files import export_litert
 from PIL import Image
 
-from srlite import upscaler as upscaler_module
+from srlite.runtime import upscaler as upscaler_module
 from srlite.errors import Cancelled, ConfigError, ImageError, ModelError
-from srlite.upscaler import DEFAULT_OVERLAP, Upscaler
+from srlite.runtime.upscaler import DEFAULT_OVERLAP, Upscaler
 
 
 @pytest.fixture(scope="module")

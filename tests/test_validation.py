@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from skimage import data
 
-from srlite.kernels import KERNELS
-from srlite.losses import ContentLoss, StyleLoss
-from srlite.metrics import psnr, ssim
-from srlite.validation import (
+from srlite.data.kernels import KERNELS
+from srlite.training.losses import ContentLoss, StyleLoss
+from srlite.metrics.psnr_ssim import psnr, ssim
+from srlite.training.validation import (
     centre_crop,
     distance_model,
     restore,

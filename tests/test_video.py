@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srlite.enhance_command import main
+from srlite.enhance.command import main
 from srlite.errors import Cancelled, ConfigError, ImageError
-from srlite.video import enhance_video
+from srlite.enhance.video import enhance_video
 
 COLOURS = np.array([(200, 40, 30), (30, 160, 60), (40, 60, 210), (128, 128, 128)])
 STEPS = [0, 1, 2, 3, 4, 6, 8, 10, 11, 12, 14, 20]  # variable: of 1/25 s

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srlite.strips import CELL, GAP, draw_strip, error_map, overview
-from srlite.views import CROP, Box, error_scale, make_view
+from srlite.figures.strips import CELL, GAP, draw_strip, error_map, overview
+from srlite.figures.crops import CROP, Box, error_scale, make_view
 
 
 @pytest.fixture

@@ -21,9 +21,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srlite.model_files import shipped_model_path
-from srlite.tflite_metadata import add_metadata, read_metadata
-from srlite.upscaler import Upscaler
+from srlite.models.model_files import shipped_model_path
+from srlite.models.tflite import add_metadata, read_metadata
+from srlite.runtime.upscaler import Upscaler
 
 ROOT = Path(__file__).parents[1]
 WEB = ROOT / "web"

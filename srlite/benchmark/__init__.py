@@ -1,0 +1,1 @@
+"""benchmark: say here what this wing holds, room by room."""

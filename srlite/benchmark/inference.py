@@ -1,0 +1,311 @@
+"""What enlarging costs: `python -m srlite.benchmark.training inference`.
+
+- the whole command (start, reading, tiles, rounding, writing) against bare LiteRT calls
+  on the same tiles and, where memory allows, against one call on the whole picture;
+- its peak memory, against the promise of 7 bytes per SR pixel and 500 MB;
+- tiles against the whole picture in one call: the largest difference;
+- the effect of what lies beyond the overlap, for several overlaps.
+
+Commands run in processes of their own. What is compared takes turns, so that a machine
+that slows down slows both. Large pictures are the photo, mirrored again and again.
+"""
+
+import math
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from srlite.errors import ConfigError, SrliteError
+from srlite.pictures.picture import read_rgb
+from srlite.memory import available_memory
+from srlite.models.model_files import DEFAULT_MODEL, find_model
+from srlite.runtime.tiling import upscale_tiled
+from srlite.runtime.upscaler import Upscaler
+
+SUMMARY = "the command that enlarges, against bare LiteRT"
+SAMPLE = Path(__file__).parent / "samples" / "astronaut_lr.png"
+OVERLAPS = (4, 8, 12, 16, 20, 24, 28)
+_FAR = 48  # LR pixels: the overlap that the others are compared with
+_CROP = 512  # LR pixels: as much of a photo as is compared with one call on the whole
+
+_CHILD = """
+import sys
+from srlite.enhance.command import main
+from srlite.memory import peak_memory
+status = main(sys.argv[1:])
+print(peak_memory())
+sys.exit(status)
+"""
+
+
+def enlarged_by_mirrors(image, megapixels):
+    """Make a picture of about `megapixels` and 3:2 of a photo and its mirror images.
+
+    Args:
+        image: uint8 (H, W, 3).
+        megapixels: millions of pixels.
+
+    Returns:
+        uint8 (height, width, 3).
+    """
+    height = max(1, round(math.sqrt(megapixels * 1e6 / 1.5)))
+    width = max(1, round(1.5 * height))
+    height_more, width_more = (
+        max(0, side - own) for side, own in zip((height, width), image.shape)
+    )
+    margins = ((0, height_more), (0, width_more), (0, 0))
+    return np.pad(image, margins, mode="symmetric")[:height, :width]
+
+
+def run_enlarging(lr_path, sr_path, *options):
+    """Run the command behind `inference.py` in a process of its own.
+
+    Returns:
+        (seconds from start to end, bytes of memory at most or None).
+
+    Raises:
+        SrliteError: the command failed.
+    """
+    command = [sys.executable, "-c", _CHILD, "--lr-path", lr_path, "--sr-path", sr_path]
+    start = time.perf_counter()
+    done = subprocess.run(
+        [*map(str, command), "--quiet", *map(str, options)],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[1],
+    )
+    seconds = time.perf_counter() - start
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise SrliteError(
+            f"enlarging ended with status {done.returncode}: {reason}; "
+            "out of memory where the status is -9"
+        )
+    peak = done.stdout.split()[-1]
+    return seconds, None if peak == "None" else int(peak)
+
+
+class BareLiteRT:
+    """A `.tflite` on LiteRT for inputs of one shape, with nothing around it."""
+
+    def __init__(self, path, num_threads, batches):
+        """Load it, and call it once: what this allocates is not timed.
+
+        Args:
+            path: the file.
+            num_threads: CPU threads.
+            batches: what it is timed on, float32 (1, h, w, 3), all of one shape.
+        """
+        from ai_edge_litert.interpreter import Interpreter
+
+        self._batches = batches
+        self._interpreter = Interpreter(str(path), num_threads=num_threads)
+        self._input = self._interpreter.get_input_details()[0]["index"]
+        self._interpreter.resize_tensor_input(self._input, batches[0].shape)
+        self._interpreter.allocate_tensors()
+        self._interpreter.set_tensor(self._input, batches[0])
+        self._interpreter.invoke()
+
+    def seconds(self):
+        """Time the calls, one after the other."""
+        start = time.perf_counter()
+        for batch in self._batches:
+            self._interpreter.set_tensor(self._input, batch)
+            self._interpreter.invoke()
+        return time.perf_counter() - start
+
+
+def tiles_of(upscaler, image, tile):
+    """List what the network of an `Upscaler` is called with, float32 (1, h, w, 3)."""
+    seen = []
+
+    def predict(lr):
+        seen.append(lr.astype(np.float32) / np.float32(255))
+        return np.zeros((1, *(upscaler.scale * s for s in lr.shape[1:3]), 1), np.uint8)
+
+    upscale_tiled(image, predict, upscaler.scale, tile, upscaler.overlap)
+    return seen
+
+
+def time_overhead(model, image, rounds, num_threads, ending):
+    """Set the whole command against bare calls.
+
+    Args:
+        model: as `find_model`; must be a `.tflite` of any size.
+        image: uint8 (H, W, 3).
+        rounds: how often all take their turn.
+        num_threads: CPU threads.
+        ending: of the file that is written, for instance ".png".
+
+    Returns:
+        dict of lists, one value per round: `start`, seconds of the command on one
+        pixel; `command` and `peak`, seconds and bytes on the picture; `tiles`, seconds
+        of bare calls on the same tiles; `whole`, of one bare call on the picture, empty
+        where memory does not allow it; and `tile`, the side of a tile.
+    """
+    path = find_model(model)
+    upscaler = Upscaler.from_file(path, num_threads=num_threads)
+    tile = upscaler.choose_tile([upscaler.scale * side for side in image.shape[:2]])
+    bare = {"tiles": BareLiteRT(path, num_threads, tiles_of(upscaler, image, tile))}
+    room = 1.2 * upscaler.network.bytes_per_pixel * image.shape[0] * image.shape[1]
+    if room < available_memory():
+        whole = image[None].astype(np.float32) / np.float32(255)
+        bare["whole"] = BareLiteRT(path, num_threads, [whole])
+    options = ("--model", path, "--threads", num_threads)
+    found = {name: [] for name in ("start", "command", "peak", "tiles", "whole")}
+    with tempfile.TemporaryDirectory() as folder:
+        lr, dot, sr = (Path(folder) / f"{n}.png" for n in ("lr", "dot", "sr"))
+        Image.fromarray(image).save(lr)
+        Image.fromarray(image[:1, :1]).save(dot)
+        for _ in range(rounds):
+            found["start"].append(run_enlarging(dot, sr, *options)[0])
+            seconds, peak = run_enlarging(
+                *(lr, sr.with_suffix(ending), *options, "--tile", tile)
+            )
+            found["command"].append(seconds)
+            found["peak"].append(peak)
+            for name, network in bare.items():
+                found[name].append(network.seconds())
+    return {**found, "tile": tile}
+
+
+def compare_with_whole(model, image, num_threads):
+    """Enlarge a picture in tiles and in one call.
+
+    Args:
+        model: as `find_model`.
+        image: uint8 (H, W, 3); one call must have the memory for it.
+        num_threads: CPU threads.
+
+    Returns:
+        (largest difference in levels, share of values that differ, side of a tile).
+    """
+    third = -(-max(image.shape[:2]) // 3)
+    default = Upscaler.from_file(model, num_threads=num_threads)
+    tile = min(third, default.choose_tile([default.scale * s for s in image.shape[:2]]))
+    tiled, whole = (
+        Upscaler.from_file(model, side, num_threads=num_threads).upscale(image)
+        for side in (tile, max(image.shape[:2]))
+    )
+    differences = np.abs(tiled.astype(np.int16) - whole)
+    return int(differences.max()), float(np.mean(differences > 0)), tile
+
+
+def measure_reach(model, image, overlaps=OVERLAPS, tile=64, num_threads=None):
+    """Measure how much a result depends on what lies beyond the overlap.
+
+    Args:
+        model: as `find_model`; of any size.
+        image: uint8 (H, W, 3).
+        overlaps: LR pixels.
+        tile: LR pixels.
+        num_threads: CPU threads; all when None.
+
+    Returns:
+        For each overlap, the largest difference in levels, before rounding, from an
+        overlap of 48 LR pixels.
+    """
+    network = Upscaler.from_file(model, num_threads=num_threads).network
+    lr = image.astype(np.float32) / np.float32(255)
+
+    def upscale(overlap):
+        return upscale_tiled(lr, network, network.scale, tile, overlap)
+
+    far = upscale(_FAR)
+    return [255 * float(np.abs(upscale(overlap) - far).max()) for overlap in overlaps]
+
+
+def add_arguments(parser):
+    """Add the options of the command to an `ArgumentParser`."""
+    parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument("--lr-path", default=SAMPLE, metavar="PHOTO")
+    parser.add_argument(
+        "--megapixels",
+        type=float,
+        nargs="+",
+        default=[1, 6],
+        metavar="N",
+        help="sizes of the pictures whose memory is measured; the first is timed "
+        "(default: 1 6)",
+    )
+    parser.add_argument("--rounds", type=int, default=5, metavar="N")
+    parser.add_argument("--threads", type=int, metavar="N")
+    parser.add_argument("--ending", default=".png", help="format that is written")
+
+
+def report(args):
+    """Measure what `args` of `add_arguments` say, and print it."""
+    path = find_model(args.model)
+    if path.suffix != ".tflite":
+        raise ConfigError(f"{path} is not a .tflite, which is what LiteRT runs")
+    if args.rounds < 2:
+        raise ConfigError(f"rounds must be 2 or more; received {args.rounds}")
+    threads = args.threads or os.cpu_count() or 1
+    photo = read_rgb(args.lr_path)
+    print(f"{path.name}, {threads} threads, {args.lr_path}, writing {args.ending}")
+
+    image = enlarged_by_mirrors(photo, args.megapixels[0])
+    found = time_overhead(path, image, args.rounds, threads, args.ending)
+    print(f"start-up            {_spread(found['start'])} s")
+    print(f"whole command       {_spread(found['command'])} s, {_size(image)}")
+    print(f"same tiles, bare    {_spread(found['tiles'])} s, side {found['tile']}")
+    print(f"overhead            {_spread_ratio(found, 'tiles')}")
+    if found["whole"]:
+        print(f"one bare call       {_spread(found['whole'])} s")
+        print(f"overhead over it    {_spread_ratio(found, 'whole')}")
+
+    crop = photo[:_CROP, :_CROP]
+    largest, share, tile = compare_with_whole(path, crop, threads)
+    print(
+        f"tiles of {tile:3} and whole at most {largest} levels apart, {_size(crop)}; "
+        f"{share:.2%} of the values differ"
+    )
+    crop = photo[: _CROP // 2, : _CROP // 2]
+    reach = measure_reach(path, crop, num_threads=threads)
+    for overlap, levels in zip(OVERLAPS, reach):
+        print(f"overlap of {overlap:2}       at most {levels:.4f} levels off")
+
+    scale = Upscaler.from_file(path, num_threads=threads).scale
+    for megapixels in args.megapixels:
+        image = enlarged_by_mirrors(photo, megapixels)
+        print(measure_memory(path, image, scale, threads, args.ending), flush=True)
+
+
+def measure_memory(path, image, scale, threads, ending):
+    """Run the command on a picture, and tell its time and peak memory in words."""
+    with tempfile.TemporaryDirectory() as folder:
+        lr, sr = Path(folder) / "lr.png", Path(folder) / f"sr{ending}"
+        Image.fromarray(image).save(lr)
+        seconds, peak = run_enlarging(lr, sr, "--model", path, "--threads", threads)
+    pixels = scale**2 * image.shape[0] * image.shape[1]
+    megapixels = image.shape[0] * image.shape[1] / 1e6
+    allowed = (7 * pixels + 500e6) / 1e6
+    taken = "unknown" if peak is None else f"{peak / 1e6:.0f} MB"
+    return (
+        f"{megapixels:.2f} -> {pixels / 1e6:.0f} megapixels: {seconds:.1f} s, "
+        f"{taken} at most; 7 bytes per pixel and 500 MB are {allowed:.0f} MB"
+    )
+
+
+def _size(image):
+    return f"{image.shape[1]} x {image.shape[0]} pixels"
+
+
+def _spread(values):
+    """Median and quartiles in words."""
+    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
+    return f"{median:.2f} ({low:.2f} to {high:.2f})"
+
+
+def _spread_ratio(found, name):
+    """How much longer the command takes, by neighbours in time."""
+    ratios = [a / b - 1 for a, b in zip(found["command"], found[name])]
+    low, median, high = statistics.quantiles(ratios, n=4, method="inclusive")
+    return f"{median:.1%} ({low:.1%} to {high:.1%})"

@@ -1,0 +1,1 @@
+"""config: say here what this wing holds, room by room."""

@@ -1,0 +1,1 @@
+"""data: say here what this wing holds, room by room."""

@@ -1,0 +1,1 @@
+"""enhance: say here what this wing holds, room by room."""

@@ -1,0 +1,247 @@
+"""Which picture files are enlarged, and where each result goes.
+
+Everything is decided before the first picture is read: that no two results share a
+name, that no result falls on an input, and that nothing is replaced by surprise.
+"""
+
+import glob
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from srlite.pictures.decoding import VIDEO_ENDINGS, readable_endings
+from srlite.errors import ConfigError, ImageError
+from srlite.pictures.writing import can_write
+
+SUFFIX = "_sr"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A picture file and the file of its result.
+
+    Attributes:
+        lr: the file to read.
+        sr: the file to write.
+        named: whether the user gave the name of the result, and not we.
+    """
+
+    lr: Path
+    sr: Path
+    named: bool = False
+
+
+@dataclass(frozen=True)
+class FilePlan:
+    """What a command is going to do.
+
+    Attributes:
+        pairs: the files, in the order of the work.
+        failures: sentences about inputs in which there is nothing to do.
+        skipped: how many results are there already and stay.
+        foreign: how many files of folders and patterns are no pictures.
+        earlier: how many of their pictures are results of an earlier run.
+    """
+
+    pairs: tuple[Pair, ...]
+    failures: tuple[str, ...] = ()
+    skipped: int = 0
+    foreign: int = 0
+    earlier: int = 0
+
+
+@dataclass(frozen=True)
+class _Found:
+    path: Path
+    root: Path  # of the tree that is kept; the folder of a file that was named
+    searched: bool  # found in a folder or by a pattern
+
+
+def plan_files(
+    lr_paths, sr_path=None, recursive=False, ending=None, skip=False, overwrite=False
+):
+    """Pair inputs and results.
+
+    Args:
+        lr_paths: files, folders, and patterns such as `photos/*.jpg`; a file that is
+            there under the very name of a pattern is that file.
+        sr_path: a file, for one input that is a file; else a folder, which keeps the
+            tree of each folder or pattern. When None, results stand beside their
+            inputs, with `SUFFIX`.
+        recursive: take the folders in the folders too.
+        ending: of the results that are not named by `sr_path`, such as ".png"; that
+            of the input when None, or ".png" where srlite cannot write it.
+        skip: leave out inputs whose result is there.
+        overwrite: replace results that are there. Without `skip` and `overwrite`, only
+            a file named by `sr_path` is replaced.
+
+    Returns:
+        `FilePlan`. Hidden files, and links to folders inside folders, are passed over;
+        so are results of an earlier run: what lies in `sr_path`, and `a_sr.png` where
+        `a` is an input too.
+
+    Raises:
+        ConfigError: options that do not go together, two inputs with one result, or
+            results that are there already.
+        ImageError: a result would replace an input.
+    """
+    found, failures, foreign = [], [], 0
+    for name in map(os.fspath, lr_paths):
+        try:
+            more, others = _search(name, recursive, failures)
+        except ImageError as error:
+            failures.append(str(error))
+            continue
+        found += more
+        foreign += others
+    found = list({_identity(f.path, links=False): f for f in found}.values())
+    count = len(found)
+    if sr_path is not None and _names_a_file(sr_path, lr_paths, found):
+        if ending is not None:
+            raise ConfigError(
+                f"the ending of {sr_path} is given by its name; leave out {ending}"
+            )
+        pairs = [Pair(found[0].path, Path(sr_path), named=True)]
+    elif sr_path is not None:
+        folder = Path(sr_path)
+        found = [f for f in found if not _is_result(f, folder)]
+        pairs = [
+            Pair(f.path, _with_ending(folder / f.path.relative_to(f.root), ending))
+            for f in found
+        ]
+    else:
+        names = {(f.path.parent, f.path.stem) for f in found}
+        found = [
+            f
+            for f in found
+            if not f.path.stem.endswith(SUFFIX)
+            or (f.path.parent, f.path.stem.removesuffix(SUFFIX)) not in names
+        ]
+        pairs = [
+            Pair(f.path, _with_ending(f.path, ending, f"{f.path.stem}{SUFFIX}"))
+            for f in found
+        ]
+    _refuse_clashes(pairs)
+    kept = [p for p in pairs if not (skip and os.path.exists(p.sr))]
+    if not overwrite:
+        _refuse_replacing(kept)
+    return FilePlan(
+        tuple(kept),
+        tuple(failures),
+        skipped=len(pairs) - len(kept),
+        foreign=foreign,
+        earlier=count - len(found),
+    )
+
+
+def _search(name, recursive, failures):
+    """Find the pictures behind one argument, and count the other files there."""
+    path = Path(name)
+    if os.path.isdir(name):  # Not `path`, which takes an empty name for this folder.
+        root, files = path, _walk(path, recursive, failures)
+    elif glob.has_magic(name) and not os.path.lexists(name):
+        root = _fixed_part(path)
+        files = sorted(map(Path, glob.glob(name, recursive=True)))
+        files = [p for p in files if os.path.isfile(p)]
+    elif not name:
+        raise ImageError("one of the inputs has an empty name; give a file or folder")
+    else:
+        return [_Found(path, path.parent, searched=False)], 0
+    endings = readable_endings()
+    pictures = [p for p in files if p.suffix.lower() in endings]
+    if not pictures:
+        raise ImageError(f"there are no pictures in {name}; check its path")
+    found = [_Found(p, root, searched=True) for p in pictures]
+    return found, len(files) - len(pictures)
+
+
+def _walk(folder, recursive, failures):
+    def note(error):
+        failures.append(f"cannot read the folder {error.filename}: {error.strerror}")
+
+    files = []
+    for parent, folders, names in os.walk(folder, onerror=note):
+        folders[:] = sorted(f for f in folders if recursive and not f.startswith("."))
+        paths = [Path(parent, n) for n in sorted(names) if not n.startswith(".")]
+        files += [path for path in paths if os.path.isfile(path)]
+    return files
+
+
+def _fixed_part(pattern):
+    """The folder above the first part of a pattern that is one."""
+    parts = []
+    for part in pattern.parts[:-1]:
+        if glob.has_magic(part):
+            break
+        parts.append(part)
+    return Path(*parts)
+
+
+def _names_a_file(sr_path, lr_paths, found):
+    """Whether the result's path is that of a file; refuse one for several inputs."""
+    is_folder = os.path.isdir(sr_path) or os.fspath(sr_path).endswith(("/", os.sep))
+    if len(lr_paths) == 1 and found and not found[0].searched:
+        return not is_folder
+    if not is_folder and (can_write(Path(sr_path).suffix) or os.path.exists(sr_path)):
+        raise ConfigError(
+            f"{sr_path} is one file, and the input may be several; give a folder"
+        )
+    return False
+
+
+def _is_result(found, folder):
+    """Whether a found file lies in the folder of the results, inside the tree."""
+    root, folder = (Path(os.path.realpath(p)) for p in (found.root, folder))
+    parent = Path(os.path.realpath(found.path.parent))
+    return found.searched and root in folder.parents and parent.is_relative_to(folder)
+
+
+def _with_ending(path, ending, stem=None):
+    if ending is None:
+        # A video's other endings are told by those who write it.
+        known = can_write(path.suffix) or path.suffix.lower() in VIDEO_ENDINGS
+        ending = path.suffix if known else ".png"
+    return path.with_name((path.stem if stem is None else stem) + ending)
+
+
+def _refuse_clashes(pairs):
+    inputs = {_identity(pair.lr) for pair in pairs}
+    outputs = {}
+    for pair in pairs:
+        key = _identity(pair.sr)
+        if key in inputs:
+            raise ImageError(
+                f"{pair.sr} is both input and output; write to another file, so that "
+                "the original stays"
+            )
+        other = outputs.setdefault(key, pair)
+        if other is not pair:
+            raise ConfigError(
+                f"{other.lr} and {pair.lr} would both be written to {pair.sr}; "
+                "enlarge them one after the other, into different folders"
+            )
+
+
+def _refuse_replacing(pairs):
+    there = [p.sr for p in pairs if not p.named and os.path.exists(p.sr)]
+    if there:
+        more = f" and {len(there) - 1} more are" if len(there) > 1 else " is"
+        raise ConfigError(
+            f"{there[0]}{more} there already; replace by --overwrite, or keep by "
+            "--skip-existing"
+        )
+
+
+def _identity(path, links=True):
+    """What two names of one file have in common.
+
+    Of files that are there it is the file itself, which also holds where upper case
+    does not count.
+    """
+    if not links:
+        return os.path.normcase(os.path.abspath(path))
+    try:
+        status = os.stat(path)
+    except OSError:
+        return os.path.normcase(os.path.realpath(path))
+    return status.st_dev, status.st_ino

@@ -1,0 +1,1 @@
+"""evaluation: say here what this wing holds, room by room."""

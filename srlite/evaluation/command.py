@@ -1,0 +1,303 @@
+"""Measure models: `python -m srlite.evaluation.command --model light_psnr --hr-dir DIR`.
+
+Each HR picture is cut to a multiple of the scale, shrunk with each kernel, rounded to
+8 bit, enlarged by each model, rounded, and compared as the literature does. The scores
+come as a table and, with `--out-dir`, as `scores.csv`, `scores.json`, `scores.md` and
+`report.html` beside the pictures. docs/evaluation.md tells all of it.
+"""
+
+import hashlib
+import os
+import sys
+from functools import partial
+from pathlib import Path
+
+from srlite.backend import silence
+from srlite.evaluation.contenders import open_contender
+from srlite.evaluation.data_sets import (
+    file_name,
+    hr_folder,
+    known_set,
+    paired_folders,
+    rename_apart,
+    unique_name,
+)
+from srlite.errors import ConfigError, DataError, ModelError, one_line
+from srlite.evaluation.options import NONE, SETS_VARIABLE, evaluation_parser
+from srlite.evaluation.protocol import GIVEN, KERNEL_ORDER, Measures, Protocol
+from srlite.metrics.feature_distances import content_distance, style_distance
+from srlite.metrics.frechet import MIN_PICTURES, check_count, inception_features
+from srlite.pictures.picture import read_rgb
+from srlite.evaluation.measuring import Evaluation
+from srlite.metrics.niqe import niqe, read_niqe_parameters
+from srlite.evaluation.picture_folder import PictureFolder
+from srlite.evaluation.records import METRICS, RecordFile, write_scores
+from srlite.evaluation.statistics import aggregate
+from srlite.evaluation.tables import markdown, terminal_tables, write_csv, write_text
+
+# What belongs to no model in the folder of pictures.
+_RESERVED = ("lr", "hr")
+_NEEDS = {
+    "content": "--vgg19-weights",
+    "style": "--efficientnet-weights",
+    "niqe": "--niqe-parameters",
+}
+
+
+def main(argv=None, prog="python -m srlite.evaluation.command"):
+    """Run the command; return its exit status."""
+    args = evaluation_parser(prog).parse_args(argv)
+    protocol = _protocol(args)
+    sets = _data_sets(args)
+    measures, warnings = _measures(args)
+    contenders = _contenders(args)
+    _check_report(args, measures)
+    _check_fid(args, sets)
+    file = pictures = None
+    if args.out_dir:
+        folder = _out_folder(args)
+        file = RecordFile(folder / "records.jsonl")
+        pictures = PictureFolder(folder / "pictures")
+    evaluation = Evaluation(sets, contenders, protocol, measures, file, pictures)
+    for warning in warnings:
+        print(one_line(warning), file=sys.stderr)
+    try:
+        _with_bar(evaluation.total, "picture", evaluation.run)
+        fid, fid_label = _distances(args, evaluation)
+    except KeyboardInterrupt:
+        hint = (
+            "the same command goes on from there"
+            if args.out_dir
+            else "give --out-dir to be able to go on"
+        )
+        print(
+            f"stopped after {len(evaluation.records)} of {evaluation.total} enlarged "
+            f"pictures; {hint}",
+            file=sys.stderr,
+        )
+        return 130
+    notes = _notes(args, protocol, measures, contenders, sets)
+    aggregates = aggregate(evaluation.records)
+    print("\n".join(one_line(note) for note in notes), end="\n\n")
+    print(terminal_tables(aggregates, fid, fid_label))
+    if args.out_dir:
+        records = evaluation.records
+        write_csv(folder / "scores.csv", records)
+        write_scores(
+            folder / "scores.json",
+            records,
+            notes=notes,
+            aggregates=aggregates,
+            fid=fid,
+        )
+        text = markdown(aggregates, notes, fid, fid_label)
+        write_text(folder / "scores.md", text)
+        reused = evaluation.reused and f"; {evaluation.reused} scores were there before"
+        print(f"\nscores and pictures are in {folder}{reused or ''}", file=sys.stderr)
+        _write_report(args, argv, folder, records, pictures, notes, fid)
+    for sentence in evaluation.left_out:
+        print(f"left out: {one_line(sentence)}", file=sys.stderr)
+    return 1 if evaluation.left_out or warnings else 0
+
+
+def _protocol(args):
+    if unknown := sorted(set(args.kernels) - set(KERNEL_ORDER)):
+        raise ConfigError(
+            f"unknown kernel {', '.join(unknown)}; there are {', '.join(KERNEL_ORDER)}"
+        )
+    if args.jpeg is not None and not 1 <= args.jpeg <= 100:
+        raise ConfigError(f"--jpeg must be from 1 to 100; received {args.jpeg}")
+    if not 0 <= args.noise <= 255:
+        raise ConfigError(f"--noise must be from 0 to 255; received {args.noise:g}")
+    if args.scale < 2:
+        raise ConfigError(f"--scale must be 2 or more; received {args.scale}")
+    kernels = tuple(dict.fromkeys(args.kernels))
+    return Protocol(args.scale, kernels, args.jpeg, args.noise, args.edges)
+
+
+def _data_sets(args):
+    root = args.sets_dir or os.environ.get(SETS_VARIABLE)
+    sets = [known_set(name, root) for name in args.sets]
+    sets += [hr_folder(folder) for folder in args.hr_dir]
+    sets += [paired_folders(lr, hr) for lr, hr in args.pairs]
+    if not sets:
+        raise ConfigError("give pictures, with --hr-dir, --pairs or --sets")
+    return rename_apart(sets)
+
+
+def _contenders(args):
+    found = []
+    for text in dict.fromkeys(args.model):
+        with silence():  # LiteRT tells of its delegates.
+            contender = open_contender(text, args.scale, args.edges, args.threads)
+        taken = [*_RESERVED, *(other.name for other in found)]
+        found.append(contender.renamed(unique_name(file_name(contender.name), taken)))
+    return found
+
+
+def _measures(args):
+    """Build what is measured; also the sentences about what cannot be."""
+    files = {
+        "content": args.vgg19_weights,
+        "style": args.efficientnet_weights,
+        "niqe": args.niqe_parameters,
+    }
+    known = [metric.name for metric in METRICS]
+    wanted = args.metrics or [name for name in known if files.get(name) != NONE]
+    if unknown := sorted(set(wanted) - set(known)):
+        raise ConfigError(
+            f"unknown metric {', '.join(unknown)}; there are {', '.join(known)}"
+        )
+    for name in wanted:
+        if files.get(name) == NONE:
+            raise ConfigError(f"{name} needs a file; give it with {_NEEDS[name]}")
+    builders = {
+        "content": content_distance,
+        "style": style_distance,
+        "niqe": lambda path: partial(
+            _niqe, parameters=read_niqe_parameters(path), border=args.scale
+        ),
+    }
+    extra, identities, warnings = {}, {}, []
+    for name in [name for name in known if name in wanted and name in files]:
+        try:
+            extra[name] = builders[name](files[name])
+        except ModelError as error:
+            if files[name] != "imagenet":
+                raise
+            # The rest of the sentence is about training.
+            reason = str(error).split(";")[0]
+            warnings.append(f"{name} is left out: {reason}; {_NEEDS[name]} takes files")
+            continue
+        identities[name] = _identity(files[name])
+    kept = [name for name in known if name in wanted]
+    kept = [name for name in kept if name in extra or name not in files]
+    return Measures(tuple(kept), extra, identities), warnings
+
+
+def _niqe(sr, _, parameters, border):
+    return niqe(sr, parameters, border)
+
+
+def _identity(file):
+    """What stands for a file of weights in the keys of records."""
+    path = Path(file)
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else file
+
+
+def _check_report(args, measures):
+    if args.by is not None and args.by not in measures.names:
+        raise ConfigError(
+            f"--by {args.by} is not measured; there are {', '.join(measures.names)}"
+        )
+
+
+def _write_report(args, argv, folder, records, pictures, notes, fid):
+    from srlite.evaluation.report.report import write_report
+    from srlite.evaluation.report.origin import report_origin
+
+    path = write_report(
+        folder,
+        records,
+        lambda record: read_rgb(pictures.path(record)),
+        report_origin(sys.argv[1:] if argv is None else argv, notes),
+        args.by,
+        args.show_results,
+        fid,
+    )
+    print(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)", file=sys.stderr)
+
+
+def _check_fid(args, sets):
+    if args.inception_weights == NONE:
+        return
+    if not args.out_dir:
+        raise ConfigError("FID reads the pictures that are kept; give --out-dir")
+    for data_set in sets:
+        try:
+            check_count(len(data_set.items))
+        except DataError as error:
+            raise DataError(f"{data_set.name}: {error}") from None
+
+
+def _distances(args, evaluation):
+    """Measure FID if asked for: (list of distances, heading of the column)."""
+    weights = args.inception_weights
+    if weights == NONE:
+        return [], "FID"
+    features = inception_features(None if weights == "random" else weights)
+    measure = partial(evaluation.distances, features, _identity(weights))
+    found = _with_bar(evaluation.count_distances(), "distance", measure)
+    if weights != "random":
+        return found, "FID"
+    return [d | {"weights": "random"} for d in found], "FID of random weights"
+
+
+def _with_bar(total, unit, work):
+    """Run `work(progress)` under a bar, where there is a terminal."""
+    from tqdm import tqdm
+
+    with tqdm(total=total, unit=unit, disable=None, smoothing=0) as bar:
+        return work(bar.update)
+
+
+def _notes(args, protocol, measures, contenders, sets):
+    """Say in sentences how it was measured."""
+    lr = "LR is rounded to 8 bit"
+    lr += f", with noise of {protocol.noise:g} levels" if protocol.noise else ""
+    lr += f", through JPEG of quality {protocol.jpeg}" if protocol.jpeg else ""
+    edges = {
+        "none": "the bare network sees the whole picture",
+        "mirrored": "models run in tiles over mirrored edges, as inference.py does",
+    }[protocol.edges]
+    notes = [
+        f"x{protocol.scale}, a border of {protocol.scale} pixels is left out; PSNR and "
+        f"SSIM on luma (16..235) and RGB; {edges}; {lr}."
+    ]
+    notes += [f"{contender.note}." for contender in contenders if contender.note]
+    if any(data_set.paired for data_set in sets):
+        notes.append(
+            f'The LR pictures of "{GIVEN}" come from files; their LR error is measured '
+            "as if MATLAB's bicubic had made them."
+        )
+    missing = [
+        f"{name} ({option})"
+        for name, option in _NEEDS.items()
+        if name not in measures.names and not args.metrics
+    ]
+    if args.inception_weights == NONE and not args.metrics:
+        missing.append("FID (--inception-weights)")
+    if missing:
+        notes.append(f"Not measured, for want of a file: {', '.join(missing)}.")
+    if args.inception_weights != NONE:
+        notes.append(
+            "FID is of Keras's InceptionV3 on whole pictures at 299 x 299; it compares "
+            "only with itself, on as many pictures"
+            + (
+                ", and its random weights say nothing about quality."
+                if args.inception_weights == "random"
+                else f" (at least {MIN_PICTURES})."
+            )
+        )
+    return notes
+
+
+def _out_folder(args):
+    folder = Path(args.out_dir)
+    for source in (*args.hr_dir, *(folder for pair in args.pairs for folder in pair)):
+        if folder.resolve().is_relative_to(Path(source).resolve()):
+            raise ConfigError(
+                f"{folder} lies in {source}, whose pictures are measured; give another "
+                "--out-dir"
+            )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot make {folder}: {error.strerror}") from None
+    return folder
+
+
+if __name__ == "__main__":
+    from srlite.errors import run_command
+
+    run_command(main)

@@ -1,0 +1,261 @@
+"""The pictures that models are measured on: folders of HR, pairs, and known sets.
+
+Files are listed first and decoded one at a time, so a set may be larger than the
+memory. An HR picture is cut to multiples of the scale, as the literature does.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from srlite.errors import DataError
+from srlite.pictures.picture import read_rgb
+from srlite.data.sources import IMAGE_SUFFIXES
+
+# What folders of HR are called inside a set, whose name is then that of the set.
+_HR_FOLDERS = frozenset(("hr", "gt", "original"))
+# What tells the files of a pair apart: 0001.png and 0001x4.png, a_HR.png and a_LR.png.
+_ENDING = re.compile(r"([_-]?(hr|gt|lr|x\d+))+$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture to measure on.
+
+    Attributes:
+        name: its name within the set, which can be that of a file.
+        hr_path: file of the HR picture.
+        lr_path: file of the LR picture, or None where HR is shrunk.
+    """
+
+    name: str
+    hr_path: Path
+    lr_path: Path | None = None
+
+    def read_hr(self, scale):
+        """Read HR, cut to multiples of `scale`: uint8 (height, width, 3).
+
+        Raises:
+            ImageError: the file cannot be decoded.
+        """
+        hr = read_rgb(self.hr_path)
+        height, width = (side // scale * scale for side in hr.shape[:2])
+        return hr[:height, :width]
+
+    def read_lr(self, hr, scale):
+        """Read the LR picture that belongs to `hr`: uint8 (height, width, 3).
+
+        Raises:
+            ImageError: the file cannot be decoded.
+            DataError: its size is another than that of `hr` by `scale`.
+        """
+        lr = read_rgb(self.lr_path)
+        if tuple(scale * side for side in lr.shape[:2]) != hr.shape[:2]:
+            raise DataError(
+                f"{self.lr_path} is {lr.shape[1]} x {lr.shape[0]} pixels; expected "
+                f"{hr.shape[1] // scale} x {hr.shape[0] // scale}, as {self.hr_path} "
+                f"is {scale} times larger"
+            )
+        return lr
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Pictures whose scores are averaged.
+
+    Attributes:
+        name: what tables call it.
+        items: list of `Item`, ordered by name.
+        paired: whether LR comes from files.
+    """
+
+    name: str
+    items: list
+    paired: bool = False
+
+
+@dataclass(frozen=True)
+class _KnownSet:
+    """Where a known set may lie below the folder of sets, and where it comes from."""
+
+    places: tuple[str, ...]
+    source: str
+
+
+_SELF_EX_SR = "github.com/jbhuang0604/SelfExSR"
+# Folders in the order in which they are tried, with the files that count. SelfExSR puts
+# HR and LR into one folder.
+KNOWN_SETS = {
+    name: _KnownSet(
+        tuple(
+            f"{folder}{inner}"
+            for folder in folders
+            for inner in ("/HR/*", "/image_SRF_4/*_HR.*", "/GTmod12/*", "/original/*")
+        )
+        + tuple(f"{folder}/*" for folder in folders),
+        f"{source}: put its HR pictures into {name}/HR",
+    )
+    for name, folders, source in (
+        ("Set5", ("Set5",), f"Set5 (Bevilacqua et al. 2012) comes with {_SELF_EX_SR}"),
+        ("Set14", ("Set14",), f"Set14 (Zeyde et al. 2010) comes with {_SELF_EX_SR}"),
+        (
+            "BSD100",
+            ("BSD100", "B100", "BSDS100"),
+            f"BSD100 (Martin et al. 2001) comes with {_SELF_EX_SR}",
+        ),
+        (
+            "Urban100",
+            ("Urban100",),
+            f"Urban100 (Huang et al. 2015) comes with {_SELF_EX_SR}",
+        ),
+    )
+} | {
+    "DIV2K": _KnownSet(
+        ("DIV2K/DIV2K_valid_HR/*", "DIV2K_valid_HR/*", "DIV2K/HR/*", "DIV2K/*"),
+        "DIV2K (Agustsson and Timofte 2017) is at data.vision.ee.ethz.ch/cvl/DIV2K: "
+        "unpack DIV2K_valid_HR.zip into DIV2K",
+    ),
+    "BSDS500": _KnownSet(
+        (
+            "BSDS500/data/images/test/*",
+            "BSR/BSDS500/data/images/test/*",
+            "BSDS500/images/test/*",
+            "BSDS500/HR/*",
+            "BSDS500/*",
+        ),
+        "BSDS500 (Arbelaez et al. 2011) is at www2.eecs.berkeley.edu/Research/"
+        "Projects/CS/vision/grouping/resources.html: unpack BSR_bsds500.tgz",
+    ),
+}
+
+
+def known_set(name, root):
+    """Find a known set on the disk.
+
+    Args:
+        name: one of `KNOWN_SETS`, in any case.
+        root: folder in which the sets lie, or None.
+
+    Returns:
+        `DataSet`.
+
+    Raises:
+        DataError: there is no set of this name, or it is not below `root`.
+    """
+    names = {known.lower(): known for known in KNOWN_SETS}
+    if name.lower() not in names:
+        raise DataError(
+            f"unknown data set {name!r}; there are {', '.join(KNOWN_SETS)}; any other "
+            "is given by its folder, with --hr-dir"
+        )
+    name = names[name.lower()]
+    known = KNOWN_SETS[name]
+    if root is None:
+        raise DataError(
+            f"say where {name} lies, with --sets-dir or SRLITE_SETS_DIR. {known.source}"
+        )
+    if not Path(root).is_dir():
+        raise DataError(f"no such folder of data sets: {root}")
+    for place in known.places:
+        if found := [path for path in Path(root).glob(place) if _is_picture(path)]:
+            return DataSet(name, _items(found, found[0].parent))
+    raise DataError(f"{name} is not in {root}. {known.source}")
+
+
+def hr_folder(folder):
+    """List the HR pictures of a folder and of the folders in it.
+
+    Raises:
+        DataError: there is no such folder, or no picture in it.
+    """
+    paths = _pictures(folder)
+    return DataSet(_name(folder), _items(paths, Path(folder)))
+
+
+def paired_folders(lr_folder, hr_folder):
+    """Match LR and HR pictures of two folders by name.
+
+    Names are equal up to the ending of the file and to what tells LR from HR, such as
+    x4, _LR or _HR.
+
+    Raises:
+        DataError: a folder is missing or empty, a picture has no partner, or two of
+            one folder have the same name.
+    """
+    lr, hr = _by_name(lr_folder), _by_name(hr_folder)
+    for folder, own, other in ((lr_folder, hr, lr), (hr_folder, lr, hr)):
+        if alone := [str(own[name]) for name in sorted(own.keys() - other.keys())]:
+            more = f" (nor have {len(alone) - 1} more)" if len(alone) > 1 else ""
+            raise DataError(f"{alone[0]} has no partner in {folder}{more}")
+    items = [Item(_flat(name), hr[name], lr[name]) for name in sorted(hr)]
+    return DataSet(_name(hr_folder), items, paired=True)
+
+
+def rename_apart(sets):
+    """Give data sets of one name different ones: `a`, `a-2`, ..."""
+    names, apart = [], []
+    for data_set in sets:
+        name = unique_name(data_set.name, names)
+        names.append(name)
+        apart.append(DataSet(name, data_set.items, data_set.paired))
+    return apart
+
+
+def unique_name(name, taken):
+    """Return a name that is not taken, on disks without case either."""
+    taken = {other.lower() for other in taken}
+    candidate, number = name, 2
+    while candidate.lower() in taken:
+        candidate, number = f"{name}-{number}", number + 1
+    return candidate
+
+
+def file_name(text):
+    """Turn a text into one that can be the name of a file, at most 100 letters."""
+    return re.sub(r"[^\w.+-]+", "_", text)[:100].strip(".") or "_"
+
+
+def _name(folder):
+    path = Path(folder).resolve()
+    inner = path.name.lower() in _HR_FOLDERS and path.parent.name
+    return file_name(path.parent.name if inner else path.name)
+
+
+def _is_picture(path):
+    return (
+        path.suffix.lower() in IMAGE_SUFFIXES
+        and not path.name.startswith(".")
+        and path.is_file()
+    )
+
+
+def _pictures(folder):
+    if not Path(folder).is_dir():
+        raise DataError(f"no such folder of pictures: {folder}")
+    paths = [path for path in sorted(Path(folder).rglob("*")) if _is_picture(path)]
+    if not paths:
+        raise DataError(f"there are no pictures in {folder}")
+    return paths
+
+
+def _items(paths, folder):
+    items = []
+    for path in sorted(paths):
+        name = _flat(path.relative_to(folder).with_suffix("").as_posix())
+        items.append(Item(unique_name(name, [item.name for item in items]), path))
+    return items
+
+
+def _by_name(folder):
+    found = {}
+    for path in _pictures(folder):
+        stem = path.relative_to(folder).with_suffix("").as_posix()
+        name = _ENDING.sub("", stem) or stem
+        if name in found:
+            raise DataError(f"{path} and {found[name]} have the same name")
+        found[name] = path
+    return found
+
+
+def _flat(name):
+    return file_name(name.replace("/", "_"))

@@ -1,0 +1,165 @@
+"""The options of `python -m srlite.evaluation.command`."""
+
+import argparse
+
+from srlite.evaluation.contenders import EDGES
+from srlite.evaluation.data_sets import KNOWN_SETS
+from srlite.evaluation.protocol import KERNEL_ORDER
+from srlite.metrics.frechet import MIN_PICTURES
+from srlite.evaluation.records import METRICS
+
+SETS_VARIABLE = "SRLITE_SETS_DIR"
+NONE = "none"
+
+
+def evaluation_parser(prog):
+    """Build the parser of the command, which calls itself `prog`."""
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="Measure models on sets of pictures, after each kernel that may "
+        "have shrunk them.",
+    )
+    parser.add_argument(
+        "--model",
+        nargs="+",
+        default=["light", "light_psnr", "bicubic"],
+        metavar="MODEL",
+        help="shipped names, .tflite or .keras files, checkpoints, run directories, "
+        "bicubic, lanczos, or commands in quotes with {lr} and {sr}; NAME=MODEL names "
+        "one in tables; differences are from the first (default: light light_psnr "
+        "bicubic)",
+    )
+    _add_sources(parser)
+    _add_protocol(parser)
+    _add_measures(parser)
+    parser.add_argument(
+        "--threads", type=int, help="CPU threads of .tflite files (default: all cores)"
+    )
+    parser.add_argument(
+        "--out-dir",
+        metavar="DIR",
+        help="keep scores, pictures and report.html here; the same command goes on "
+        "after a stop",
+    )
+    parser.add_argument(
+        "--show-results",
+        type=_count,
+        default=3,
+        metavar="N",
+        help="best and worst pictures in the report, N of each (default: 3)",
+    )
+    parser.add_argument(
+        "--by",
+        metavar="METRIC",
+        help="what the report compares by (default: the first that is measured)",
+    )
+    return parser
+
+
+def _count(text):
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"a number from 0 up; received {text}")
+    return int(text)
+
+
+def _add_sources(parser):
+    group = parser.add_argument_group("pictures")
+    group.add_argument(
+        "--hr-dir",
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="folders of HR pictures, which are shrunk",
+    )
+    group.add_argument(
+        "--pairs",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("LR_DIR", "HR_DIR"),
+        help="two folders of LR and HR pictures of the same names; may be repeated",
+    )
+    group.add_argument(
+        "--sets",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help=f"{', '.join(KNOWN_SETS)}, below --sets-dir",
+    )
+    group.add_argument(
+        "--sets-dir",
+        metavar="DIR",
+        help=f"where known sets lie (default: what {SETS_VARIABLE} says)",
+    )
+
+
+def _add_protocol(parser):
+    group = parser.add_argument_group("protocol")
+    group.add_argument(
+        "--kernels",
+        nargs="+",
+        default=list(KERNEL_ORDER),
+        metavar="KERNEL",
+        help=f"of {', '.join(KERNEL_ORDER)} (default: all); bicubic is MATLAB's",
+    )
+    group.add_argument(
+        "--jpeg",
+        type=int,
+        metavar="Q",
+        help="pass LR through JPEG of this quality, 1 to 100",
+    )
+    group.add_argument(
+        "--noise",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="add Gaussian noise to LR, of this standard deviation in levels",
+    )
+    group.add_argument(
+        "--scale", type=int, default=4, help="HR pixels per LR pixel (default: 4)"
+    )
+    group.add_argument(
+        "--edges",
+        choices=EDGES,
+        default="none",
+        help="none measures the bare network on the whole picture, as papers do; "
+        "mirrored what inference.py does, tiles over mirrored edges (default: none)",
+    )
+
+
+def _add_measures(parser):
+    group = parser.add_argument_group(
+        "measures", "what needs a file is left out, and said to be, without it"
+    )
+    group.add_argument(
+        "--metrics",
+        nargs="+",
+        metavar="METRIC",
+        help=f"of {', '.join(metric.name for metric in METRICS)} (default: all that "
+        "can be measured)",
+    )
+    group.add_argument(
+        "--vgg19-weights",
+        default=NONE,
+        metavar="FILE",
+        help="for content: imagenet, which Keras downloads, or a file without the top",
+    )
+    group.add_argument(
+        "--efficientnet-weights",
+        default=NONE,
+        metavar="FILE",
+        help="for style: imagenet, or a file of EfficientNetB4 without the top",
+    )
+    group.add_argument(
+        "--niqe-parameters",
+        default=NONE,
+        metavar="FILE",
+        help="for niqe: the authors' published parameters, .mat or .npz",
+    )
+    group.add_argument(
+        "--inception-weights",
+        default=NONE,
+        metavar="FILE",
+        help=f"for FID, of sets of {MIN_PICTURES} pictures or more, with --out-dir: "
+        "imagenet, a file of InceptionV3 without the top, or random, for trials",
+    )

@@ -1,0 +1,1 @@
+"""report: say here what this wing holds, room by room."""

@@ -1,0 +1,254 @@
+"""Charts of an evaluation: scores and gains by kernel, and perception against PSNR.
+
+Bars stand only for differences and begin at 0, which means something there; scores
+themselves, for which 0 dB means nothing, are points on an axis whose start is said.
+Lines around points are quartiles of the pictures; lines around bars are 95 % bootstrap
+intervals of the mean difference.
+
+A model has one colour in all charts: "bicubic" and "lanczos" are grey, the others take
+those of Okabe and Ito (2008, https://jfly.uni-koeln.de/color) that differ in lightness
+too, and markers of their own, so that any eye and a grey print tell them apart.
+"""
+
+import html
+import io
+import re
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from srlite.evaluation.report.scores import (
+    METRIC,
+    kernels_of,
+    label_of,
+    select,
+    values,
+    write_value,
+)
+from srlite.evaluation.records import distinct
+from srlite.evaluation.statistics import MEAN_KERNEL
+
+_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+_MARKERS = "osD^vP"
+_PLAIN = {"bicubic": ("#8c8c8c", "X"), "lanczos": ("#b3b3b3", "p")}
+_INK = "#1f2327"  # On a page it becomes the colour of the text there.
+_WIDTH = 5.4  # inches
+_STYLE = {
+    "font.size": 9,
+    "text.color": _INK,
+    "axes.labelcolor": _INK,
+    "axes.edgecolor": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.fonttype": "none",
+    "text.parse_math": False,  # Names of models may hold a $.
+}
+
+
+def model_styles(models):
+    """Give each model its colour and marker: dict of name to pair."""
+    own = [model for model in models if model not in _PLAIN]
+    styles = {
+        model: (_COLOURS[i % len(_COLOURS)], _MARKERS[i % len(_MARKERS)])
+        for i, model in enumerate(own)
+    }
+    return {model: _PLAIN.get(model) or styles[model] for model in models}
+
+
+@matplotlib.rc_context(_STYLE)
+def score_chart(records, metric, styles):
+    """Draw a metric by kernel: means as points, quartiles of the pictures as lines.
+
+    Args:
+        records: of one data set.
+        metric: its name.
+        styles: as `model_styles` returns it.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    kernels, models = (distinct(records, key) for key in ("kernel", "model"))
+    figure, axes = _rows(kernels, len(models))
+    handles = {}
+    for i, model in enumerate(models):
+        colour, marker = styles[model]
+        for row, kernel in enumerate(kernels):
+            found = values(select(records, model=model, kernel=kernel), metric)
+            if len(found):
+                place = row + _offset(i, len(models))
+                quartiles = np.percentile(found, [25, 75])
+                axes.hlines(place, *quartiles, color=colour, linewidth=1.6)
+                point = found.mean(), place, marker
+                (handles[model],) = axes.plot(*point, color=colour, markersize=6)
+    start = axes.get_xlim()[0]
+    away = f"; the axis starts at {start:.3g}, not at 0" if start > 0 else ""
+    axes.set_xlabel(label_of(metric) + away)
+    _legend(figure, handles)
+    return figure
+
+
+@matplotlib.rc_context(_STYLE)
+def gain_chart(table, data_set, metric, reference, styles):
+    """Draw by how much models differ from one of them, by kernel, as bars from 0.
+
+    Args:
+        table: as `report_scores.tabulate` returns it, for this reference.
+        data_set: name.
+        metric: its name.
+        reference: name of the model that is subtracted.
+        styles: as `model_styles` returns it.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    own = [entry for place, entry in table.items() if place[0] == data_set]
+    kernels = kernels_of([e for e in own if e["kernel"] != MEAN_KERNEL])
+    models = [model for model in styles if model != reference]
+    figure, axes = _rows(kernels, len(models))
+    handles = {}
+    for i, model in enumerate(models):
+        for row, kernel in enumerate(kernels):
+            entry = table.get((data_set, kernel, model), {})
+            if "difference" in entry:
+                place = row + _offset(i, len(models))
+                height = 0.74 / len(models)
+                colour = styles[model][0]
+                bar = axes.barh(place, entry["difference"], height, color=colour)
+                handles[model] = bar
+                _mark_gain(axes, place, entry, metric)
+    axes.axvline(0, color=_INK, linewidth=1)
+    axes.margins(x=0.14)
+    side = "more" if METRIC[metric].higher_is_better else "less"
+    axes.set_xlabel(f"{label_of(metric)} minus that of {reference}; {side} is better")
+    _legend(figure, handles)
+    return figure
+
+
+def _mark_gain(axes, place, entry, metric):
+    """Add the interval of a bar and its value."""
+    gain = entry["difference"]
+    low, high = entry.get("low", gain), entry.get("high", gain)
+    axes.hlines(place, low, high, color=_INK, linewidth=1.2)
+    right = gain >= 0
+    axes.annotate(
+        write_value(metric, gain, "+", unit=False),
+        (max(high, 0) if right else min(low, 0), place),
+        (4 if right else -4, 0),
+        textcoords="offset points",
+        va="center",
+        ha="left" if right else "right",
+        fontsize=8,
+    )
+
+
+@matplotlib.rc_context(_STYLE)
+def plane_chart(records, distortion, perception, styles):
+    """Draw models in the plane of distortion and perception, one point for each.
+
+    Blau and Michaeli 2018 (https://doi.org/10.1109/CVPR.2018.00652), figure 1: no model
+    can be best in both.
+
+    Args:
+        records: of one data set.
+        distortion: name of a metric that is better when higher.
+        perception: name of a metric that is better when lower.
+        styles: as `model_styles` returns it.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    figure, axes = _new_figure(3.4)
+    for model in distinct(records, "model"):
+        own = select(records, model=model)
+        pair = values(own, distortion), values(own, perception)
+        if not all(map(len, pair)):
+            continue
+        point = tuple(x.mean() for x in pair)
+        colour, marker = styles[model]
+        axes.plot(*point, marker, color=colour, markersize=9)
+        axes.annotate(
+            *(model, point, (9, 0)),
+            textcoords="offset points",
+            va="center",
+        )
+    axes.margins(x=0.3, y=0.35)
+    axes.annotate(
+        *("better", (0.99, 0.02), (0.9, 0.09)),
+        xycoords="axes fraction",
+        textcoords="axes fraction",
+        ha="center",
+        arrowprops={"arrowstyle": "-|>", "color": _INK},
+    )
+    axes.set_xlabel(f"{label_of(distortion)}, more is better")
+    axes.set_ylabel(f"{label_of(perception)}, less is better")
+    axes.grid(alpha=0.25, linewidth=0.6)
+    return figure
+
+
+def to_png(figure, path, dpi=160):
+    """Write a chart on white, for papers."""
+    figure.savefig(path, dpi=dpi, facecolor="white")
+
+
+def to_svg(figure, name, description):
+    """Write a chart for a page: transparent, its ink the colour of the page's text.
+
+    Args:
+        figure: of this module.
+        name: of the chart, a word that is its own on the page.
+        description: what a screen reader says.
+
+    Returns:
+        HTML: an `svg` element without a size of its own, nor a link.
+    """
+    drawn = io.StringIO()
+    with matplotlib.rc_context(_STYLE | {"svg.hashsalt": name}):
+        figure.savefig(drawn, format="svg", transparent=True, metadata={"Date": None})
+    text = drawn.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'\s(xmlns(:\w+)?|width|height|version)="[^"]*"', "", text, count=5)
+    # Names within a drawing are global on a page that holds several.
+    text = re.sub(r'\bid="', f'id="{name}-', text)
+    text = text.replace("url(#", f"url(#{name}-").replace('href="#', f'href="#{name}-')
+    text = text.replace(_INK, "currentColor")
+    label = html.escape(description)
+    return text.replace("<svg", f'<svg role="img" aria-label="{label}"', 1).strip()
+
+
+def _new_figure(height):
+    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+    return figure, figure.subplots()
+
+
+def _rows(kernels, count):
+    """A figure with a row for each kernel, in which `count` models find place."""
+    figure, axes = _new_figure(0.95 + len(kernels) * (0.16 + 0.17 * count))
+    axes.set_yticks(range(len(kernels)), kernels)
+    axes.set_ylim(len(kernels) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="x", alpha=0.25, linewidth=0.6)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def _offset(place, count):
+    """Where the line of one of several models lies, around the middle of its row."""
+    return (place - (count - 1) / 2) * 0.8 / count
+
+
+def _legend(figure, handles):
+    if handles:
+        figure.legend(
+            handles.values(),
+            handles,
+            loc="outside upper left",
+            ncols=3,
+            fontsize=9,
+            frameon=False,
+            handlelength=1.4,
+        )

@@ -1,0 +1,1 @@
+"""export: say here what this wing holds, room by room."""

@@ -1,0 +1,1 @@
+"""figures: say here what this wing holds, room by room."""

@@ -1,0 +1,129 @@
+"""What a comparison shows of one picture: a telling crop, its surroundings, errors.
+
+The crop is where the models differ most: for each LR pixel, the largest minus the
+smallest of their lumas is averaged over the HR pixels that it stands for, and the
+square with the largest sum is taken, the first one by rows among equals. A single model
+is compared with HR instead. Nothing is drawn by chance, so the same pictures give the
+same crop.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from srlite.pictures.levels import enlarge_bicubic, luma
+from srlite.figures.regions import strongest_square
+
+CROP = 96  # HR pixels
+_SURROUNDINGS = (240, 320)  # HR pixels: height, width
+ERROR_SCALES = (8, 16, 32, 64, 128, 219)  # levels; luma has 219 of them
+_SHARE = 99.5  # per cent of the errors that the scale of the maps holds
+
+
+@dataclass(frozen=True)
+class Box:
+    """A part of a picture, in HR pixels that are multiples of the scale."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    def cut(self, picture, scale=1):
+        """Cut it out of a picture with one pixel for `scale` HR pixels."""
+        bottom, right = self.top + self.height, self.left + self.width
+        rows = slice(self.top // scale, bottom // scale)
+        return picture[rows, self.left // scale : right // scale]
+
+
+@dataclass(frozen=True)
+class View:
+    """One picture as it is shown.
+
+    Attributes:
+        lr: uint8 (h, w, 3).
+        hr: uint8 (scale * h, scale * w, 3).
+        models: dict of model to uint8 array of the shape of `hr`.
+        crop: `Box` that is magnified.
+        surroundings: `Box` around it.
+        scale: HR pixels per LR pixel.
+    """
+
+    lr: np.ndarray
+    hr: np.ndarray
+    models: dict
+    crop: Box
+    surroundings: Box
+    scale: int
+
+    def columns(self, box):
+        """Cut LR, the models and HR: list of (name, uint8 (height, width, 3))."""
+        enlarged = {**self.models, "HR": self.hr}
+        lr = ("LR", box.cut(self.lr, self.scale))
+        return [lr, *((name, box.cut(x)) for name, x in enlarged.items())]
+
+    def error(self, model):
+        """Distance of a model's crop from HR: float64 (height, width), luma levels."""
+        sr, hr = (luma(self.crop.cut(x)) for x in (self.models[model], self.hr))
+        return np.abs(sr - hr)
+
+
+def make_view(lr, hr, models):
+    """Choose what is shown of a picture.
+
+    Args:
+        lr: uint8 (h, w, 3).
+        hr: uint8 (scale * h, scale * w, 3); rows and columns beyond the last LR pixel
+            are left out.
+        models: dict of name to uint8 array of the shape of `hr`; "bicubic" comes to the
+            front, and is made of `lr` where it is not among them.
+
+    Returns:
+        `View`.
+    """
+    height, width = lr.shape[:2]
+    scale = hr.shape[0] // height
+    hr = hr[: scale * height, : scale * width]
+    models = {name: sr[: len(hr), : hr.shape[1]] for name, sr in models.items()}
+    lumas = [luma(sr) for sr in models.values()]
+    if len(lumas) == 1:
+        lumas.append(luma(hr))
+    spread = np.max(lumas, axis=0) - np.min(lumas, axis=0)
+    per_lr = spread.reshape(height, scale, width, scale).mean(axis=(1, 3))
+    side = min(CROP // scale, height, width)
+    top, left = strongest_square(per_lr, side)
+    bicubic = models.get("bicubic")
+    if bicubic is None:
+        bicubic = enlarge_bicubic(lr, scale)
+    models = {"bicubic": bicubic} | models
+    rows = _around(top, side, _SURROUNDINGS[0] // scale, height)
+    columns = _around(left, side, _SURROUNDINGS[1] // scale, width)
+    crop, surroundings = (
+        Box(*(scale * x for x in box))
+        for box in (
+            (top, left, side, side),
+            (rows[0], columns[0], rows[1], columns[1]),
+        )
+    )
+    return View(lr, hr, models, crop, surroundings, scale)
+
+
+def _around(start, length, wanted, whole):
+    """(start, length) of what lies around a stretch, as long as wanted if it can be."""
+    wanted = min(wanted, whole)
+    centred = start + (length - wanted) // 2
+    return min(max(centred, 0), whole - wanted), wanted
+
+
+def error_scale(views):
+    """Choose the one scale of all difference maps.
+
+    Args:
+        views: list of `View`.
+
+    Returns:
+        Levels: the smallest of `ERROR_SCALES` that holds 99.5 % of the pixels' errors.
+    """
+    errors = [view.error(model).ravel() for view in views for model in view.models]
+    wanted = np.percentile(np.concatenate(errors), _SHARE)
+    return next(s for s in ERROR_SCALES if s >= wanted or s == ERROR_SCALES[-1])

@@ -1,0 +1,1 @@
+"""metrics: say here what this wing holds, room by room."""

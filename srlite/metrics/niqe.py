@@ -1,0 +1,168 @@
+"""NIQE: how natural a picture looks, without another one to compare it with.
+
+Mittal, Soundararajan and Bovik 2013 (https://doi.org/10.1109/LSP.2012.2227726). The
+statistics of locally normalised luma in blocks of 96 x 96 pixels, at two scales, are
+fitted by a Gaussian; NIQE is its distance from the one of pristine photographs, whose
+parameters the authors published. Photographs lie near 3 to 5, blurred or noisy pictures
+higher. Where the paper is silent this follows the authors' MATLAB code, and, as is
+usual for super-resolution, luma is rounded and a border is left out.
+"""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from srlite.errors import DataError
+from srlite.pictures.picture import luma
+from srlite.data.kernels import downsampling_matrix
+
+BLOCK = 96  # pixels; the published parameters belong to this size
+_FEATURES = 36  # 18 at each of two scales
+_SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))  # section II C: the four neighbours
+# Shapes of a generalised Gaussian, and the ratio of its squared mean magnitude to its
+# variance, which tells the shape.
+_SHAPES = np.arange(0.2, 10.0005, 0.001)
+
+
+def _gamma(x):
+    return np.vectorize(math.gamma, otypes=[float])(x)
+
+
+_RATIOS = _gamma(2 / _SHAPES) ** 2 / (_gamma(1 / _SHAPES) * _gamma(3 / _SHAPES))
+
+
+def read_niqe_parameters(path):
+    """Read the Gaussian of pristine photographs.
+
+    Args:
+        path: `.npz`, or `.mat` as the authors published it, with the arrays
+            `mu_prisparam` and `cov_prisparam`, or `mu_pris_param` and `cov_pris_param`.
+
+    Returns:
+        (mean, covariance): float64 (36,) and (36, 36).
+
+    Raises:
+        DataError: the file cannot be read, or holds other arrays.
+    """
+    try:
+        if Path(path).suffix.lower() == ".mat":
+            from scipy.io import loadmat
+
+            arrays = loadmat(path)
+        else:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = dict(file)
+        found = {name.replace("_", ""): array for name, array in arrays.items()}
+        mean = np.asarray(found["muprisparam"], np.float64).reshape(_FEATURES)
+        covariance = np.asarray(found["covprisparam"], np.float64)
+        return mean, covariance.reshape(_FEATURES, _FEATURES)
+    except ImportError:
+        raise DataError(f"reading {path} needs SciPy: pip install scipy") from None
+    except Exception as error:  # both readers raise many kinds for a wrong file
+        reason = f"{error}".strip().split("\n")[0]
+        raise DataError(
+            f"{path} does not hold the parameters of NIQE, arrays mu_prisparam of "
+            f"{_FEATURES} and cov_prisparam of {_FEATURES} x {_FEATURES} values "
+            f"({reason})"
+        ) from error
+
+
+def niqe(picture, parameters, border):
+    """Measure how far a picture is from natural ones.
+
+    Args:
+        picture: uint8 (height, width, 3).
+        parameters: as from `read_niqe_parameters`.
+        border: pixels left out on each side.
+
+    Returns:
+        The distance, 0 or more; NaN for a picture without a whole block inside the
+        border, or without a block that has any texture.
+    """
+    y = np.rint(luma(picture))[border : -border or None, border : -border or None]
+    height, width = (side // BLOCK * BLOCK for side in y.shape)
+    if not height or not width:
+        return math.nan
+    y = y[:height, :width]
+    halves = [downsampling_matrix("bicubic", side, 2) for side in y.shape]
+    features = np.concatenate(
+        [
+            _features(y, BLOCK),
+            _features(halves[0] @ y @ halves[1].T, BLOCK // 2),
+        ],
+        axis=1,
+    )  # (blocks, 36)
+    if np.isnan(features).all(axis=0).any():
+        return math.nan
+    # A flat block has no shape: its other features count for the mean alone.
+    mean = np.nanmean(features, axis=0)
+    whole = features[~np.isnan(features).any(axis=1)]
+    covariance = np.zeros((_FEATURES, _FEATURES))
+    if len(whole) > 1:
+        covariance = np.cov(whole, rowvar=False)
+    pristine_mean, pristine_covariance = parameters
+    offset = pristine_mean - mean
+    pooled = np.linalg.pinv((pristine_covariance + covariance) / 2)
+    return math.sqrt(max(offset @ pooled @ offset, 0.0))  # equation 10
+
+
+def _features(y, side):
+    """Features of each block at one scale: (blocks, 18)."""
+    normalised = _normalised(y)
+    return np.array(
+        [
+            _block_features(normalised[top : top + side, left : left + side])
+            for top in range(0, y.shape[0], side)
+            for left in range(0, y.shape[1], side)
+        ]
+    )
+
+
+def _normalised(y):
+    """Subtract the local mean and divide by the local deviation (equation 1)."""
+    mean = _blurred(y)
+    variance = np.abs(_blurred(y * y) - mean * mean)  # abs: of tiny negative ones
+    return (y - mean) / (np.sqrt(variance) + 1.0)
+
+
+def _blurred(y):
+    """Gaussian of 7 x 7 pixels and sigma 7/6; edge pixels are repeated."""
+    places = np.arange(-3, 4)
+    weights = np.exp(-(places**2) / (2 * (7 / 6) ** 2))
+    weights /= weights.sum()
+    height, width = y.shape
+    y = np.pad(y, 3, mode="edge")
+    y = sum(w * y[i : i + height] for i, w in enumerate(weights))
+    return sum(w * y[:, i : i + width] for i, w in enumerate(weights))
+
+
+def _block_features(block):
+    """Fit the block, then its products with four neighbours: 2 + 4 x 4 numbers."""
+    shape, left, right = _fit(block)
+    features = [shape, (left + right) / 2]
+    for shift in _SHIFTS:
+        # Around the block, as the authors do: a neighbour across its edge.
+        shape, left, right = _fit(block * np.roll(block, shift, axis=(0, 1)))
+        mean = (right - left) * math.gamma(2 / shape) / math.gamma(1 / shape)
+        features += [shape, mean, left, right]
+    return features
+
+
+def _fit(x):
+    """Fit an asymmetric generalised Gaussian by its moments (equations 5 to 8).
+
+    Returns:
+        (shape, left scale, right scale); NaN where one side has no values.
+    """
+    negative, positive = x[x < 0], x[x > 0]
+    if not negative.size or not positive.size:
+        return math.nan, math.nan, math.nan
+    left = math.sqrt(np.mean(negative**2))
+    right = math.sqrt(np.mean(positive**2))
+    skew = left / right
+    ratio = np.mean(np.abs(x)) ** 2 / np.mean(x**2)
+    ratio *= (skew**3 + 1) * (skew + 1) / (skew**2 + 1) ** 2
+    shape = _SHAPES[np.argmin((_RATIOS - ratio) ** 2)]
+    scale = math.sqrt(math.gamma(1 / shape) / math.gamma(3 / shape))
+    return float(shape), left * scale, right * scale

@@ -1,0 +1,1 @@
+"""models: say here what this wing holds, room by room."""

@@ -1,0 +1,289 @@
+"""Checkpoints: everything that a run needs to go on, in one safetensors file.
+
+A checkpoint holds the variables of named parts (generator, EMA generator,
+discriminator, their optimizers) under `part/path`, and in its header the stage, the
+step, the resolved config and a SHA-256 over all of this. No pickle, nothing of a
+backend: a run begun on one goes on in another. It is written to a temporary name,
+synced and renamed, so that a file under its final name is whole; what is not whole, or
+not of this run, is refused, and so is writing what is not finite.
+
+The newest of a stage stay, and those at the multiples of a number of steps; and beside
+them `best-<stage>-<step>`, the one of the highest score, with the score in its header.
+
+Where files must not be large, a checkpoint is a folder instead: each part in files of
+its own (`checkpoint_parts`), and an index. The folder too gets its name last.
+"""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+
+from srlite.models import checkpoint_parts
+from srlite.errors import CheckpointError, DamagedCheckpointError
+from srlite.files import remove_folder, replacing, replacing_folder
+
+FORMAT = "srlite-checkpoint-2"
+_FORMER = "srlite-checkpoint-1"  # its SHA-256 is over names and bytes of tensors alone
+_NAME = re.compile(r"(?P<stage>[a-z_]+)-(?P<step>\d{8})(\.safetensors)?")
+
+
+# What a run may have begun or go on without: `learning_rate_factor` came later, and
+# `loss_scale` belongs to one precision alone. Variables keep the values they have.
+_OPTIONAL = re.compile(r".*/learning_rate_factor|loss_scale/.*")
+
+
+def _named_variables(parts):
+    """Map `part/path` to the Keras variable, for each part."""
+    variables = {}
+    for part, owner in parts.items():
+        for variable in owner.variables:
+            name = f"{part}/{variable.path}"
+            if name in variables:
+                raise ValueError(f"two variables are named {name}; name their layers")
+            variables[name] = variable
+    return variables
+
+
+def values(parts):
+    """Copy the variables of `parts`: dict of `part/path` to NumPy array."""
+    import keras
+
+    return {
+        name: np.array(keras.ops.convert_to_numpy(variable))
+        for name, variable in _named_variables(parts).items()
+    }
+
+
+def _digest(tensors, metadata):
+    """SHA-256 of everything that a checkpoint says, except itself."""
+    former = metadata.get("format") == _FORMER
+    digest = hashlib.sha256()
+    if not former:
+        stated = {k: v for k, v in metadata.items() if k != "sha256"}
+        digest.update(json.dumps(stated, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        kind = "" if former else f" {tensor.dtype} {tensor.shape} "
+        digest.update(f"{name}{kind}".encode())
+        digest.update(np.ascontiguousarray(tensor).data)
+    return digest.hexdigest()
+
+
+def save(directory, stage, step, parts, config, keep=3, store_every=0, part_size=None):
+    """Write a checkpoint and delete the oldest of its stage beyond `keep`.
+
+    Args:
+        directory: folder, made if missing.
+        stage: "pretrain" or "gan".
+        step: optimizer updates done in this stage.
+        parts: dict of name to anything with Keras `variables`.
+        config: dict that JSON can hold.
+        keep: checkpoints of this stage that stay.
+        store_every: steps; checkpoints at its multiples stay too. 0 for none.
+        part_size: None for one file; else a folder, in which no file is larger than
+            this many bytes.
+
+    Returns:
+        Path of the file or folder.
+
+    Raises:
+        CheckpointError: it cannot be written, or a value is not finite.
+    """
+    ending = ".safetensors" if part_size is None else ""
+    path = Path(directory) / f"{stage}-{step:08d}{ending}"
+    _write(path, stage, step, parts, config, part_size)
+    for old_step, old in find(directory, stage):
+        if old_step == step and old != path:
+            _remove(old)  # as a folder what is now a file, or the reverse
+    for old_step, old in find(directory, stage)[:-keep]:
+        if not store_every or old_step % store_every:
+            _remove(old)
+    return path
+
+
+def save_best(directory, stage, step, parts, config, score):
+    """Write a checkpoint, in one file, if its score is the highest so far.
+
+    Args:
+        directory: folder, made if missing.
+        stage: "pretrain" or "gan".
+        step: optimizer updates done in this stage.
+        parts: dict of name to anything with Keras `variables`.
+        config: dict that JSON can hold.
+        score: of any unit; higher is better.
+
+    Returns:
+        Path of the file, or None when the best so far stays.
+
+    Raises:
+        CheckpointError: the best so far is damaged, or the new one cannot be written
+            or holds a value that is not finite.
+    """
+    former = list(Path(directory).glob(f"best-{stage}-*.safetensors"))
+    if not score > max(map(_score, former), default=float("-inf")):
+        return None
+    path = Path(directory) / f"best-{stage}-{step:08d}.safetensors"
+    _write(path, stage, step, parts, config, score=str(score))
+    for old in former:
+        if old != path:
+            old.unlink()
+    return path
+
+
+def _score(path):
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return float((file.metadata() or {})["score"])
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise CheckpointError(f"{path} is damaged: {error}; remove it") from None
+
+
+def _write(path, stage, step, parts, config, part_size=None, **more):
+    from safetensors.numpy import save_file
+
+    held = values(parts)
+    for name, tensor in held.items():
+        if not np.isfinite(tensor).all():
+            raise CheckpointError(
+                f"{path} is not written, as {name} holds a value that is not finite"
+            )
+    metadata = {
+        "format": FORMAT,
+        "stage": stage,
+        "step": str(step),
+        "config": json.dumps(config),
+        **more,
+    }
+    metadata["sha256"] = _digest(held, metadata)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if part_size is None:
+            with replacing(path) as temporary:
+                save_file(held, temporary, metadata)
+        else:
+            with replacing_folder(path) as temporary:
+                checkpoint_parts.write(temporary, held, metadata, part_size)
+    except OSError as error:
+        raise CheckpointError(f"cannot write {path}: {error}") from None
+
+
+def _remove(path):
+    if path.is_dir():
+        remove_folder(path)
+    else:
+        path.unlink()
+
+
+def find(directory, stage):
+    """List a stage's checkpoints.
+
+    Returns:
+        List of (step, path), oldest first; empty when there are none.
+    """
+    found = []
+    for path in Path(directory).glob(f"{stage}-*"):
+        match = _NAME.fullmatch(path.name)
+        if match and match["stage"] == stage:
+            found.append((int(match["step"]), path))
+    return sorted(found)
+
+
+def remove_after(directory, stage, step):
+    """Remove a stage's checkpoints of more than `step` updates."""
+    for other, path in find(directory, stage):
+        if other > step:
+            _remove(path)
+
+
+def read(path):
+    """Read a checkpoint and make sure that it is whole.
+
+    Returns:
+        (info, tensors): dict of `stage` (str), `step` (int) and `config` (dict); dict
+        of `part/path` to NumPy array.
+
+    Raises:
+        DamagedCheckpointError: the file is damaged or foreign.
+        CheckpointError: there is no such file.
+    """
+    from safetensors import SafetensorError
+
+    path = Path(path)
+    try:
+        metadata, tensors = _read(path)
+        if metadata.get("format") not in (FORMAT, _FORMER):
+            raise DamagedCheckpointError(f"{path} is not a checkpoint of srlite")
+        if _digest(tensors, metadata) != metadata["sha256"]:
+            raise ValueError("its content does not match its SHA-256")
+        info = {
+            "stage": metadata["stage"],
+            "step": int(metadata["step"]),
+            "config": json.loads(metadata["config"]),
+        }
+    except FileNotFoundError:
+        raise CheckpointError(f"no such checkpoint: {path}") from None
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
+        raise DamagedCheckpointError(f"{path} is damaged: {error}") from None
+    except KeyError as error:
+        raise DamagedCheckpointError(f"{path} is damaged: no {error} in it") from None
+    name = _NAME.fullmatch(path.name)
+    if name and (name["stage"], int(name["step"])) != (info["stage"], info["step"]):
+        raise DamagedCheckpointError(
+            f"{path} is of step {info['step']} of stage {info['stage']}, "
+            "which is not what its name says"
+        )
+    return info, tensors
+
+
+def _read(path):
+    from safetensors import safe_open
+
+    if path.is_dir():
+        return checkpoint_parts.read(path)
+    with safe_open(path, framework="numpy") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+        return file.metadata() or {}, tensors
+
+
+def load(path, parts):
+    """Set the variables of `parts` to those of a checkpoint, all or none.
+
+    Args:
+        path: checkpoint file or folder.
+        parts: dict of name to anything with Keras `variables`, as given to `save`.
+
+    Returns:
+        dict of `stage` (str), `step` (int) and `config` (dict).
+
+    Raises:
+        DamagedCheckpointError: the file is damaged or foreign.
+        CheckpointError: there is no such file, or it is of another model.
+    """
+    info, tensors = read(path)
+    assign(tensors, parts, path)
+    return info
+
+
+def assign(tensors, parts, path):
+    """Set the variables of `parts` to tensors read from `path`, all or none.
+
+    Raises:
+        CheckpointError: names or shapes do not match.
+    """
+    variables = _named_variables(parts)
+    common = [name for name in variables if name in tensors]
+    names = variables.keys() ^ tensors.keys()
+    odd = sorted(name for name in names if not _OPTIONAL.fullmatch(name)) or [
+        name for name in common if variables[name].shape != tensors[name].shape
+    ]
+    if odd:
+        raise CheckpointError(
+            f"{path} is of another model: {odd[0]} does not match "
+            f"({len(odd)} differences)"
+        )
+    for name in common:
+        variables[name].assign(tensors[name])

@@ -1,0 +1,1 @@
+"""pictures: say here what this wing holds, room by room."""

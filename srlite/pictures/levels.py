@@ -1,0 +1,166 @@
+"""Arithmetic on levels: conversions, grey, luma, bicubic enlargement.
+
+Levels are uint8 or uint16, channels last. `to_float` and `to_levels` are the one door
+between levels and the float32 [0, 1] that networks see; they round. The other modules
+take these functions from `srlite.pictures.picture`.
+"""
+
+import numpy as np
+from PIL import Image
+
+
+def to_float(image):
+    """Convert uint8 or uint16 levels to float32 in [0, 1]."""
+    return np.asarray(image, np.float32) / np.iinfo(image.dtype).max
+
+
+def to_levels(image, dtype):
+    """Convert float [0, 1] to uint8 or uint16: scaled, rounded, clipped."""
+    highest = np.iinfo(dtype).max
+    return np.clip(np.rint(np.asarray(image) * highest), 0, highest).astype(dtype)
+
+
+def to_uint8(image):
+    """Convert float [0, 1] to uint8: scaled, rounded, clipped."""
+    return to_levels(image, np.uint8)
+
+
+def round_to_uint8(levels):
+    """Round uint8 or uint16 levels (height, width, ...) to uint8."""
+    if levels.dtype == np.uint8:
+        return levels
+    out = np.empty(levels.shape, np.uint8)
+    return _by_strips(lambda strip: to_uint8(to_float(strip)), out, levels)
+
+
+def to_grey(rgb):
+    """Weigh RGB (..., 3) uint8 or uint16 to grey (...) of the same dtype and range.
+
+    The weights are those of ITU-R BT.601, as in Pillow's mode "L"; equal channels come
+    out as they are, and without a copy if they are one channel broadcast.
+    """
+    if rgb.strides[-1] == 0:
+        return rgb[..., 0]
+
+    def weigh(rgb):
+        grey = rgb[..., 0] * np.float32(0.299)
+        grey += rgb[..., 1] * np.float32(0.587)
+        grey += rgb[..., 2] * np.float32(0.114)
+        return np.rint(grey)
+
+    return _by_strips(weigh, np.empty(rgb.shape[:-1], rgb.dtype), rgb)
+
+
+def luma(rgb):
+    """Compute the luma on which super-resolution papers measure PSNR and SSIM.
+
+    Args:
+        rgb: array (..., 3), RGB in 0..255, any real dtype.
+
+    Returns:
+        float64 array (...) in 16..235, not rounded: ITU-R BT.601 for digital video, as
+        MATLAB's rgb2ycbcr.
+    """
+    return 16.0 + np.asarray(rgb, np.float64) @ [65.481, 128.553, 24.966] / 255.0
+
+
+def flatten_on_white(pixels, alpha):
+    """Lay (height, width, 3) levels over white by their (height, width) alpha."""
+    highest = np.iinfo(pixels.dtype).max
+
+    def flatten(pixels, alpha):
+        opacity = to_float(alpha)[..., None]
+        return np.rint(pixels * opacity + highest * (1 - opacity))
+
+    return _by_strips(flatten, np.empty_like(pixels), pixels, alpha)
+
+
+def _by_strips(convert, out, *images):
+    """Fill `out` 256 rows at a time, so that the floats in between stay small."""
+    for top in range(0, len(out), 256):
+        rows = slice(top, top + 256)
+        out[rows] = convert(*(image[rows] for image in images))
+    return out
+
+
+def join_channels(pixels, alpha=None, grey=False):
+    """Join what a picture has into one array.
+
+    Args:
+        pixels: levels (height, width, 3).
+        alpha: levels (height, width) of the same dtype, or None.
+        grey: whether colour is left out.
+
+    Returns:
+        Array (height, width) of grey, (height, width, 2) of grey and alpha, (height,
+        width, 3) or (height, width, 4). Not a copy where `split_channels` made the
+        parts.
+    """
+    colour = to_grey(pixels)[..., None] if grey else pixels
+    if alpha is None:
+        return colour[..., 0] if grey else colour
+    whole = alpha.base
+    if (
+        whole is not None
+        and whole.shape == (*alpha.shape, colour.shape[-1] + 1)
+        and whole.strides[:2] == pixels.strides[:2] == alpha.strides
+        and np.shares_memory(whole[:1, :1, :1], pixels[:1, :1, :1])
+    ):
+        return whole
+    return np.concatenate([colour, alpha[..., None]], axis=-1)
+
+
+def split_channels(channels):
+    """Take apart what `join_channels` made, without a copy.
+
+    Args:
+        channels: array (height, width) or (height, width, 1 to 4).
+
+    Returns:
+        (pixels, alpha, grey): views (height, width, 3) and (height, width) or None;
+        a grey picture has one channel broadcast to three.
+    """
+    count = channels.shape[2] if channels.ndim == 3 else 1
+    grey = count < 3
+    if channels.ndim == 2:
+        pixels = np.broadcast_to(channels[..., None], (*channels.shape, 3))
+    elif grey:
+        pixels = np.broadcast_to(channels[..., :1], (*channels.shape[:2], 3))
+    else:
+        pixels = channels[..., :3]
+    return pixels, channels[..., -1] if count in (2, 4) else None, grey
+
+
+def resize(image, size, box=None, resample=Image.Resampling.LANCZOS):
+    """Resize by a filter of Pillow, which grows with the reduction.
+
+    Args:
+        image: uint8, uint16 or float, (height, width) or (height, width, channels).
+        size: (height, width) of the result.
+        box: (left, top, right, bottom) of the part that becomes the result, in pixels,
+            fractions too; pixels around it count at its edges. The whole when None.
+        resample: `PIL.Image.Resampling` filter.
+
+    Returns:
+        Array of `size`: of the same dtype for levels, else float32, which may pass the
+        range of the input a little.
+    """
+    height, width = size
+    if image.dtype == np.uint8:
+        return np.asarray(Image.fromarray(image).resize((width, height), resample, box))
+    planes = image.reshape(*image.shape[:2], -1)
+    dtype = np.uint16 if image.dtype == np.uint16 else np.float32
+    out = np.empty((height, width, planes.shape[2]), dtype)
+    for channel in range(planes.shape[2]):
+        plane = Image.fromarray(np.asarray(planes[..., channel], np.float32, order="C"))
+        resized = np.asarray(plane.resize((width, height), resample, box))
+        if dtype == np.uint16:
+            resized = np.clip(np.rint(resized), 0, 65535)
+        out[..., channel] = resized
+    return out.reshape(height, width, *image.shape[2:])
+
+
+def enlarge_bicubic(image, scale):
+    """Enlarge by Pillow's bicubic filter, as `resize`, by `scale` along each axis."""
+    size = tuple(scale * side for side in image.shape[:2])
+    return resize(image, size, resample=Image.Resampling.BICUBIC)

@@ -1,0 +1,153 @@
+"""Read 16-bit PNG and TIFF files at full depth.
+
+Pillow has no mode for 16 bits of colour and keeps the high byte of each level. Its
+decoders can be asked for the low byte instead, so a file is decoded twice and the
+halves are joined. This reaches every compression that Pillow knows.
+
+The kind of file decides, never its levels: a 16-bit file that happens to be dark stays
+a 16-bit file.
+"""
+
+import sys
+
+import numpy as np
+from PIL import ImageOps, TiffImagePlugin
+
+from srlite.pictures.decoding import check_size
+from srlite.errors import ImageError
+
+_PHOTOMETRIC, _BITS, _SAMPLES, _PLANES = 262, 258, 277, 284  # TIFF tags
+_EXTRA_SAMPLES = 338
+
+# How Pillow names the bytes of a pixel, less depth and byte order, and how srlite has
+# them read: the colours of "RGBa" are multiplied with alpha.
+_LAYOUTS = {"RGB": "RGB", "RGBX": "RGBX", "RGBA": "RGBA", "RGBa": "RGBA"}
+
+
+class _GreyAlphaTiff(TiffImagePlugin.TiffImageFile):
+    """A TIFF of 16-bit grey with alpha, opened as one of four bytes a pixel."""
+
+    def _setup(self):
+        tags = self.tag_v2
+        bits = tags.get(_BITS)
+        if (tags.get(_PHOTOMETRIC), bits) != (1, (16, 16)) or tags.get(_PLANES, 1) != 1:
+            raise SyntaxError("not 16-bit grey with alpha")
+        if tags.get(_EXTRA_SAMPLES, (2,)) not in ((1,), (2,)):
+            raise SyntaxError("the second channel is not transparency")
+        self.associated = tags.get(_EXTRA_SAMPLES) == (1,)
+        tags[_PHOTOMETRIC], tags[_BITS], tags[_SAMPLES] = 2, (8,) * 4, 4
+        tags[_EXTRA_SAMPLES] = (2,)
+        super()._setup()
+
+
+def open_deep_tiff(path, error, max_pixels):
+    """Open a TIFF that Pillow does not know, if it is 16-bit grey with alpha.
+
+    Args:
+        path: the file.
+        error: what Pillow raised; raised again for any other file.
+        max_pixels: the largest picture that is opened.
+
+    Returns:
+        `PIL.Image.Image` that `read_deep` decodes; Pillow alone would misread it.
+    """
+    try:
+        image = _GreyAlphaTiff(path)
+    except SyntaxError:
+        raise error from None
+    check_size(image, path, max_pixels)
+    return image
+
+
+def read_deep(image, path, reopen):
+    """Decode the levels of a file with 16 bits for each of several channels.
+
+    Args:
+        image: `PIL.Image.Image` just opened.
+        path: what to call it in an error message.
+        reopen: function without arguments that opens the same file again.
+
+    Returns:
+        uint16 array (height, width, channels), upright, of 2 (grey, alpha), 3 (RGB) or
+        4 (RGB, alpha) channels; None for any other file.
+
+    Raises:
+        ImageError: the channels are stored one after another.
+    """
+    raw = _raw_mode(image)
+    if isinstance(image, _GreyAlphaTiff):
+        native = image.tile[0][0] == "libtiff"  # which swaps bytes, when needed
+        little = sys.byteorder == "little" if native else image.tag_v2.prefix == b"II"
+        return _join_grey_alpha(image, "<u2" if little else ">u2", image.associated)
+    if raw == "LA;16B":
+        image.tile = _with_raw_mode(image, "RGBA")
+        return _join_grey_alpha(image, ">u2")
+    planes = getattr(image, "tag_v2", {}).get(_PLANES, 1)
+    if planes == 2 and 16 in np.atleast_1d(image.tag_v2.get(_BITS, 8)):
+        raise ImageError(
+            f"{path} keeps each of its 16-bit channels apart; save it with interleaved "
+            "channels"
+        )
+    kind, _, order = raw.partition(";16")
+    if kind not in _LAYOUTS or order not in ("B", "L", "N"):
+        return None
+    if order == "N":
+        order = "L" if sys.byteorder == "little" else "B"
+    halves = []
+    for half, significant in ((image, order), (reopen(), "BL"[order == "B"])):
+        half.tile = _with_raw_mode(half, f"{_LAYOUTS[kind]};16{significant}")
+        halves.append(np.asarray(ImageOps.exif_transpose(half)))
+    levels = halves[0].astype(np.uint16)
+    levels <<= 8
+    levels |= halves[1]
+    return _divide_by_alpha(levels) if kind == "RGBa" else levels
+
+
+def grey_levels(image, upright):
+    """Give the levels of an upright image of Pillow's 16-bit grey modes, as uint16.
+
+    A TIFF may hold 12 bits, or call its lowest level white.
+    """
+    levels = np.asarray(upright).astype(np.uint16)
+    tags = getattr(image, "tag_v2", {})
+    if tags.get(_BITS) == (12,):
+        levels = np.rint(levels * np.float32(65535 / 4095)).astype(np.uint16)
+    return 65535 - levels if tags.get(_PHOTOMETRIC) == 0 else levels
+
+
+def transparent_level_scale(image):
+    """Give what one step of the file's own levels is in those that Pillow returns.
+
+    The transparent level of a PNG of 2 or 4 bits is counted in the former.
+    """
+    return {"L;2": 85, "L;4": 17}.get(_raw_mode(image), 1)
+
+
+def _raw_mode(image):
+    if not getattr(image, "tile", None):
+        return ""
+    arguments = image.tile[0][3]
+    return arguments if isinstance(arguments, str) else str((arguments or ("",))[0])
+
+
+def _with_raw_mode(image, raw_mode):
+    return [
+        tile._replace(
+            args=raw_mode if isinstance(tile.args, str) else (raw_mode, *tile.args[1:])
+        )
+        for tile in image.tile
+    ]
+
+
+def _join_grey_alpha(image, dtype, associated=False):
+    pixels = np.ascontiguousarray(ImageOps.exif_transpose(image))
+    levels = pixels.view(dtype).astype(np.uint16)
+    return _divide_by_alpha(levels) if associated else levels
+
+
+def _divide_by_alpha(levels):
+    """Undo the multiplication of the colours with alpha."""
+    alpha = levels[..., -1:]
+    colours = levels[..., :-1] * np.float32(65535) / np.maximum(alpha, 1)
+    levels[..., :-1] = np.minimum(np.rint(colours), 65535)
+    return levels

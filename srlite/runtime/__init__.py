@@ -1,0 +1,1 @@
+"""runtime: say here what this wing holds, room by room."""

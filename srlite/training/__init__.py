@@ -1,0 +1,1 @@
+"""training: say here what this wing holds, room by room."""

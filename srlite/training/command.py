@@ -1,0 +1,139 @@
+"""The command behind `train.py`: flags -> Config -> recipe.train."""
+
+import argparse
+from collections.abc import Sequence
+
+from srlite.config.options import parse_assignment, read_toml
+from srlite.config.presets import PRESETS, preset
+
+
+def main(argv: Sequence[str] | None = None, prog: str = "train.py") -> int:
+    """Run the command.
+
+    Args:
+        argv: arguments; those of the process by default.
+        prog: name of the command, for its help.
+
+    Returns:
+        Exit status 0.
+
+    Raises:
+        SrliteError: as `recipe.train`.
+    """
+    parser = _parser(prog)
+    args = parser.parse_args(argv)
+    if not args.summary and not args.run_dir:
+        parser.error("--run-dir is required (except for --summary)")
+    config = preset(args.preset)
+    if args.config:
+        config = config.updated(read_toml(args.config))
+    config = config.updated(dict(map(parse_assignment, args.set)))
+
+    from srlite.training.recipe import summarize, train
+
+    if args.summary:
+        print(summarize(config, args.run_dir), end="")
+        return 0
+    train(
+        config,
+        args.data_dir,
+        args.run_dir,
+        stages=args.stages,
+        val_dir=args.val_dir,
+        pack=args.pack,
+        max_minutes=args.max_minutes,
+        checkpoint_part_size=args.checkpoint_part_size,
+        vgg19_weights=args.vgg19_weights,
+        efficientnet_weights=args.efficientnet_weights,
+        override=args.override,
+        skip_damaged=args.skip_damaged,
+        init_from=args.init_from,
+        wandb_project=args.wandb,
+        single_device=args.single_device,
+    )
+    return 0
+
+
+def _parser(prog):
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="Train a generator from photographs. Ctrl-C saves a checkpoint; "
+        "the same command again goes on from there.",
+    )
+    parser.add_argument("--preset", default="light", help=f"{', '.join(PRESETS)}")
+    parser.add_argument(
+        "--data-dir",
+        nargs="+",
+        default=[],
+        metavar="SOURCE",
+        help="HR photographs: folders (recursive), tar files, .pack files, "
+        "tfds:NAME:SPLIT, pairs:LR_DIR:HR_DIR; 2@SOURCE gives one a weight",
+    )
+    parser.add_argument("--run-dir", metavar="DIR")
+    parser.add_argument(
+        "--val-dir", nargs="+", metavar="SOURCE", help="HR pictures to measure on"
+    )
+    parser.add_argument(
+        "--pack",
+        metavar="FILE.pack",
+        help="where photographs go that do not fit in memory (RUN_DIR/data.pack)",
+    )
+    parser.add_argument("--config", metavar="FILE.toml", help="options, by section")
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="SECTION.OPTION=VALUE",
+        help="single options, e.g. gan.steps=500 gan.style=none",
+    )
+    parser.add_argument("--stages", nargs="+", default=["pretrain", "gan"])
+    parser.add_argument("--max-minutes", type=float, metavar="M")
+    parser.add_argument(
+        "--checkpoint-part-size",
+        type=int,
+        metavar="MIB",
+        help="checkpoints as folders of files no larger than this",
+    )
+    parser.add_argument(
+        "--vgg19-weights",
+        "--vgg16-weights",
+        default="imagenet",
+        metavar="FILE.h5",
+        help="of the content network",
+    )
+    parser.add_argument("--efficientnet-weights", default="imagenet", metavar="FILE.h5")
+    parser.add_argument(
+        "--override",
+        action="store_true",
+        help="go on although the options differ from those the run began with",
+    )
+    parser.add_argument(
+        "--skip-damaged",
+        action="store_true",
+        help="where the newest checkpoint is damaged, go on from the one before it",
+    )
+    parser.add_argument(
+        "--init-from",
+        metavar="MODEL",
+        help="begin with the weights of a .keras file, a checkpoint, a run directory "
+        "or a shipped model (fine-tuning)",
+    )
+    parser.add_argument(
+        "--wandb",
+        nargs="?",
+        const="srlite",
+        metavar="PROJECT",
+        help="log to Weights & Biases too (default project: srlite)",
+    )
+    parser.add_argument(
+        "--single-device",
+        action="store_true",
+        help="train on the first GPU alone, though more are visible",
+    )
+    parser.add_argument(
+        "--summary",
+        action="store_true",
+        help="print the networks and their sizes, also to RUN_DIR/summary.txt, and end",
+    )
+    return parser

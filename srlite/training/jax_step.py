@@ -1,0 +1,192 @@
+"""One optimizer update of both networks, jitted by JAX.
+
+The same update as `tensorflow_step`, from the formulas of `objective` and `guard`.
+Between updates the values of all variables live in `JaxStep` on the device, and each
+update writes over the last one's memory; `sync` puts them back into the Keras
+variables, where checkpoints, validation and saving find them. The frozen feature
+networks are arguments of the compiled function: as constants they would be folded,
+copied and compiled anew.
+
+On a CPU the same steps give the same bits in every process. A GPU picks the fastest of
+several algorithms at each start; `XLA_FLAGS=--xla_gpu_deterministic_ops=true` makes it
+repeatable, at the price of speed.
+"""
+
+import jax
+import jax.numpy as jnp
+import keras
+
+from srlite.data.degradations import degrade
+from srlite.training.guard import Guard
+from srlite.training.objective import Objective
+
+
+class JaxStep:
+    """Callable that trains the networks in `parts` on one batch."""
+
+    def __init__(self, parts, losses, adversarial=None, *, scale, ema_decay):
+        """Create the step; it is compiled when first called.
+
+        Args:
+            parts: dict of `generator`, `ema_generator`, `generator_optimizer` and, when
+                `adversarial` is given, `discriminator`, `discriminator_optimizer`; with
+                `loss_scale`, a `guard.LossScale`, losses are scaled.
+            losses: dict of name to (`keras.losses.Loss` on HR and SR, weight); a weight
+                of 0.0 measures the loss without training on it.
+            adversarial: None, or (`keras.losses.Loss` on the logits to be raised and
+                those to be lowered, weight in the generator's loss).
+            scale: HR pixels per LR pixel.
+            ema_decay: of the EMA generator, reached gradually from 0.1.
+        """
+        self._parts = parts
+        self._objective = Objective(parts, losses, adversarial, ema_decay=ema_decay)
+        self._guard = Guard(parts)
+        self._scale = scale
+        self._variables = {name: part.variables for name, part in parts.items()}
+        self._frozen = [v for x in self._objective.networks for v in x.variables]
+        self._state = None  # dict of part to arrays; None while the variables hold them
+        options = {"static_argnames": "update_batch_norm", "donate_argnames": "state"}
+        self._compiled = jax.jit(self._update, **options)
+        self._compiled_many = jax.jit(self._update_many, **options)
+
+    def __call__(self, batch, update_batch_norm):
+        """Do one update; the variables see it after `sync`.
+
+        Args:
+            batch: dict of NumPy arrays, as `data.PatchSampler.batch` gives it.
+            update_batch_norm: True normalises the generator's features by the batch and
+                moves its statistics; False normalises by the statistics as they are.
+
+        Returns:
+            dict of loss name to scalar array, and what `Guard.settle` tells, perhaps
+            still being computed.
+        """
+        return self._run(self._compiled, batch, update_batch_norm)
+
+    def many(self, batches, update_batch_norm):
+        """Do several updates in one call.
+
+        Args:
+            batches: dict of NumPy arrays (steps, batch, ...).
+            update_batch_norm: as for one update.
+
+        Returns:
+            dict of name to array (steps,), perhaps still being computed.
+        """
+        return self._run(self._compiled_many, batches, update_batch_norm)
+
+    def sync(self):
+        """Put the values into the Keras variables, from where the next update goes on.
+
+        Without it the variables are those of the last `sync`.
+        """
+        if self._state is not None:
+            for name, values in self._state.items():
+                for variable, value in zip(self._variables[name], values, strict=True):
+                    variable.assign(value)
+            self._state = None
+
+    @property
+    def device_peak_bytes(self):
+        """Most memory that the first GPU has held, None where there is no GPU."""
+        statistics = jax.local_devices()[0].memory_stats() or {}
+        return statistics.get("peak_bytes_in_use")
+
+    def _run(self, compiled, batch, update_batch_norm):
+        if self._state is None:
+            # Copied, as the first update takes the memory of what it is given.
+            self._state = {
+                name: [jnp.array(v.value, copy=True) for v in variables]
+                for name, variables in self._variables.items()
+            }
+        frozen = [v.value for v in self._frozen]
+        self._state, values = compiled(
+            state=self._state,
+            frozen=frozen,
+            batch=batch,
+            update_batch_norm=bool(update_batch_norm),
+        )
+        return values
+
+    def _update_many(self, state, frozen, batch, update_batch_norm):
+        return jax.lax.scan(
+            lambda state, one: self._update(state, frozen, one, update_batch_norm),
+            state,
+            batch,
+        )
+
+    def _update(self, state, frozen, batch, update_batch_norm):
+        """Return (state, values) after one update; a pure function."""
+        objective = self._objective
+        with self._scope(state):
+            former = self._guard.former()
+        lr, hr = degrade(batch, self._scale)
+        state, (values, sr), gradients = self._learn(
+            "generator",
+            lambda: objective.generator_loss(lr, hr, update_batch_norm),
+            state,
+            frozen,
+        )
+        with self._scope(state) as scope:
+            objective.follow()
+            state = self._read(scope)
+        if objective.adversarial:
+            state, judged, more = self._learn(
+                "discriminator",
+                lambda: objective.discriminator_loss(hr, sr, batch.get("fake_label")),
+                state,
+                frozen,
+            )
+            values |= judged
+            gradients += more
+        with self._scope(state) as scope:
+            values |= self._guard.settle(former, values.values(), gradients)
+            return self._read(scope), values
+
+    def _learn(self, network, objective, state, frozen):
+        """Lower an objective of one network by one update of its optimizer.
+
+        Args:
+            network: "generator" or "discriminator".
+            objective: function that returns (loss, anything else) from the variables.
+            state: dict of part to arrays.
+            frozen: arrays, the values of `self._frozen`.
+
+        Returns:
+            (state, what else the objective returned, gradients).
+        """
+        variables = self._variables[network]
+
+        def loss(learning):
+            with self._scope(state, frozen) as scope:
+                for variable, value in zip(trained, learning, strict=True):
+                    variable.assign(value)
+                value, rest = objective()
+                return self._guard.scaled(value), (self._read(scope), rest)
+
+        trained = self._parts[network].trainable_variables
+        values = {id(v): x for v, x in zip(variables, state[network], strict=True)}
+        gradients, (state, rest) = jax.grad(loss, has_aux=True)(
+            [values[id(v)] for v in trained]
+        )
+        with self._scope(state) as scope:
+            gradients = self._guard.unscaled(gradients)
+            self._parts[f"{network}_optimizer"].apply(gradients)
+            return self._read(scope), rest, gradients
+
+    def _scope(self, state, frozen=()):
+        """Inside, the Keras variables have the values of `state` and `frozen`."""
+        pairs = [
+            pair
+            for name, values in state.items()
+            for pair in zip(self._variables[name], values, strict=True)
+        ]
+        # Strict everywhere but here: optimizers see no feature network.
+        return keras.StatelessScope(pairs + list(zip(self._frozen, frozen)))
+
+    def _read(self, scope):
+        """Return the values that the variables have come to have, as a state."""
+        return {
+            name: [scope.get_current_value(v) for v in variables]
+            for name, variables in self._variables.items()
+        }

@@ -1,0 +1,306 @@
+"""Curves of a run: losses and validation scores against steps, as one PNG.
+
+    python -m srlite.training.plots RUN [--output F.png] [--steps FIRST LAST] [--log-scale]
+
+Reads the `metrics.jsonl` of a run directory, finished or not. Each stage begins a new
+row of panels; each loss has a panel of its own, as losses differ by orders of
+magnitude, but the two adversarial losses share one, and so do a loss while training and
+the same distance on the validation pictures, and the PSNR or SSIM of all kernels.
+Training curves are drawn twice: faint as logged, strong as a centred moving average.
+The height of a panel is chosen without the first tenth of the steps, whose values would
+flatten everything else; the curves may begin outside.
+
+Colours are those of Okabe and Ito (2008, https://jfly.uni-koeln.de/color), which people
+with any kind of colour vision can tell apart. No display is needed.
+"""
+
+import argparse
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from srlite.errors import CheckpointError, ConfigError, run_command
+from srlite.files import replacing
+from srlite.training.logs import read_metrics
+
+_BLACK = "#000000"
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+_COLUMNS = 3
+_PANEL = (5.0, 3.4)  # inches
+_SPEED = ("steps_per_second", "data_wait", "stage_steps_per_second", "stage_data_wait")
+_GUARD = ("dropped", "overflow", "loss_scale")
+_SCORES = ("psnr", "ssim")
+# Panels that hold several curves, or need another title than a curve's name.
+_PANELS = {
+    "psnr": "PSNR of the validation pictures (dB)",
+    "ssim": "SSIM of the validation pictures",
+    "adversarial": "adversarial losses",
+    "d_accuracy": "discriminator's accuracy",
+    "g_total": "the generator's total loss",
+}
+
+
+def smooth(values, window):
+    """Average over a centred window, of which the ends use the half that is there.
+
+    Args:
+        values: array (n,).
+        window: odd number of values.
+
+    Returns:
+        float64 array (n,).
+    """
+    sums = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+    places = np.arange(len(values))
+    first = np.maximum(places - window // 2, 0)
+    end = np.minimum(places + window // 2 + 1, len(values))
+    return (sums[end] - sums[first]) / (end - first)
+
+
+def value_limits(steps, values, log_scale=False):
+    """Choose the lowest and highest value that a panel shows.
+
+    Where there are enough steps (20), the first tenth of them is left out, and so are
+    the highest and lowest hundredth of the remaining values.
+
+    Args:
+        steps: array (n,), of all curves of the panel.
+        values: array (n,), likewise.
+        log_scale: leave margins for a logarithmic axis.
+
+    Returns:
+        (lowest, highest).
+    """
+    shown = np.isfinite(values) & ((values > 0) | (not log_scale))
+    steps, values = steps[shown], values[shown]
+    if not len(values):
+        return 0.1, 1.0
+    outliers = 0
+    if len(np.unique(steps)) >= 20:
+        values = values[steps >= steps.min() + 0.1 * np.ptp(steps)]
+        outliers = 1
+    values = np.log(values) if log_scale else values
+    low, high = np.percentile(values, [outliers, 100 - outliers])
+    margin = 0.08 * (high - low) or 0.05 * abs(high) or 0.05
+    low, high = low - margin, high + margin
+    return (math.exp(low), math.exp(high)) if log_scale else (low, high)
+
+
+def draw(metrics, title, log_scale=False):
+    """Draw the curves of a run.
+
+    Args:
+        metrics: as `logs.read_metrics` returns it, at least one curve.
+        title: above all panels.
+        log_scale: draw losses on a logarithmic axis.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    from matplotlib.figure import Figure
+
+    stages = {stage: _panels(curves) for stage, curves in metrics.items()}
+    stages = {stage: panels for stage, panels in stages.items() if panels}
+    columns = min(_COLUMNS, max(map(len, stages.values())))
+    rows = {stage: -(-len(panels) // columns) for stage, panels in stages.items()}
+    height = sum(rows.values())
+    size = (_PANEL[0] * columns, _PANEL[1] * height + 0.5)
+    figure = Figure(figsize=size, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
+    figure.suptitle(title, fontsize=13, fontweight="bold")
+    grid = figure.add_gridspec(height, columns)
+    top = 0
+    for stage, panels in stages.items():
+        for place, (name, curves) in enumerate(panels.items()):
+            axes = figure.add_subplot(grid[top + place // columns, place % columns])
+            logarithmic = log_scale and name not in (*_SCORES, "d_accuracy")
+            _draw_panel(axes, name, curves, logarithmic)
+            axes.set_xlabel(f"step of stage {stage}", fontsize=9)
+        top += rows[stage]
+    return figure
+
+
+def _panels(curves):
+    """Sort the curves of a stage: dict of panel to dict of label to curve."""
+    panels, summands = {}, []
+    for name, curve in curves.items():
+        panel, label = _place(name)
+        if name not in ("g_total", *_SPEED, *_GUARD):
+            panels.setdefault(panel, {})[label] = curve
+            if panel not in _SCORES and not name.startswith(("d_", "val/")):
+                summands.append(curve)
+    # The sum says something of its own only where there is more than one loss in it.
+    total = curves.get("g_total")
+    told = any(np.array_equal(total, curve) for curve in summands)
+    if total and len(summands) > 1 and not told:
+        panels["g_total"] = {"training": total}
+    return panels
+
+
+def _place(name):
+    """Return the panel of a curve and its label there."""
+    bare = name.removeprefix("val/")
+    for score in _SCORES:
+        if bare == score or bare.startswith(f"{score}_"):
+            return score, bare.removeprefix(score).removeprefix("_") or "mean"
+    if bare.endswith("adversarial"):
+        return "adversarial", bare
+    return bare, "training" if bare == name else "validation"
+
+
+def _draw_panel(axes, name, curves, log_scale):
+    colours = iter(_COLOURS * len(curves))
+    ends = {}
+    for label, (steps, values) in curves.items():
+        strong = label in ("mean", "validation")
+        colour = _BLACK if strong else next(colours)
+        line = values
+        if name not in _SCORES and label != "validation" and len(values) >= 20:
+            line = smooth(values, 2 * (len(values) // 40) + 3)
+            axes.plot(steps, values, color=colour, alpha=0.25, linewidth=0.8)
+        dots = "o" if len(values) < 30 else None
+        width = 2.4 if strong else 1.5
+        axes.plot(
+            steps,
+            line,
+            color=colour,
+            label=label,
+            linewidth=width,
+            marker=dots,
+            markersize=2 * width,
+            zorder=4 if strong else 3,
+        )
+        ends[label] = line[-1]
+    limits = value_limits(*np.concatenate(list(curves.values()), 1), log_scale)
+    if log_scale:
+        _use_log_axis(axes, limits)
+    axes.set_ylim(limits)
+    _dress(axes, name, ends)
+
+
+def _use_log_axis(axes, limits):
+    from matplotlib import ticker
+
+    axes.set_yscale("log")
+    if limits[1] < 30 * limits[0]:
+        # Powers of ten alone would leave most panels with one tick or none.
+        axes.yaxis.set_major_locator(ticker.MaxNLocator(6))
+        axes.yaxis.set_minor_locator(ticker.NullLocator())
+        axes.yaxis.set_major_formatter("{x:g}")
+
+
+def _dress(axes, name, ends):
+    """Add titles, the last values, a grid and a legend in the order of the curves."""
+    axes.set_title(_PANELS.get(name, f"{name} loss"), loc="left", fontsize=10)
+    if len(ends) == 1:
+        (end,) = ends.values()
+        axes.set_title(f"{end:.4g}", loc="right", fontsize=10)
+    else:
+        digits = {"psnr": "{:.2f}", "ssim": "{:.4f}"}.get(name, "{:.4g}")
+        handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+        order = sorted(ends, key=ends.get, reverse=True)
+        axes.legend(
+            [handles[label] for label in order],
+            [f"{label} {digits.format(ends[label])}" for label in order],
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.2),
+            ncols=3,
+            frameon=False,
+            fontsize=8,
+        )
+    axes.xaxis.set_major_formatter(_thousands)
+    axes.locator_params(axis="x", nbins=6)
+    axes.tick_params(labelsize=8)
+    axes.grid(alpha=0.25, linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _thousands(step, _):
+    return f"{step / 1000:g}k" if abs(step) >= 1000 else f"{step:g}"
+
+
+def plot_run(
+    run_dir: str | os.PathLike,
+    output: str | os.PathLike | None = None,
+    steps: tuple[float, float] | None = None,
+    log_scale: bool = False,
+) -> Path:
+    """Draw the curves of a run directory to a PNG file.
+
+    Args:
+        run_dir: run directory, or its `metrics.jsonl`.
+        output: file; None for `metrics.png` beside `metrics.jsonl`.
+        steps: (first, last) steps to draw, both included; None for all.
+        log_scale: draw losses on a logarithmic axis.
+
+    Returns:
+        Path of the file.
+
+    Raises:
+        CheckpointError: there is no such run, or a line of its metrics is damaged.
+        ConfigError: there is nothing to draw between these steps, or the file cannot
+            be written.
+    """
+    path = Path(run_dir)
+    path = path / "metrics.jsonl" if path.suffix != ".jsonl" else path
+    if not path.is_file():
+        raise CheckpointError(f"no such run: there is no {path}")
+    metrics = read_metrics(path)
+    first, last = steps or (-math.inf, math.inf)
+    kept: dict[str, dict] = {}
+    for stage, curves in metrics.items():
+        for name, (at, values) in curves.items():
+            inside = (at >= first) & (at <= last)
+            if inside.any() and name not in (*_SPEED, *_GUARD):
+                kept.setdefault(stage, {})[name] = (at[inside], values[inside])
+    if not kept:
+        ends = [int(at[-1]) for curves in metrics.values() for at, _ in curves.values()]
+        between = f" between steps {first} and {last}" if steps else ""
+        raise ConfigError(
+            f"there is nothing to draw in {path}{between}; "
+            f"it ends at step {max(ends, default=0)}"
+        )
+    output = Path(output or path.parent / "metrics.png")
+    if output.suffix.lower() != ".png":
+        raise ConfigError(f"--output must be a .png file; received {output}")
+    figure = draw(kept, f"Run {path.resolve().parent.name}", log_scale)
+    try:
+        with replacing(output) as temporary:
+            figure.savefig(temporary, dpi=130)
+    except OSError as error:
+        raise ConfigError(f"cannot write {output}: {error}") from None
+    return output
+
+
+def main(
+    argv: Sequence[str] | None = None, prog: str = "python -m srlite.training.plots"
+) -> int:
+    """Run the command; return its exit status."""
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="Draw the losses and validation scores of a run.",
+    )
+    parser.add_argument("run", metavar="RUN", help="run directory, or metrics.jsonl")
+    parser.add_argument(
+        "--output", metavar="F.png", help="default: metrics.png in the run directory"
+    )
+    parser.add_argument(
+        "--steps",
+        nargs=2,
+        type=int,
+        metavar=("FIRST", "LAST"),
+        help="draw these steps of each stage only",
+    )
+    parser.add_argument(
+        "--log-scale", action="store_true", help="losses on a logarithmic axis"
+    )
+    args = parser.parse_args(argv)
+    print(plot_run(args.run, args.output, args.steps, args.log_scale))
+    return 0
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,140 @@
+"""One optimizer update of both networks, as a `tf.function`.
+
+The same function serves both stages: without a discriminator it is the pixel stage's
+update. The formulas are those of `objective`, shared with `jax_step`; `guard` takes an
+update back that is not finite.
+
+A step made in the scope of a `tf.distribute` strategy, as its networks and optimizers
+must be, trains on all of its replicas: each takes its part of the batch, and together
+they do what one device does with the whole.
+"""
+
+import tensorflow as tf
+
+from srlite.data.degradations import degrade
+from srlite.training.guard import Guard
+from srlite.training.objective import Objective
+from srlite.training.replicas import clip_together, global_sum, own_part, synchronize
+
+
+class TensorFlowStep:
+    """Callable that trains the networks in `parts` on one batch."""
+
+    def __init__(self, parts, losses, adversarial=None, *, scale, ema_decay):
+        """Create the step; it is traced when first called.
+
+        Args:
+            parts: dict of `generator`, `ema_generator`, `generator_optimizer` and, when
+                `adversarial` is given, `discriminator`, `discriminator_optimizer`; with
+                `loss_scale`, a `guard.LossScale`, losses are scaled.
+            losses: dict of name to (`keras.losses.Loss` on HR and SR, weight); a weight
+                of 0.0 measures the loss without training on it.
+            adversarial: None, or (`keras.losses.Loss` on the logits to be raised and
+                those to be lowered, weight in the generator's loss).
+            scale: HR pixels per LR pixel.
+            ema_decay: of the EMA generator, reached gradually from 0.1.
+        """
+        self._parts = parts
+        self._objective = Objective(parts, losses, adversarial, ema_decay=ema_decay)
+        self._guard = Guard(parts)
+        self._scale = scale
+        self._strategy = None
+        if tf.distribute.has_strategy():
+            self._strategy = tf.distribute.get_strategy()
+            for name in {"generator", "discriminator"} & parts.keys():
+                synchronize(parts[name])
+        self._compiled = tf.function(self._update_together)
+        self._compiled_many = tf.function(self._update_many)
+
+    def __call__(self, batch, update_batch_norm):
+        """Do one update.
+
+        Args:
+            batch: dict of NumPy arrays, as `data.PatchSampler.batch` gives it; with
+                `fake_label` (batch, 1) if the discriminator is to answer that on fakes.
+            update_batch_norm: True normalises the generator's features by the batch and
+                moves its statistics; False normalises by the statistics as they are.
+
+        Returns:
+            dict of loss name to scalar tensor, and what `Guard.settle` tells.
+        """
+        return self._compiled(_tensors(batch), update_batch_norm)
+
+    def many(self, batches, update_batch_norm):
+        """Do several updates in one call.
+
+        Args:
+            batches: dict of NumPy arrays (steps, batch, ...).
+            update_batch_norm: as for one update.
+
+        Returns:
+            dict of name to tensor (steps,).
+        """
+        return self._compiled_many(_tensors(batches), update_batch_norm)
+
+    def sync(self):
+        """Do nothing: the variables are always up to date."""
+
+    @property
+    def device_peak_bytes(self):
+        """Most memory that the first GPU has held, None where there is no GPU."""
+        if not tf.config.list_logical_devices("GPU"):
+            return None
+        return tf.config.experimental.get_memory_info("GPU:0")["peak"]
+
+    def _update_many(self, batches, update_batch_norm):
+        names = [*self._objective.names, *self._guard.names]
+        return tf.map_fn(
+            lambda batch: self._update_together(batch, update_batch_norm),
+            batches,
+            parallel_iterations=1,  # each update starts where the one before ended
+            fn_output_signature={name: tf.float32 for name in names},
+        )
+
+    def _update_together(self, batch, update_batch_norm):
+        """Do one update by all replicas."""
+        if self._strategy is None:
+            return self._update(batch, update_batch_norm)
+
+        def update():
+            return self._update(own_part(batch), update_batch_norm)
+
+        values = self._strategy.run(update)  # the same on all replicas
+        local = self._strategy.experimental_local_results
+        return {name: local(value)[0] for name, value in values.items()}
+
+    def _update(self, batch, update_batch_norm):
+        former = self._guard.former()
+        lr, hr = degrade(batch, self._scale)
+        with tf.GradientTape() as tape:
+            loss, (values, sr) = self._objective.generator_loss(
+                lr, hr, update_batch_norm
+            )
+            loss = self._guard.scaled(loss)
+        gradients = self._apply("generator", tape, loss)
+        self._objective.follow()
+        if self._objective.adversarial:
+            with tf.GradientTape() as tape:
+                loss, judged = self._objective.discriminator_loss(
+                    hr, sr, batch.get("fake_label")
+                )
+                loss = self._guard.scaled(loss)
+            gradients += self._apply("discriminator", tape, loss)
+            values |= judged
+        values = global_sum(values)
+        return values | self._guard.settle(former, values.values(), gradients)
+
+    def _apply(self, network, tape, loss):
+        """Do one update of a network's optimizer; return the gradients."""
+        variables = self._parts[network].trainable_variables
+        optimizer = self._parts[f"{network}_optimizer"]
+        gradients = self._guard.unscaled(tape.gradient(loss, variables))
+        own = gradients
+        if self._strategy is not None and optimizer.global_clipnorm:
+            own = clip_together(gradients, optimizer.global_clipnorm)
+        optimizer.apply(own, variables)
+        return gradients
+
+
+def _tensors(batch):
+    return {name: tf.convert_to_tensor(array) for name, array in batch.items()}
