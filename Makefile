@@ -1,15 +1,18 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
-# Two processes of 3 GB; a file's tests share what they train.
-PYTEST := $(VENV)/bin/python -m pytest -q -n 2 --dist loadfile
+# Two processes of 3 GB; a file's tests share what they train. In the order of the
+# names, as xdist's own leaves files of few and long tests to the end of one process.
+PYTEST := $(VENV)/bin/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo docs links test test-all test-oldest types web web-files
+.PHONY: demo docs links test test-all test-bulk test-oldest test-slow types web web-files
 
 # Modules whose functions are for others to call.
-PUBLIC := cli config data degradations discriminators errors evaluation export features \
-    generators inference interpolation losses metrics plots presets recalibration recipe \
-    schedules sources tiling upscaler
+PUBLIC := cli config.config config.presets data.degradations data.patches data.sources \
+    enhance.inference errors evaluation.command export.export metrics.psnr_ssim \
+    models.discriminators models.features models.generators runtime.tiling \
+    runtime.upscaler models.interpolation training.losses training.plots \
+    training.optimizers training.recipe
 
 # Enlarge the bundled photo in an environment of its own, without TensorFlow.
 demo: .venv-demo/installed
@@ -23,14 +26,22 @@ test: $(VENV)/installed
 	$(VENV)/bin/mypy
 	$(PYTEST) -m "not slow"
 
+test-slow: $(VENV)/installed
+	$(PYTEST) -m slow
+
 test-all: $(VENV)/installed
 	$(PYTEST)
 
 # Training, export and enlarging with the oldest TensorFlow and Keras that are supported.
 test-oldest: .venv-oldest/installed
 	.venv-oldest/bin/python -m pytest -q -n 2 --dist loadfile -m "not slow" \
-	    $(addprefix tests/test_,end_to_end.py export.py features.py generators.py \
-	    interpolation.py losses.py trainer.py upscaler.py)
+	    $(addprefix tests/,test_end_to_end.py export/test_export.py \
+	    models/test_features.py models/test_generators.py runtime/test_upscaler.py \
+	    $(addprefix training/test_,losses.py trainer.py) models/test_interpolation.py)
+
+# Enlarging by Apache Beam, whose dependencies are not those of training.
+test-bulk: .venv-bulk/installed
+	.venv-bulk/bin/python -m pytest -q tests/enhance/test_bulk.py
 
 types: $(VENV)/installed
 	$(VENV)/bin/mypy
@@ -50,15 +61,12 @@ links:
 
 # Serve the page that enlarges pictures in the browser, to this machine alone.
 web: web-files
-	$(VENV)/bin/python web/serve.py $(if $(PORT),--port $(PORT))
+	$(PYTHON) web/serve.py $(if $(PORT),--port $(PORT))
 
-# What it serves: see web/README.md.
-web-files: build/web/model.tflite web/node_modules/.package-lock.json
-	node web/prepare.mjs build/web/model.tflite
-
-build/web/model.tflite: srlite/weights/light.keras $(VENV)/installed
-	@mkdir -p build/web
-	$(VENV)/bin/python export_tflite.py --model $< --output $@ --input-size 192 192
+# What it serves: see web/README.md. Neither part needs an environment.
+web-files: web/node_modules/.package-lock.json
+	node web/prepare.mjs $(wildcard $(addprefix srlite/weights/, \
+	    $(addsuffix .tflite,light light_psnr light_int8 light_rt)))
 
 web/node_modules/.package-lock.json: web/package-lock.json
 	npm ci --prefix web --no-audit --no-fund
@@ -67,18 +75,25 @@ web/node_modules/.package-lock.json: web/package-lock.json
 .venv-demo/installed: Makefile
 	$(call new_venv,.venv-demo)
 	.venv-demo/bin/pip install --quiet --disable-pip-version-check \
-	    "ai-edge-litert>=2.1" "matplotlib>=3.9" "numpy>=1.26" "pillow>=11.0" "tqdm>=4.66"
+	    "ai-edge-litert>=2.1" "matplotlib>=3.9" "numpy>=1.26" "pillow>=11.0" "tqdm>=4.66" \
+    "isal>=1.7; platform_machine in 'x86_64 AMD64 arm64 aarch64'"
 	@touch $@
 
-.venv-oldest/installed: requirements.txt Makefile
+.venv-oldest/installed: requirements.txt requirements-dev.txt Makefile
 	$(call new_venv,.venv-oldest)
 	.venv-oldest/bin/pip install --quiet --disable-pip-version-check \
-	    "tensorflow==2.20.*" "keras==3.14.*" -r requirements.txt
+	    "tensorflow==2.20.*" "keras==3.14.*" -r requirements-dev.txt
 	@touch $@
 
-$(VENV)/installed: requirements.txt Makefile
+.venv-bulk/installed: pyproject.toml
+	$(call new_venv,.venv-bulk)
+	.venv-bulk/bin/pip install --quiet --disable-pip-version-check \
+	    ".[bulk]" "pytest>=8.3" "scikit-image>=0.25"
+	@touch $@
+
+$(VENV)/installed: requirements.txt requirements-dev.txt Makefile
 	$(call new_venv,$(VENV))
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
 define new_venv

@@ -3,8 +3,8 @@
 From Python: `from inference import enhance_image`.
 """
 
-from srlite.errors import run_command
 from srlite.enhance.inference import enhance_image
+from srlite.errors import run_command
 
 __all__ = ["enhance_image"]
 

@@ -1,53 +1,88 @@
 """srlite: train, measure, export and run one light x4 super-resolution model.
 
-The house, floor by floor. A module imports only from floors below it, or from its own
-where the arrow is plain; `tests/test_layering.py` reads this list and holds it true.
+    from srlite import enhance_image
 
-Ground floor, imports nothing of srlite but the foundation:
+    sr = enhance_image("photo.jpg")
 
-- foundation: `augmentations`, `decoding`, `deep_reading`, `errors`, `files`,
-  `image_writing`, `kernels`, `levels`, `metadata`, `options`, `png_writing`,
-  `regions`, `replicas`, `tiff_writing`
-- pictures: `images`, `sizes`, `tiling`, `transparency`, `comparison`, `slider_page`,
-  `views`, `strips`
-- networks: `generators`, `discriminators`, `features`, `summary`
-- training: `backend`, `config`, `degradations`, `folding`, `guard`, `optimizers`,
-  `schedules`
-- files: `file_plan`, `memory`, `video_frames`
-- export: `equalisation`, `quantisation`, `export_report`
+The house has a wing for each thing that happens to the data, in this order; a module
+imports only from its own wing and from those above it, and `tests/test_layering.py`
+holds this list true:
 
-First floor:
+- `pictures`: files to pixels, and back
+- `data`: photographs to batches of LR and HR patches
+- `config`: what a training is asked to do
+- `models`: generators, discriminators, the estimator; their files
+- `figures`: pictures set side by side
+- `metrics`: what is measured of pictures
+- `runtime`: a model file to a function of pictures
+- `enhance`: enlarging files, animations and videos
+- `training`: photographs to trained networks
+- `export`: trained networks to proven `.tflite` files
+- `evaluation`: models measured, compared and reported
+- `benchmark`: speed
 
-- running a model: `model_files`, `loading`, `networks`, `upscaler`, `moving`,
-  `animations`, `video`, `video_segments`
-- photographs: `sources`, `packs`, `photographs`, `renderings`, `data`,
-  `draws`
-- training: `presets`, `losses`, `objective`, `distribution`, `checkpoints`,
-  `checkpoint_parts`, `logs`, `meter`
-- measuring: `metrics`, `niqe`, `frechet`, `feature_distances`, `faithfulness`,
-  `psnr_loss`, `contenders`, `data_sets`, `evaluation_protocol`, `picture_folder`,
-  `score_records`, `score_statistics`, `score_tables`
-- reports: `charts`, `report_scores`, `report_page`
-- export: `calibration`, `tflite_checks`, `tflite_metadata`
-
-Second floor:
-
-- enlarging: `inference`, `batch`, `model_comparison`
-- training: `trainer`, `tensorflow_step`, `jax_step`, `validation`, `rescue`, `plots`,
-  `interpolation`, `recalibration`
-- measuring: `evaluation`, `evaluation_options`, `measuring`, `report`,
-  `report_summary`, `report_pictures`, `report_origin`
-- export: `export`, `conversion`, `export_command`
-
-Attic, the commands and what only they know:
-
-- enlarging: `enhance_command`, `enhance_options`
-- training: `train_command`, `recipe`, `stages`, `preparation`, `run_directory`
-- benchmarks: `benchmark`, `benchmark_inference`, `benchmark_tflite`, `alternation`
-- all of them: `cli`
-
-Inside, pictures are RGB, float32, [0, 1], channels last; at the edges uint8 or
-uint16. Importing this package imports nothing heavy.
+`errors`, `files`, `memory` and `backend` serve all of them; `cli` calls their commands.
+Inside, pictures are RGB, float32, [0, 1], channels last; at the edges uint8 or uint16.
+Importing this package imports nothing else: each name of its face comes with its first
+use.
 """
 
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from srlite.config.presets import preset
+    from srlite.enhance.inference import enhance_image
+    from srlite.errors import SrliteError
+    from srlite.evaluation.evaluation import evaluate
+    from srlite.export.export import export_tflite
+    from srlite.models.model_files import load_generator
+    from srlite.runtime.upscaler import Upscaler
+    from srlite.training.recipe import train
+
 __version__ = "0.1.0"
+__all__ = [
+    "SrliteError",
+    "Upscaler",
+    "enhance_image",
+    "evaluate",
+    "export_tflite",
+    "load_generator",
+    "preset",
+    "train",
+]
+_FACE = {
+    "SrliteError": "errors",
+    "Upscaler": "runtime.upscaler",
+    "enhance_image": "enhance.inference",
+    "evaluate": "evaluation.evaluation",
+    "export_tflite": "export.export",
+    "load_generator": "models.model_files",
+    "preset": "config.presets",
+    "train": "training.recipe",
+}
+
+if sys.argv[:1] == ["-m"] and "-m" in sys.orig_argv:
+    # `python -m srlite.SOMETHING`: Python imports this package first. A module that is
+    # no command would run, do nothing and say nothing.
+    _called = sys.orig_argv[sys.orig_argv.index("-m") + 1]
+    if _called.startswith("srlite."):
+        sys.exit(
+            f"error: {_called} is no command; `python -m srlite --help` lists those "
+            "there are"
+        )
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is first asked for."""
+    if name not in _FACE:
+        raise AttributeError(f"module 'srlite' has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(f"srlite.{_FACE[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

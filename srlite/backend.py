@@ -1,8 +1,9 @@
-"""Keras, imported calmly and on a backend that a task can use."""
+"""What the extras install, imported calmly; what is missing is said in a sentence."""
 
 import contextlib
 import os
 import sys
+from typing import Any
 
 from srlite.errors import BackendError
 
@@ -28,7 +29,9 @@ def import_keras(task, backends=(), find_devices=True):
     if backends and asked and asked not in backends:
         # Asked first: a backend that is not installed fails while Keras is imported.
         raise BackendError(_wrong_backend(task, asked, backends))
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # What fails is raised too; the rest is noise, such as of a graph optimizer that
+    # found nothing to do.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with silence():
             import keras
@@ -51,6 +54,21 @@ def import_keras(task, backends=(), find_devices=True):
     if backends and backend not in backends:
         raise BackendError(_wrong_backend(task, backend, backends))
     return keras
+
+
+def import_safetensors() -> Any:
+    """Import safetensors, which reads and writes checkpoints.
+
+    Raises:
+        BackendError: it is not installed.
+    """
+    try:
+        import safetensors.numpy
+    except ImportError as error:
+        raise BackendError(
+            f"checkpoints need safetensors ({error}): pip install 'srlite[train]'"
+        ) from None
+    return safetensors
 
 
 def _wrong_backend(task, backend, backends):

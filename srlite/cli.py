@@ -14,27 +14,34 @@ from srlite.errors import run_command
 
 # Name: (module with a `main`, one line of help).
 COMMANDS = {
-    "enhance": ("enhance_command", "enlarge pictures, animations and videos"),
-    "train": ("train_command", "train a generator from photographs"),
+    "enhance": ("enhance.command", "enlarge pictures, animations and videos"),
+    "bulk": ("enhance.bulk", "enlarge any number of pictures, by Apache Beam"),
+    "train": ("training.command", "train a generator from photographs"),
     "export": (
-        "export_command",
-        "convert a trained generator to .tflite, and prove it",
+        "export.command",
+        "convert a trained generator to .tflite, and check it",
     ),
-    "evaluate": ("evaluation", "measure models on HR pictures, kernel by kernel"),
-    "interpolate": ("interpolation", "mix the weights of two generators"),
-    "benchmark": ("benchmark", "measure the speed of training, enlarging or a .tflite"),
-    "plots": ("plots", "draw the curves of a training run"),
+    "evaluate": (
+        "evaluation.command",
+        "measure models on HR pictures, for each downscaling kernel",
+    ),
+    "interpolate": ("models.interpolation", "mix the weights of two generators"),
+    "benchmark": (
+        "benchmark.command",
+        "measure the speed of training, enlarging or a .tflite",
+    ),
+    "plots": ("training.plots", "draw the curves of a training run"),
+    "pack": ("data.photographs", "decode photographs once into a file to train on"),
+    "doctor": (
+        "runtime.doctor",
+        "check the installation and print what a bug report needs",
+    ),
+    "render": ("data.renderings", "draw pictures of text and line art to train on"),
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one of `COMMANDS`.
-
-    Args:
-        argv: arguments without the program's name; those of the process when None.
-
-    Returns:
-        Exit status.
+    """Run one of `COMMANDS`; return its exit status.
 
     Raises:
         SrliteError: as the command's own `main`.
@@ -43,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="srlite",
         description="Light image super-resolution.",
-        epilog="`srlite COMMAND --help` tells the options of each.",
+        epilog="Run `srlite COMMAND --help` for the options of a command.",
     )
     parser.add_argument(
         "--version", action="version", version=f"srlite {srlite.__version__}"

@@ -6,6 +6,9 @@ received, what was expected, how to mend it. Commands print that sentence and ex
 with status 2; a programming error keeps its traceback.
 """
 
+import contextlib
+import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -62,11 +65,18 @@ def run_command(main: Callable[[], int | None]) -> NoReturn:
         main: function without arguments that returns an exit status, or None for 0.
 
     Exit status: what `main` returns; 2 after a `SrliteError`, printed as one line;
-    130 after Ctrl-C.
+    130 after Ctrl-C, 143 after SIGTERM. What is printed may be lost, as where nobody
+    reads it or a disk is full; the work goes on.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # File names may be no text at all.
-            stream.reconfigure(errors="backslashreplace")
+    with contextlib.suppress(OSError):
+        # Else a file that is opened would take the place of a stream that is closed.
+        while os.open(os.devnull, os.O_RDWR) < 3:
+            pass
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (_open_stream(name) for name in ("stdout", "stderr"))
+    with contextlib.suppress(ValueError):  # not the main thread
+        # As an exception, so that what is unfinished is removed.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         status = main()
     except SrliteError as error:
@@ -75,7 +85,47 @@ def run_command(main: Callable[[], int | None]) -> NoReturn:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         status = 130
+    finally:
+        sys.stdout.flush()
+        sys.stdout, sys.stderr = before
     sys.exit(status)
+
+
+def _open_stream(name):
+    """Return stdout or stderr as a stream that can always be printed to."""
+    stream = getattr(sys, name)
+    if stream is None:  # closed
+        stream = open(os.devnull, "w")
+    if hasattr(stream, "reconfigure"):  # File names may be no text at all.
+        stream.reconfigure(errors="backslashreplace")
+    return _Forgiving(stream)
+
+
+class _Forgiving:
+    """A text stream that goes on when what it writes to does not."""
+
+    def __init__(self, stream):
+        self._stream = stream
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+    def write(self, text):
+        return self._attempt(self._stream.write, text)
+
+    def flush(self):
+        return self._attempt(self._stream.flush)
+
+    def _attempt(self, function, *arguments):
+        try:
+            return function(*arguments)
+        except (OSError, ValueError):
+            # What is left in its buffer would be an error at the end of the process.
+            with contextlib.suppress(OSError, ValueError):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, self._stream.fileno())
+                os.close(nowhere)
+        return 0
 
 
 def one_line(text: object) -> str:
@@ -84,3 +134,11 @@ def one_line(text: object) -> str:
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
         for letter in str(text)
     )
+
+
+def error_reason(error: BaseException) -> str:
+    """Return in some words of one line why another library gave up."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory"
+    reason = getattr(error, "strerror", None) or f"{error}".strip().split("\n")[0]
+    return reason or type(error).__name__

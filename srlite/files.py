@@ -5,17 +5,50 @@ library puts beside it, so that what a kill leaves can be told apart and removed
 """
 
 import contextlib
+import errno
 import os
 import shutil
+import socket
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+from srlite.errors import CheckpointError, ConfigError, SrliteError, error_reason
+
+PACKAGE = Path(__file__).parent
+SAMPLE = PACKAGE / "samples" / "astronaut_lr.png"  # NASA, public domain
 _MARK = ".unfinished"
+_NO_ROOM = ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO", "ESTALE")
 
 
 @contextlib.contextmanager
-def replacing(path):
-    """Give a temporary name for a file that becomes `path` when the block succeeds.
+def writing(
+    path: str | os.PathLike,
+    kind: type[SrliteError] | None,
+    caught: type[Exception] | tuple[type[Exception], ...] = OSError,
+) -> Iterator[None]:
+    """Raise what keeps a file from being written as one sentence that names it.
+
+    Args:
+        path: the file.
+        kind: what is raised; None to raise what came.
+        caught: of which errors; a `SrliteError` always comes out as it is.
+    """
+    try:
+        yield
+    except SrliteError:
+        raise
+    except caught as error:
+        if kind is None:
+            raise
+        raise kind(f"cannot write {path}: {error_reason(error)}") from error
+
+
+@contextlib.contextmanager
+def replacing(
+    path: str | os.PathLike, kind: type[SrliteError] | None = None
+) -> Iterator[Path]:
+    """Yield a temporary name for a file that becomes `path` when the block succeeds.
 
     It has the same last part and is not there yet; a link is followed. On success it is
     synced to the disk and renamed to `path`; on any failure it is removed, and what
@@ -23,29 +56,32 @@ def replacing(path):
 
     Args:
         path: the final name.
+        kind: of the error that is raised in place of an `OSError`.
 
     Yields:
         `Path` to write to.
 
     Raises:
-        OSError: the folder does not exist or cannot be written.
+        OSError: the folder does not exist or cannot be written, and `kind` is None.
     """
-    path = Path(os.path.realpath(path))
-    folder = _hidden_folder(path)
-    temporary = folder / path.name
-    try:
-        yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.chmod(temporary, _usual_mode(path))
-        os.replace(temporary, path)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with writing(path, kind):
+        target = Path(os.path.realpath(path))
+        folder = _hidden_folder(target)
+        temporary = folder / target.name
+        try:
+            yield temporary
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
+            with contextlib.suppress(OSError):  # Some file systems know no modes.
+                os.chmod(temporary, _usual_mode(target))
+            os.replace(temporary, target)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def replacing_folder(path):
-    """Give a temporary folder that becomes `path` when the block succeeds.
+def replacing_folder(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield a temporary folder that becomes `path` when the block succeeds.
 
     The block syncs the files. On failure the temporary folder is removed, and what
     stood under `path` stays; a kill in the moment of renaming may leave neither.
@@ -63,7 +99,8 @@ def replacing_folder(path):
     temporary = _hidden_folder(path)
     try:
         yield temporary
-        os.chmod(temporary, 0o777 & ~_mask())
+        with contextlib.suppress(OSError):
+            os.chmod(temporary, 0o777 & ~_mask())
         if path.exists():
             remove_folder(path)
         os.replace(temporary, path)
@@ -71,23 +108,68 @@ def replacing_folder(path):
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def remove_folder(path):
+def remove_folder(path: str | os.PathLike) -> None:
     """Remove a folder; a kill on the way leaves nothing under its name."""
     path = Path(path)
     path = path.rename(path.with_name(f".{path.name}{_MARK}"))
     shutil.rmtree(path)
 
 
-def remove_leftovers(folder):
+def remove_leftovers(folder: str | os.PathLike) -> None:
     """Remove what was being written or removed in a folder when a process was killed.
 
-    For folders in which no other process writes.
-
-    Args:
-        folder: path; nothing happens where there is none.
+    For folders, there or not, in which no other process writes.
     """
     for path in Path(folder).glob(f".*{_MARK}"):
         shutil.rmtree(path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def locked(folder: Path, says: str) -> Iterator[None]:
+    """Keep other processes out of a folder; the lock of a killed one is void.
+
+    Raises:
+        ConfigError: another process has it; `says`, and the folder's name.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    with open(folder / ".lock", "a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise ConfigError(
+                f"{says} {folder} ({file.read().strip()}); stop that one first, or "
+                "name another folder"
+            ) from None
+        except OSError:  # a disk in the cloud may know no locks
+            pass
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+        file.flush()
+        yield
+
+
+@contextlib.contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Raise one sentence where a disk takes no more.
+
+    Raises:
+        CheckpointError: it is full, or cannot be written for another reason.
+    """
+    numbers = [getattr(errno, name, None) for name in _NO_ROOM]
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in numbers:
+            raise
+        raise CheckpointError(
+            f"cannot write to {folder} any more: {error.strerror}; what was saved "
+            "stays, and the same command goes on from it"
+        ) from error
 
 
 def _hidden_folder(path):
@@ -95,7 +177,7 @@ def _hidden_folder(path):
     return Path(tempfile.mkdtemp(_MARK, f".{path.name[:50]}.", path.parent))
 
 
-def is_same_file(one, other):
+def is_same_file(one: str | os.PathLike, other: str | os.PathLike) -> bool:
     """Whether two paths lead to one file, by links or where case does not count."""
     if os.path.exists(one) and os.path.exists(other):
         return os.path.samefile(one, other)

@@ -1,12 +1,17 @@
 """What several tests share: small networks as files, small photos."""
 
+import shutil
 import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
+from litert_files import export_litert
+from node_scripts import need
 from PIL import Image
 from skimage import data
+from small_networks import small_generator
+from told_models import conditional_generator, random_estimator
 
 # Shells start background jobs deaf to Ctrl-C, and what these start is deaf too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -18,20 +23,7 @@ PHOTO = Path(__file__).parents[1] / "srlite" / "samples" / "astronaut_lr.png"
 @pytest.fixture(scope="session")
 def tiny_model():
     """A network with random weights whose output stays close to its input."""
-    import keras
-
-    from srlite.models.generators import rrdb_net
-
-    keras.utils.set_random_seed(0)
-    model = rrdb_net(
-        filters=8,
-        growth_channels=4,
-        num_blocks=1,
-        num_dense_blocks=1,
-        num_convolutions=2,
-        batch_norm=False,
-        initializer_scale=0.3,
-    )
+    model = small_generator(0)
     # An untrained tail is zero, and would leave the nearest-neighbour enlargement.
     tail = model.get_layer("tail").kernel
     tail.assign(0.1 * np.random.default_rng(0).standard_normal(tail.shape))
@@ -43,6 +35,33 @@ def tiny_tflite(tiny_model, tmp_path_factory):
     """`tiny_model` as a `.tflite` of any height and width."""
     path = tmp_path_factory.mktemp("model") / "tiny.tflite"
     tiny_model.export(str(path), format="litert", verbose=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def told_model():
+    """A conditional network with random weights, whose shifts are not 0 as at first."""
+    model = small_generator(1, num_dense_blocks=2, conditional=True)
+    random = np.random.default_rng(1)
+    for layer in model.layers:
+        if layer.name == "tail" or layer.name.endswith("_shift"):
+            kernel = layer.kernel
+            kernel.assign(0.1 * random.standard_normal(kernel.shape))
+    return model
+
+
+@pytest.fixture(scope="session")
+def told_tflite(told_model, tmp_path_factory):
+    """`told_model` as a `.tflite`, with an untrained estimator beside it."""
+    import keras
+
+    from srlite.models.estimator import estimator
+
+    path = tmp_path_factory.mktemp("told") / "told.tflite"
+    told_model.export(str(path), format="litert", verbose=False)
+    keras.utils.set_random_seed(2)
+    beside = str(path.with_name("told_estimator.tflite"))
+    estimator(hidden_units=8).export(beside, format="litert", verbose=False)
     return path
 
 
@@ -90,3 +109,56 @@ def repeating_upscaler():
             pass
 
     return Upscaler(Repeating())
+
+
+@pytest.fixture(scope="module")
+def photo_dir(tmp_path_factory):
+    """Six photographs of 200 x 240 pixels."""
+    folder = tmp_path_factory.mktemp("photos")
+    for name in ("astronaut", "coffee", "chelsea"):
+        photo = getattr(data, name)()
+        Image.fromarray(photo[:200, :240]).save(folder / f"{name}_1.png")
+        Image.fromarray(photo[90:290, 160:400]).save(folder / f"{name}_2.png")
+    return folder
+
+
+@pytest.fixture
+def hr_folder(tmp_path):
+    """A folder `photos/HR` of two pictures whose sides are no multiples of 4."""
+    hr = tmp_path / "photos" / "HR"
+    hr.mkdir(parents=True)
+    Image.fromarray(data.astronaut()[:65, 100:187]).save(hr / "a.png")
+    Image.fromarray(data.coffee()[:44, :51]).save(hr / "b.png")
+    return hr
+
+
+@pytest.fixture(scope="module")
+def node():
+    path = shutil.which("node")
+    need((path, "Node is not installed"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def nearest_tflite(tmp_path_factory):
+    """Nearest-neighbour enlargement by 4."""
+    import keras
+
+    lr = keras.Input((None, None, 3))
+    sr = keras.ops.depth_to_space(keras.layers.Concatenate()([lr] * 16), 4)
+    path = tmp_path_factory.mktemp("nearest") / "nearest.tflite"
+    return export_litert(lr, sr, path)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """A folder with two networks of random weights for tiles, `plain` and `told`."""
+    from srlite.export.export import export_tflite
+
+    folder = tmp_path_factory.mktemp("models")
+    told = conditional_generator(num_blocks=1, shift=0.1)
+    size = (96, 96)
+    export_tflite(told, folder / "told.tflite", size)
+    export_tflite(told, folder / "plain.tflite", size, degradation="jpeg=50")
+    export_tflite(random_estimator(), folder / "told_estimator.tflite")
+    return folder

@@ -5,7 +5,6 @@
 Writes what happened to FOLDER; `test_guard` runs it on JAX and calls it on TensorFlow.
 """
 
-import functools
 import json
 import shutil
 import sys
@@ -17,17 +16,21 @@ from keras import ops
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from srlite import checkpoints  # noqa: E402
 from srlite.data.patches import PatchSampler  # noqa: E402
+from srlite.models import checkpoints  # noqa: E402
 from srlite.models.discriminators import vgg_discriminator  # noqa: E402
 from srlite.models.generators import rrdb_net  # noqa: E402
 from srlite.training.guard import LossScale  # noqa: E402
 from srlite.training.logs import RunLogger  # noqa: E402
 from srlite.training.losses import AdversarialLoss, PixelLoss  # noqa: E402
+from srlite.training.meter import StopSignal  # noqa: E402
+from srlite.training.objective import Objective  # noqa: E402
 from srlite.training.optimizers import ScaledAdam  # noqa: E402
-from srlite.training.divergence import train_with_rescue  # noqa: E402
 from srlite.training.stages import set_precision, step_class  # noqa: E402
-from srlite.training.trainer import StopSignal, train_stage  # noqa: E402
+from srlite.training.trainer import (  # noqa: E402
+    Stage,
+    train_with_rescue,
+)
 
 SHAPE = {
     "filters": 8,
@@ -87,10 +90,8 @@ def make_step(adversarial=False, precision="float32"):
         set_precision(parts["generator"], precision, exact_last=True)
         parts["loss_scale"] = LossScale(growth_steps=3)
     losses = {"pixel": (SteepLoss(), 1.0)}
-    step = step_class(keras.config.backend())(
-        parts, losses, adversarial or None, scale=4, ema_decay=0.9
-    )
-    return parts, step
+    objective = Objective(parts, losses, adversarial or None, scale=4, ema_decay=0.9)
+    return parts, step_class(keras.config.backend())(parts, objective)
 
 
 def single_steps(folder, name, step, parts, sampler, numbers, changes=()):
@@ -135,31 +136,19 @@ def run(
             sampler.spoiled = {}
 
     with RunLogger(folder) as logger, StopSignal(minutes) as stop:
-        training = functools.partial(
-            train_stage,
+        stage = Stage(
+            "pretrain",
             step,
             sampler,
-            stage="pretrain",
-            last_step=last_step,
-            save=save,
-            logger=logger,
-            stop=stop,
+            last_step,
+            save,
             log_every=2,
             checkpoint_every=4,
             steps_per_execution=steps_per_execution,
             max_dropped_steps=limit,
         )
-        train_with_rescue(
-            training,
-            step,
-            parts,
-            first_step=first_step,
-            directory=folder,
-            stage="pretrain",
-            checkpoint_every=4,
-            save=save,
-            say=say,
-        )
+        logger.say = lambda text: say(text) if "diverged" in text else None
+        train_with_rescue(stage, logger, stop, first_step, parts, folder)
     return parts, said
 
 

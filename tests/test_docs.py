@@ -16,13 +16,14 @@ from packaging.requirements import Requirement
 from srlite.cli import COMMANDS
 from srlite.config.options import flatten, parse_assignment
 from srlite.config.presets import preset
+from srlite.training.run_directory import STAGES
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SCRIPTS = {
-    "train.py": "train_command",
-    "inference.py": "enhance_command",
-    "export_tflite.py": "export_command",
+    "train.py": "training.command",
+    "inference.py": "enhance.command",
+    "export_tflite.py": "export.command",
 }
 MODULES = {name: module for name, (module, _) in COMMANDS.items()}
 
@@ -89,9 +90,11 @@ def test_commands_exist(block, parse):
             assert (ROOT / arguments[0]).is_file()
         elif program.removeprefix(".venv/bin/") == "python" and arguments[0] != "-c":
             if arguments[0] == "-m":
-                package, _, module = arguments[1].partition(".")
+                package = arguments[1]
                 assert package in ("srlite", "pytest", "venv")
                 arguments = arguments[2:]
+                if package == "srlite":
+                    module = MODULES[arguments.pop(0)]
             else:
                 package, module = "srlite", SCRIPTS[arguments.pop(0)]
             if package == "srlite":
@@ -111,10 +114,10 @@ def test_commands_exist(block, parse):
 
 def check(module, arguments):
     """Check what the parser cannot: the options of a training."""
-    if module == "train_command":
+    if module == "training.command":
         changes = dict(map(parse_assignment, arguments.set))
         preset(arguments.preset).updated(changes).check()
-        assert set(arguments.stages) <= {"pretrain", "gan"}
+        assert set(arguments.stages or ()) <= set(STAGES)
 
 
 def check_installable(arguments):
@@ -131,6 +134,27 @@ def check_installable(arguments):
             assert not match[2] or set(match[2].split(",")) <= set(extras), name
         else:
             assert Requirement(name).name in known | {"pre-commit"}, name
+
+
+def required(name):
+    """Requirements in a file, as sets of text, without those of files it names."""
+    lines = (ROOT / name).read_text().splitlines()
+    return {str(Requirement(line)) for line in lines if line and line[0] not in "#-"}
+
+
+def test_requirements_are_those_of_the_package():
+    extras = {
+        name: {str(Requirement(text)) for text in texts}
+        for name, texts in PROJECT["optional-dependencies"].items()
+    }
+    base = {str(Requirement(text)) for text in PROJECT["dependencies"]}
+    assert required("requirements.txt") == base | extras["train"]
+    assert required("requirements-dev.txt") == extras["test"]
+    lines = (ROOT / "requirements-dev.txt").read_text().splitlines()
+    assert "-r requirements.txt" in lines
+    makefile = (ROOT / "Makefile").read_text().replace("\\\n", " ")
+    demo = re.search(r"\.venv-demo/bin/pip install (.*)", makefile)[1]
+    assert {str(Requirement(text)) for text in re.findall(r'"(.+?)"', demo)} == base
 
 
 @pytest.mark.parametrize(
@@ -159,11 +183,14 @@ def shown(value):
 def test_training_page_holds_every_option():
     page = (ROOT / "docs" / "training.md").read_text()
     light = preset("light")
-    srresnet = light.updated({"generator.name": "srresnet"})
+    others = {
+        "SRResNet": light.updated({"generator.name": "srresnet"}),
+        "Half-resolution": preset("light_rt"),
+    }
     told = {}
     for section in page.split("\n### ")[1:]:
         heading = section.partition("\n")[0]
-        config = srresnet if heading.startswith("SRResNet") else light
+        config = others.get(heading.split()[0], light)
         flat = flatten(dataclasses.asdict(config))
         prefixes = re.findall(r"`([\w.]+)`", heading)
         for name, default in re.findall(r"^\| `(\w+)` \| (.*?) \|", section, re.M):
@@ -172,15 +199,19 @@ def test_training_page_holds_every_option():
             expected = values if len(set(values)) > 1 else values[:1]
             assert default == " / ".join(expected), f"{heading}: {name}"
             told |= dict.fromkeys(names)
-    known = {name for c in (light, srresnet) for name in flatten(dataclasses.asdict(c))}
+    known = {
+        name
+        for config in (light, *others.values())
+        for name in flatten(dataclasses.asdict(config))
+    }
     assert known - told.keys() == set(), "options without a row in docs/training.md"
 
 
 @pytest.mark.parametrize(
     ("module", "pages"),
     [
-        ("train_command", ["docs/training.md"]),
-        ("enhance_command", ["README.md", "docs/inference.md"]),
+        ("training.command", ["docs/training.md"]),
+        ("enhance.command", ["README.md", "docs/inference.md"]),
     ],
 )
 def test_every_flag_is_told(module, pages, capsys):
@@ -190,7 +221,7 @@ def test_every_flag_is_told(module, pages, capsys):
     text = " ".join((ROOT / page).read_text() for page in pages)
     missing = [flag for flag in sorted(flags) if not re.search(rf"{flag}\b", text)]
     assert not missing
-    if module == "train_command":
+    if module == "training.command":
         listed = set(re.findall(r"^\| .*?\|", text, re.MULTILINE))
         told = {flag for cell in listed for flag in re.findall(r"`(--[\w-]+)`", cell)}
         assert told <= flags

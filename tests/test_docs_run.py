@@ -17,6 +17,7 @@ import pytest
 from documents import PAGES, ROOT, blocks
 from PIL import Image
 from skimage import data
+from told_models import conditional_generator, random_estimator
 
 pytestmark = [
     pytest.mark.slow,
@@ -63,7 +64,7 @@ SCRIPTS = {
 
 
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory, tiny_model):
+def clone(tmp_path_factory):
     """A folder like a clone, with the pictures and runs that the pages speak of."""
     folder = tmp_path_factory.mktemp("clone")
     for name in ("srlite", "inference.py", "train.py", "export_tflite.py"):
@@ -80,8 +81,9 @@ def clone(tmp_path_factory, tiny_model):
     write_video(folder / "clip.mp4", crops)
     run = folder / "runs" / "light"
     run.mkdir(parents=True)
-    tiny_model.save(run / "pretrain.keras")
-    tiny_model.save(run / "generator.keras")
+    conditional_generator(shift=0.05).save(run / "pretrain.keras")
+    conditional_generator(1, shift=0.05).save(run / "generator.keras")
+    random_estimator().save(run / "estimator.keras")
     rows = [{"stage": "pretrain", "step": n, "pixel": 1 / n} for n in range(1, 5)]
     (run / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
     programs = folder / "programs"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,14 +14,18 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from srlite.errors import SrliteError
+from srlite.training.command import main
+
 ROOT = Path(__file__).parents[1]
 TINY = [
     "--set",
     "generator.filters=8",
     "generator.growth_channels=4",
-    "pretrain.patch_size=32",
+    "augmentation.hr_jpeg=0",
+    "augmentation.second_jpeg=0",
+    "estimator.steps=2",
     "pretrain.steps=2",
-    "gan.patch_size=32",
     "gan.steps=2",
     "log.log_every=1",
     "gan.content_loss.layers=block2_conv2",
@@ -30,7 +35,8 @@ TINY = [
 
 
 def command(script, *arguments):
-    return [sys.executable, str(ROOT / script), *map(str, arguments)]
+    script = script if script == "-m" else str(ROOT / script)
+    return [sys.executable, script, *map(str, arguments)]
 
 
 def run(script, *arguments, status=0, **options):
@@ -43,7 +49,7 @@ def run(script, *arguments, status=0, **options):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, photos, vgg19_file):
-    """A run directory after two steps of each stage."""
+    """A run directory after two steps of each of the three stages."""
     run_dir = tmp_path_factory.mktemp("trained") / "run"
     arguments = ("--preset", "tiny", "--data-dir", photos, "--run-dir", run_dir)
     done = run("train.py", *arguments, "--vgg19-weights", vgg19_file, *TINY)
@@ -52,14 +58,21 @@ def trained(tmp_path_factory, photos, vgg19_file):
     return run_dir
 
 
-def test_train_export_enhance(trained, tmp_path):
+def test_three_stages(trained):
     rows = [json.loads(line) for line in (trained / "metrics.jsonl").open()]
     assert [(r["stage"], r["step"]) for r in rows] == [
+        ("estimator", 1),
+        ("estimator", 2),
         ("pretrain", 1),
         ("pretrain", 2),
         ("gan", 1),
         ("gan", 2),
     ]
+    results = {"estimator.keras", "pretrain.keras", "generator.keras"}
+    assert {path.name for path in trained.glob("*.keras")} == results
+
+
+def test_train_export_enhance(trained, tmp_path):
     model = tmp_path / "x.tflite"
     report = run("export_tflite.py", "--model", trained, "--output", model).stdout
     assert "CONV_2D" in report and f"{model.stat().st_size:,} bytes" in report
@@ -75,11 +88,39 @@ def test_train_export_enhance(trained, tmp_path):
     assert np.abs(results[0] - results[1]).max() <= 1
 
 
+@pytest.mark.slow
+def test_twice_as_large(photos, tmp_path):
+    """The scale 2, from training to an enlarged picture and its measure."""
+    run_dir, model = tmp_path / "run", tmp_path / "x2.tflite"
+    options = [*TINY[:5], "scale=2", "generator.conditional=false", "pretrain.steps=2"]
+    options.append("augmentation.damaged=0")
+    first = ("--preset", "tiny", "--data-dir", photos, "--val-dir", photos)
+    run("train.py", *first, "--run-dir", run_dir, "--stages", "pretrain", *options)
+    run("export_tflite.py", "--model", run_dir, "--output", model)
+    lr = data.chelsea()[100:147, 150:183]
+    Image.fromarray(lr).save(tmp_path / "lr.png")
+    results = []
+    for tile in ((), ("--tile", 16)):
+        sr_path = tmp_path / f"{len(tile)}.png"
+        files = ("--lr-path", tmp_path / "lr.png", "--sr-path", sr_path)
+        run("inference.py", *files, "--model", model, *tile)
+        results.append(np.asarray(Image.open(sr_path)).astype(int))
+    assert results[0].shape == (94, 66, 3)
+    assert np.abs(results[0] - results[1]).max() <= 1
+    measured = run(
+        *("-m", "srlite", "evaluate", "--model", model, "bicubic", "--scale", 2),
+        *("--hr-dir", photos, "--kernels", "bicubic"),
+    )
+    assert "x2" in measured.stdout and "bicubic" in measured.stdout
+
+
+@pytest.mark.slow
 def test_ctrl_c_and_going_on(photos, tmp_path):
     run_dir = tmp_path / "run"
     arguments = [
         *("--preset", "tiny", "--data-dir", photos, "--run-dir", run_dir),
         *("--stages", "pretrain", *TINY, "pretrain.steps=100000"),
+        *("generator.conditional=false", "augmentation.damaged=0"),
     ]
     with subprocess.Popen(
         command("train.py", *arguments), stderr=subprocess.PIPE, text=True, cwd=ROOT
@@ -101,12 +142,14 @@ def test_ctrl_c_and_going_on(photos, tmp_path):
     assert steps == list(range(1, step + 2))
 
 
+@pytest.mark.slow
 def test_wandb_offline(photos, tmp_path):
     """Two lives of a run, of which each leaves a folder for `wandb sync`."""
     pytest.importorskip("wandb")
     run_dir = tmp_path / "run"
     arguments = ("--preset", "tiny", "--data-dir", photos, "--run-dir", run_dir)
     more = ("--wandb", "project", *TINY, "gan.content=none", "gan.pixel=1")
+    more += ("generator.conditional=false", "augmentation.damaged=0")
     environment = os.environ | {"WANDB_MODE": "offline"}
     run("train.py", *arguments, "--max-minutes", 0, *more, env=environment)
     run("train.py", *arguments, *more, env=environment)
@@ -125,8 +168,11 @@ def test_wandb_offline(photos, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "stage pretrain has no photographs: give --data-dir or pretrain.sources"),
-        (["--data-dir", "{gone}"], "no such folder or tar file"),
+        (
+            [],
+            "stage estimator has no photographs: give --data-dir or estimator.sources",
+        ),
+        (["--data-dir", "{gone}"], "no such folder or archive"),
         (["--data-dir", "{empty}"], "no usable pictures in"),
         (
             ["--data-dir", "{photos}", "--set", "gan.stepz=3"],
@@ -146,24 +192,31 @@ def test_bad_input_is_one_sentence(photos, tmp_path, arguments, says):
     (tmp_path / "file").write_text("")
     places = {n: tmp_path / n for n in ("gone", "empty", "file")} | {"photos": photos}
     arguments = [argument.format(**places) for argument in arguments]
-    first = ["--preset", "tiny", "--run-dir", tmp_path / "run"]
-    done = run("train.py", *first, *arguments, status=2)
+    first = ["--preset", "tiny", "--run-dir", str(tmp_path / "run")]
+    with pytest.raises(SrliteError, match=re.escape(says)) as caught:
+        main([*first, *arguments])
+    assert "\n" not in str(caught.value)
+
+
+def test_an_error_is_a_line_and_a_status(tmp_path):
+    done = run("train.py", "--preset", "heavy", "--run-dir", tmp_path, status=2)
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
-    assert line.startswith("error: ") and says in line
+    assert line.startswith("error: unknown preset heavy")
 
 
 @pytest.mark.slow
 def test_training_learns(tmp_path):
     """A few hundred small steps do better than the nearest-neighbour start."""
-    from srlite.models.loading import load_generator
+    from srlite.models.model_files import load_generator
     from srlite.training.validation import validate
 
     for name in ("astronaut", "coffee", "rocket"):
         Image.fromarray(getattr(data, name)()).save(tmp_path / f"{name}.png")
     run_dir = tmp_path / "run"
     arguments = ("--data-dir", tmp_path, "--run-dir", run_dir, "--stages", "pretrain")
-    run("train.py", "--preset", "tiny", *arguments, "--set", "pretrain.steps=300")
+    options = ("--set", "pretrain.steps=300", "generator.conditional=false")
+    run("train.py", "--preset", "tiny", *arguments, *options)
     generator = load_generator(run_dir)
     hr = [data.chelsea()[20:276, 100:356]]
     trained, _ = validate(generator, hr, 4)

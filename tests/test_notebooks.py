@@ -1,4 +1,7 @@
-"""The notebooks: clean in the repository, and each runs from top to bottom."""
+"""The notebooks: clean in the repository, and each runs from top to bottom.
+
+The first keeps its figure, so that whoever reads it on a web site sees one.
+"""
 
 import os
 import sys
@@ -25,9 +28,17 @@ def test_nothing_is_kept_of_a_run(name):
     notebook = nbformat.read(NOTEBOOKS[name], as_version=4)
     nbformat.validate(notebook)
     assert "papermill" not in notebook.metadata
+    outputs = []
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            assert cell.outputs == [] and cell.execution_count is None
+            outputs += cell.outputs
+            assert cell.execution_count is None
+    if name == "enhance":
+        (figure,) = outputs
+        assert set(figure.data) == {"image/png"} and figure.metadata == {}
+        assert len(figure.data["image/png"]) < 400_000
+    else:
+        assert outputs == []
     tagged = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", ())]
     assert len(tagged) == 1
 
@@ -78,35 +89,44 @@ def test_enhance(run, tmp_path):
 
 
 @pytest.mark.slow
-def test_srlite_colab(run, photos, vgg19_file, tmp_path):
+@pytest.mark.parametrize(("minutes", "told"), [(5, False), (0.0, False), (0.0, True)])
+def test_srlite_colab(run, photos, vgg19_file, tmp_path, minutes, told):
+    """To its end, also after a first sitting in which no stage was done."""
     Image.fromarray(data.chelsea()[:96, :128]).save(tmp_path / "photo.png")
     said = run(
         "srlite_colab",
         PHOTO="photo.png",
         DATA=str(photos),
         VALIDATION=str(photos),
-        MINUTES=5,
-        OPTIONS=f"--vgg19-weights {vgg19_file} {SMALL} gan.style=none",
+        MINUTES=minutes,
+        OPTIONS=f"--vgg19-weights {vgg19_file} {SMALL} gan.style=none "
+        f"generator.conditional={str(told).lower()}"
+        + " estimator.batch_size=2 estimator.patch_sizes=[64] gan.patch_size=64 "
+        "pretrain.context_size=64" * told,
         TENSORBOARD=False,
     )
     assert "light_psnr" in said and "bicubic" in said
     assert Image.open(tmp_path / "mixed.png").size == (512, 384)
     assert (tmp_path / "mixed.tflite").stat().st_size < 5_000_000
+    done = (tmp_path / "runs" / "light" / "generator.keras").is_file()
+    assert done == (minutes == 5)
 
 
 @pytest.mark.slow
-def test_srgan_esrgan(run, photos, vgg19_file, tmp_path):
+@pytest.mark.parametrize("minutes", [5, 0.0])
+def test_srgan_esrgan(run, photos, vgg19_file, tmp_path, minutes):
     options = f"--vgg19-weights {vgg19_file} {SMALL} discriminator.dense_units=8"
     run(
         "srgan_esrgan",
         DATA=str(photos),
         VALIDATION=str(photos),
-        MINUTES=5,
+        MINUTES=minutes,
         SRGAN_OPTIONS=options,
         ESRGAN_OPTIONS=f"{options} generator.growth_channels=4",
     )
     for name in ("srgan", "esrgan"):
-        assert (tmp_path / "runs" / name / "generator.keras").is_file()
+        done = (tmp_path / "runs" / name / "generator.keras").is_file()
+        assert done == (minutes == 5)
 
 
 @pytest.mark.slow

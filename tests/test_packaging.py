@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -38,7 +39,10 @@ def archives(tmp_path_factory):
     """The folder of the source archive and the wheel."""
     folder = tmp_path_factory.mktemp("dist")
     build = (sys.executable, "-m", "build", "--no-isolation")
-    run(*build, "--outdir", folder, ROOT, cwd=folder)
+    done = run(*build, "--outdir", folder, ROOT, cwd=folder)
+    said = re.findall(r".*\bwarning\b.*", done.stdout + done.stderr, re.IGNORECASE)
+    # Where the environment says so, no bytecode is written.
+    assert [line for line in said if "byte-compiling is disabled" not in line] == []
     return folder
 
 
@@ -89,12 +93,16 @@ def test_archives_hold_what_is_needed(archives):
     with zipfile.ZipFile(next(archives.glob("*.whl"))) as wheel:
         names = {n for n in wheel.namelist() if ".dist-info/" not in n}
         extra = [n for n in wheel.namelist() if n.endswith("LICENSE")]
-    assert names == package and extra
+    assert names == {name for name in package if not name.endswith(".keras")}
+    assert extra
+    assert next(archives.glob("*.whl")).stat().st_size <= 11_000_000
     with tarfile.open(next(archives.glob("*.tar.gz"))) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    tests = {f"tests/{path.name}" for path in (ROOT / "tests").glob("*.py")}
+    tests = {
+        path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("*.py")
+    }
     assert package | tests <= names
-    assert {"train.py", "Makefile", "README.md", "requirements.txt"} <= names
+    assert {"train.py", "Makefile", "README.md", "requirements-dev.txt"} <= names
 
 
 def test_enlarges_without_the_repository(programs, tmp_path):
@@ -104,7 +112,7 @@ def test_enlarges_without_the_repository(programs, tmp_path):
         assert sr.size == (48, 40)
     version = run(programs / "srlite", "--version", cwd=tmp_path).stdout
     assert version.strip() == f"srlite {__version__}"
-    code = "from srlite.enhance.inference import enhance_image as f; print(f(lr_path='in.png'))"
+    code = "from srlite import enhance_image as f; print(f(lr_path='in.png'))"
     run(programs / "python", "-c", code, cwd=tmp_path)
 
 
@@ -113,19 +121,38 @@ def test_enlarges_without_the_repository(programs, tmp_path):
     [
         ("train", "--data-dir", ".", "--run-dir", "run"),
         ("train", "--summary"),
-        ("export", "--model", "light_psnr", "--output", "light.tflite"),
+        ("export", "--model", "other.keras", "--output", "light.tflite"),
         ("evaluate", "--hr-dir", ".", "--model", "other.keras"),
-        ("interpolate", "--psnr-model", "light_psnr", "--gan-model", "light_psnr")
+        ("interpolate", "--psnr-model", "other.keras", "--gan-model", "other.keras")
         + ("--output", "mixed.keras"),
         ("benchmark", "train"),
         ("enhance", "in.png", "--model", "other.keras"),
+        ("enhance", "in.png", "--model", "other.safetensors"),
+        ("enhance", "in.png", "--model", "parts"),
     ],
 )
 def test_missing_extra_is_named(programs, tmp_path, arguments):
     Image.new("RGB", (300, 300)).save(tmp_path / "in.png")
     with zipfile.ZipFile(tmp_path / "other.keras", "w"):
         pass
+    (tmp_path / "other.safetensors").touch()
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "index.json").write_text("{}")
     done = run(programs / "srlite", *arguments, cwd=tmp_path, status=2)
     assert done.stderr.startswith("error: ")
     assert "pip install 'srlite[train]'" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_where_the_keras_files_are(programs, tmp_path):
+    arguments = ("interpolate", "--psnr-model", "light_psnr", "--gan-model", "light")
+    done = run(
+        programs / "srlite",
+        *arguments,
+        "--output",
+        "mixed.keras",
+        cwd=tmp_path,
+        status=2,
+    )
+    assert "light_psnr is installed as a .tflite alone" in done.stderr
     assert done.stderr.count("\n") == 1

@@ -1,17 +1,19 @@
-"""What enlarging costs: `python -m srlite.benchmark.training inference`.
+"""What enlarging costs: `python -m srlite benchmark inference`.
 
 - the whole command (start, reading, tiles, rounding, writing) against bare LiteRT calls
   on the same tiles and, where memory allows, against one call on the whole picture;
+- LR pixels that tiles compute, against those of the picture;
 - its peak memory, against the promise of 7 bytes per SR pixel and 500 MB;
 - tiles against the whole picture in one call: the largest difference;
 - the effect of what lies beyond the overlap, for several overlaps.
+
+With `--against` it sets one model against another instead (`benchmark_against`).
 
 Commands run in processes of their own. What is compared takes turns, so that a machine
 that slows down slows both. Large pictures are the photo, mirrored again and again.
 """
 
 import math
-import os
 import statistics
 import subprocess
 import sys
@@ -22,15 +24,18 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from srlite.benchmark import against as benchmark_against
+from srlite.benchmark.tflite import picture_input, tell_nothing
+from srlite.data.degradation_vector import Degradation
 from srlite.errors import ConfigError, SrliteError
-from srlite.pictures.picture import read_rgb
-from srlite.memory import available_memory
+from srlite.files import PACKAGE, SAMPLE
+from srlite.memory import available_memory, cores
 from srlite.models.model_files import DEFAULT_MODEL, find_model
-from srlite.runtime.tiling import upscale_tiled
+from srlite.pictures.picture import read_rgb, to_uint8
+from srlite.runtime.tiling import computed_pixels, tiles, window_of
 from srlite.runtime.upscaler import Upscaler
 
 SUMMARY = "the command that enlarges, against bare LiteRT"
-SAMPLE = Path(__file__).parent / "samples" / "astronaut_lr.png"
 OVERLAPS = (4, 8, 12, 16, 20, 24, 28)
 _FAR = 48  # LR pixels: the overlap that the others are compared with
 _CROP = 512  # LR pixels: as much of a photo as is compared with one call on the whole
@@ -46,22 +51,10 @@ sys.exit(status)
 
 
 def enlarged_by_mirrors(image, megapixels):
-    """Make a picture of about `megapixels` and 3:2 of a photo and its mirror images.
-
-    Args:
-        image: uint8 (H, W, 3).
-        megapixels: millions of pixels.
-
-    Returns:
-        uint8 (height, width, 3).
-    """
+    """Make a picture of `megapixels`, about 3:2, of a photo and its mirror images."""
     height = max(1, round(math.sqrt(megapixels * 1e6 / 1.5)))
     width = max(1, round(1.5 * height))
-    height_more, width_more = (
-        max(0, side - own) for side, own in zip((height, width), image.shape)
-    )
-    margins = ((0, height_more), (0, width_more), (0, 0))
-    return np.pad(image, margins, mode="symmetric")[:height, :width]
+    return benchmark_against.mirrored_to(image, (height, width))
 
 
 def run_enlarging(lr_path, sr_path, *options):
@@ -79,7 +72,7 @@ def run_enlarging(lr_path, sr_path, *options):
         [*map(str, command), "--quiet", *map(str, options)],
         capture_output=True,
         text=True,
-        cwd=Path(__file__).parents[1],
+        cwd=PACKAGE.parent,
     )
     seconds = time.perf_counter() - start
     if done.returncode:
@@ -96,21 +89,22 @@ class BareLiteRT:
     """A `.tflite` on LiteRT for inputs of one shape, with nothing around it."""
 
     def __init__(self, path, num_threads, batches):
-        """Load it, and call it once: what this allocates is not timed.
+        """Load a file, and call it once: what this allocates is not timed.
 
-        Args:
-            path: the file.
-            num_threads: CPU threads.
-            batches: what it is timed on, float32 (1, h, w, 3), all of one shape.
+        `batches` are what it is timed on, float32 (1, h, w, 3), all of one shape.
         """
         from ai_edge_litert.interpreter import Interpreter
 
         self._batches = batches
         self._interpreter = Interpreter(str(path), num_threads=num_threads)
-        self._input = self._interpreter.get_input_details()[0]["index"]
+        entry = picture_input(self._interpreter)
+        if entry["dtype"] == np.uint8:
+            self._batches = [to_uint8(batch) for batch in batches]
+        self._input = entry["index"]
         self._interpreter.resize_tensor_input(self._input, batches[0].shape)
         self._interpreter.allocate_tensors()
-        self._interpreter.set_tensor(self._input, batches[0])
+        tell_nothing(self._interpreter)
+        self._interpreter.set_tensor(self._input, self._batches[0])
         self._interpreter.invoke()
 
     def seconds(self):
@@ -122,20 +116,14 @@ class BareLiteRT:
         return time.perf_counter() - start
 
 
-def tiles_of(upscaler, image, tile):
+def tiles_of(upscaler, image, window):
     """List what the network of an `Upscaler` is called with, float32 (1, h, w, 3)."""
-    seen = []
-
-    def predict(lr):
-        seen.append(lr.astype(np.float32) / np.float32(255))
-        return np.zeros((1, *(upscaler.scale * s for s in lr.shape[1:3]), 1), np.uint8)
-
-    upscale_tiled(image, predict, upscaler.scale, tile, upscaler.overlap)
-    return seen
+    parts = tiles(image.shape, upscaler.scale, window, upscaler.overlap)
+    return [part.cut(image).astype(np.float32) / np.float32(255) for part in parts]
 
 
 def time_overhead(model, image, rounds, num_threads, ending):
-    """Set the whole command against bare calls.
+    """Time the whole command and bare calls.
 
     Args:
         model: as `find_model`; must be a `.tflite` of any size.
@@ -148,12 +136,13 @@ def time_overhead(model, image, rounds, num_threads, ending):
         dict of lists, one value per round: `start`, seconds of the command on one
         pixel; `command` and `peak`, seconds and bytes on the picture; `tiles`, seconds
         of bare calls on the same tiles; `whole`, of one bare call on the picture, empty
-        where memory does not allow it; and `tile`, the side of a tile.
+        where memory does not allow it; and `window`, (height, width) in LR pixels of
+        what the network sees at once.
     """
     path = find_model(model)
     upscaler = Upscaler.from_file(path, num_threads=num_threads)
-    tile = upscaler.choose_tile([upscaler.scale * side for side in image.shape[:2]])
-    bare = {"tiles": BareLiteRT(path, num_threads, tiles_of(upscaler, image, tile))}
+    window = _window(upscaler, image.shape[:2])
+    bare = {"tiles": BareLiteRT(path, num_threads, tiles_of(upscaler, image, window))}
     room = 1.2 * upscaler.network.bytes_per_pixel * image.shape[0] * image.shape[1]
     if room < available_memory():
         whole = image[None].astype(np.float32) / np.float32(255)
@@ -166,30 +155,26 @@ def time_overhead(model, image, rounds, num_threads, ending):
         Image.fromarray(image[:1, :1]).save(dot)
         for _ in range(rounds):
             found["start"].append(run_enlarging(dot, sr, *options)[0])
-            seconds, peak = run_enlarging(
-                *(lr, sr.with_suffix(ending), *options, "--tile", tile)
-            )
+            seconds, peak = run_enlarging(lr, sr.with_suffix(ending), *options)
             found["command"].append(seconds)
             found["peak"].append(peak)
             for name, network in bare.items():
                 found[name].append(network.seconds())
-    return {**found, "tile": tile}
+    return {**found, "window": window}
+
+
+def _window(upscaler, lr_size):
+    """What the network sees at once of a picture that is enlarged by its factor."""
+    return upscaler.choose_window(lr_size, [upscaler.scale * n for n in lr_size])
 
 
 def compare_with_whole(model, image, num_threads):
-    """Enlarge a picture in tiles and in one call.
-
-    Args:
-        model: as `find_model`.
-        image: uint8 (H, W, 3); one call must have the memory for it.
-        num_threads: CPU threads.
+    """Enlarge a uint8 picture in tiles and in one call, which must have the memory.
 
     Returns:
         (largest difference in levels, share of values that differ, side of a tile).
     """
-    third = -(-max(image.shape[:2]) // 3)
-    default = Upscaler.from_file(model, num_threads=num_threads)
-    tile = min(third, default.choose_tile([default.scale * s for s in image.shape[:2]]))
+    tile = -(-max(image.shape[:2]) // 3)
     tiled, whole = (
         Upscaler.from_file(model, side, num_threads=num_threads).upscale(image)
         for side in (tile, max(image.shape[:2]))
@@ -213,10 +198,15 @@ def measure_reach(model, image, overlaps=OVERLAPS, tile=64, num_threads=None):
         overlap of 48 LR pixels.
     """
     network = Upscaler.from_file(model, num_threads=num_threads).network
+    told = (Degradation().vector,) if network.conditional else ()
     lr = image.astype(np.float32) / np.float32(255)
 
     def upscale(overlap):
-        return upscale_tiled(lr, network, network.scale, tile, overlap)
+        sr = np.empty((*(network.scale * side for side in lr.shape[:2]), 3), lr.dtype)
+        window = window_of(lr.shape, tile, overlap)
+        for part in tiles(lr.shape, network.scale, window, overlap):
+            sr[part.target] = part.keep(network(part.cut(lr), *told))
+        return sr
 
     far = upscale(_FAR)
     return [255 * float(np.abs(upscale(overlap) - far).max()) for overlap in overlaps]
@@ -232,22 +222,28 @@ def add_arguments(parser):
         nargs="+",
         default=[1, 6],
         metavar="N",
-        help="sizes of the pictures whose memory is measured; the first is timed "
+        help="sizes of the pictures to measure memory on; the first is also timed "
         "(default: 1 6)",
     )
     parser.add_argument("--rounds", type=int, default=5, metavar="N")
     parser.add_argument("--threads", type=int, metavar="N")
-    parser.add_argument("--ending", default=".png", help="format that is written")
+    benchmark_against.add_arguments(parser)
+    parser.add_argument(
+        "--ending", default=".png", help="format to write (default: .png)"
+    )
 
 
 def report(args):
     """Measure what `args` of `add_arguments` say, and print it."""
+    if args.rounds < 2:
+        raise ConfigError(f"rounds must be 2 or more; received {args.rounds}")
+    if args.against is not None:
+        benchmark_against.report(args)
+        return
     path = find_model(args.model)
     if path.suffix != ".tflite":
         raise ConfigError(f"{path} is not a .tflite, which is what LiteRT runs")
-    if args.rounds < 2:
-        raise ConfigError(f"rounds must be 2 or more; received {args.rounds}")
-    threads = args.threads or os.cpu_count() or 1
+    threads = args.threads or cores()
     photo = read_rgb(args.lr_path)
     print(f"{path.name}, {threads} threads, {args.lr_path}, writing {args.ending}")
 
@@ -255,7 +251,8 @@ def report(args):
     found = time_overhead(path, image, args.rounds, threads, args.ending)
     print(f"start-up            {_spread(found['start'])} s")
     print(f"whole command       {_spread(found['command'])} s, {_size(image)}")
-    print(f"same tiles, bare    {_spread(found['tiles'])} s, side {found['tile']}")
+    seen = " x ".join(map(str, found["window"][::-1]))
+    print(f"same tiles, bare    {_spread(found['tiles'])} s, of {seen} LR pixels")
     print(f"overhead            {_spread_ratio(found, 'tiles')}")
     if found["whole"]:
         print(f"one bare call       {_spread(found['whole'])} s")
@@ -272,14 +269,16 @@ def report(args):
     for overlap, levels in zip(OVERLAPS, reach):
         print(f"overlap of {overlap:2}       at most {levels:.4f} levels off")
 
-    scale = Upscaler.from_file(path, num_threads=threads).scale
+    upscaler = Upscaler.from_file(path, num_threads=threads)
     for megapixels in args.megapixels:
         image = enlarged_by_mirrors(photo, megapixels)
-        print(measure_memory(path, image, scale, threads, args.ending), flush=True)
+        print(measure_memory(path, image, upscaler, threads, args.ending), flush=True)
 
 
-def measure_memory(path, image, scale, threads, ending):
-    """Run the command on a picture, and tell its time and peak memory in words."""
+def measure_memory(path, image, upscaler, threads, ending):
+    """Run the command on a picture, and tell its work and peak memory in words."""
+    size, scale = image.shape[:2], upscaler.scale
+    seen = computed_pixels(size, _window(upscaler, size), upscaler.overlap)
     with tempfile.TemporaryDirectory() as folder:
         lr, sr = Path(folder) / "lr.png", Path(folder) / f"sr{ending}"
         Image.fromarray(image).save(lr)
@@ -290,6 +289,7 @@ def measure_memory(path, image, scale, threads, ending):
     taken = "unknown" if peak is None else f"{peak / 1e6:.0f} MB"
     return (
         f"{megapixels:.2f} -> {pixels / 1e6:.0f} megapixels: {seconds:.1f} s, "
+        f"{seen / 1e6 / megapixels:.2f} LR pixels computed for each of the picture, "
         f"{taken} at most; 7 bytes per pixel and 500 MB are {allowed:.0f} MB"
     )
 

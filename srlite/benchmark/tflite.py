@@ -1,10 +1,10 @@
-"""What a `.tflite` costs on a CPU: `python -m srlite.benchmark.training tflite F [F ...]`.
+"""What a `.tflite` costs on a CPU: `python -m srlite benchmark tflite F [F ...]`.
 
 All files take turns in one process, so that a machine that slows down slows all; what
-is compared is what stands in one table. The matrix product takes its turn too: the
-fastest one of float32 is the peak that the convolutions' GFLOP/s are set against
-(an int8 file may pass it). Peak memory is that of a process of its own with one file,
-Python and LiteRT included.
+is compared is what stands in one table, each file against the first. A conditional file
+is told that nothing is known, which costs what any degradation costs;
+`srlite.benchmark.against` times its estimator too. Peak memory is that of a process of
+its own with one file, Python and LiteRT included.
 """
 
 import os
@@ -17,41 +17,27 @@ from pathlib import Path
 import numpy as np
 
 from srlite.backend import silence
+from srlite.data.degradation_vector import SIZE, Degradation
 from srlite.errors import ConfigError, ModelError
-from srlite.pictures.picture import to_uint8
+from srlite.files import PACKAGE
+from srlite.memory import cores
 from srlite.models.model_files import find_model
+from srlite.models.tflite import operators
+from srlite.pictures.picture import to_uint8
 from srlite.runtime.runners import LiteRTNetwork
-from srlite.export.checks import operators
 
 SUMMARY = "latency, memory and throughput of .tflite files"
-_SIDE = 1536  # of the matrices: large enough for the peak, some tens of milliseconds
-
-# BLAS reads its number of threads when it is loaded, so it has a process of its own.
-_PRODUCTS = """
-import sys, time
-import numpy as np
-side = int(sys.argv[1])
-a = np.random.default_rng(0).random((side, side), np.float32)
-a @ a
-for line in sys.stdin:
-    start = time.perf_counter()
-    a @ a
-    print(time.perf_counter() - start, flush=True)
-"""
+_LITTLE = (8, 8)  # LR pixels
 _MEMORY = """
 import sys
 import numpy as np
+from srlite.data.degradation_vector import Degradation
+from srlite.memory import peak_memory
 from srlite.runtime.runners import LiteRTNetwork
 path, threads, *size = sys.argv[1:]
 network = LiteRTNetwork(path, int(threads))
-network(np.zeros((1, *map(int, size), 3), np.float32))
-try:
-    lines = open("/proc/self/status").read().splitlines()
-    print(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
-except OSError:
-    import resource
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(peak // 1024 if sys.platform == "darwin" else peak)
+network(np.zeros((1, *map(int, size), 3), np.float32), Degradation().vector)
+print(peak_memory())
 """
 
 
@@ -84,17 +70,16 @@ class Timing:
 
 
 def benchmark_tflite(paths, sizes, num_threads, turns):
-    """Time files side by side.
+    """Time `.tflite` files side by side.
 
     Args:
-        paths: `.tflite` files, RGB.
+        paths: of RGB models.
         sizes: (height, width) in LR pixels; a static file runs at its own size alone.
         num_threads: CPU threads.
         turns: calls of each file at each size, one per turn.
 
     Returns:
-        (timings, peak): list of `Timing`, by size, then in the order of `paths`; the
-        machine's fastest float32 matrix product with as many threads, GFLOP/s.
+        List of `Timing`, by size, then in the order of `paths`.
 
     Raises:
         ModelError: a file is missing, damaged or no RGB super-resolution model.
@@ -108,14 +93,12 @@ def benchmark_tflite(paths, sizes, num_threads, turns):
             runs.append((path, size, network.scale, run))
     runs.sort(key=lambda run: run[1])
     seconds = [[] for _ in runs]
-    with _MatrixProducts(num_threads) as products:
-        for _ in range(turns):
-            products.run()
-            for known, (*_, run) in zip(seconds, runs, strict=True):
-                start = time.perf_counter()
-                run.invoke()
-                known.append(time.perf_counter() - start)
-    timings = [
+    for _ in range(turns):
+        for known, (*_, run) in zip(seconds, runs, strict=True):
+            start = time.perf_counter()
+            run.invoke()
+            known.append(time.perf_counter() - start)
+    return [
         Timing(
             path=Path(path),
             file_bytes=Path(path).stat().st_size,
@@ -127,21 +110,19 @@ def benchmark_tflite(paths, sizes, num_threads, turns):
         )
         for known, (path, size, scale, _) in zip(seconds, runs, strict=True)
     ]
-    return timings, products.peak
 
 
 def count_flop(path, size):
-    """Count what the convolutions of a `.tflite` compute on one picture.
-
-    Args:
-        path: the file.
-        size: (height, width) in LR pixels.
-
-    Returns:
-        Multiplications and additions together.
-    """
+    """Count multiplications and additions of a file's convolutions on a picture."""
     # A delegate would keep the shapes inside to itself.
     interpreter = _prepare(path, size, 1, delegates=False)
+    if len(interpreter.get_input_details()) > 1:
+        # Behind what is told, shapes are known only once it has run: on little.
+        any_size = min(picture_input(interpreter)["shape_signature"]) < 0
+        if any_size and size != _LITTLE:
+            pixels = np.prod(size) / np.prod(_LITTLE)
+            return round(count_flop(path, _LITTLE) * pixels)
+        interpreter.invoke()
     shapes = {d["index"]: d["shape"] for d in interpreter.get_tensor_details()}
     total = 0
     for name, op in operators(Path(path).read_bytes()):
@@ -161,47 +142,32 @@ def _prepare(path, size, num_threads, delegates=True):
     interpreter = Interpreter(
         str(path), num_threads=num_threads, experimental_op_resolver_type=kernels
     )
-    entry = interpreter.get_input_details()[0]
+    entry = picture_input(interpreter)
     if min(entry["shape_signature"]) < 0:
         interpreter.resize_tensor_input(entry["index"], (1, *size, 3))
     interpreter.allocate_tensors()
     noise = np.random.default_rng(0).random((1, *size, 3), np.float32)
     takes_levels = entry["dtype"] == np.uint8
     interpreter.set_tensor(entry["index"], to_uint8(noise) if takes_levels else noise)
+    tell_nothing(interpreter)
     return interpreter
 
 
-class _MatrixProducts:
-    """Matrix products in a process with its own number of threads."""
+def picture_input(interpreter):
+    """Return LiteRT's details of the input that takes the picture."""
+    return next(x for x in interpreter.get_input_details() if not _is_told(x))
 
-    def __init__(self, num_threads):
-        self._threads = num_threads
-        self._best = np.inf
 
-    def __enter__(self):
-        names = ("OPENBLAS", "OMP", "MKL", "BLIS", "VECLIB_MAXIMUM")
-        limits = {f"{name}_NUM_THREADS": str(self._threads) for name in names}
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _PRODUCTS, str(_SIDE)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **limits},
-        )
-        return self
+def tell_nothing(interpreter):
+    """Set the degradation of an allocated file to "nothing is known"."""
+    for entry in filter(_is_told, interpreter.get_input_details()):
+        told = Degradation().vector[None]
+        levels = entry["dtype"] == np.uint8
+        interpreter.set_tensor(entry["index"], to_uint8(told) if levels else told)
 
-    def run(self):
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-        self._best = min(self._best, float(self._process.stdout.readline()))
 
-    @property
-    def peak(self):
-        """GFLOP/s of the fastest so far."""
-        return 2 * _SIDE**3 / self._best / 1e9
-
-    def __exit__(self, *error):
-        self._process.communicate()
+def _is_told(entry):
+    return list(entry["shape"]) == [1, SIZE]
 
 
 def _peak_memory(path, size, num_threads):
@@ -212,9 +178,9 @@ def _peak_memory(path, size, num_threads):
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
     )
-    return int(done.stdout) / 1024
+    return int(done.stdout) / 2**20
 
 
 def add_arguments(parser):
@@ -228,16 +194,16 @@ def add_arguments(parser):
         type=int,
         default=[128],
         metavar="SIDE",
-        help="sides in LR pixels of the squares that files of any size enlarge "
-        "(default: 128)",
+        help="sides in LR pixels of the squares to use with files that take any "
+        "size (default: 128)",
     )
     parser.add_argument(
         "--threads",
         nargs="+",
         type=int,
-        default=[os.cpu_count() or 1],
+        default=[cores()],
         metavar="N",
-        help="CPU threads, one table for each (default: all)",
+        help="CPU threads, one table per number (default: all)",
     )
     parser.add_argument(
         "--turns", type=int, default=15, metavar="N", help="(default: 15)"
@@ -258,18 +224,17 @@ def report(args):
     sizes = [(side, side) for side in args.sizes]
     for threads in args.threads:
         with silence():  # LiteRT tells of its delegates.
-            timings, peak = benchmark_tflite(paths, sizes, threads, args.turns)
-        print(table(timings, peak, threads), flush=True)
+            timings = benchmark_tflite(paths, sizes, threads, args.turns)
+        print(table(timings, threads), flush=True)
 
 
-def table(timings, peak, num_threads):
+def table(timings, num_threads):
     """Lay out what `benchmark_tflite` returns, as text."""
     width = max(len(timing.path.name) for timing in timings) + 2
     lines = [
-        f"{num_threads} thread{'s' if num_threads > 1 else ''}, fastest matrix product "
-        f"{peak:.1f} GFLOP/s (float32)",
+        f"{num_threads} thread{'s' if num_threads > 1 else ''}",
         f"{'':{width}}{'size':>9}{'MB':>7}{'ms':>8}{'quartiles':>18}{'against 1st':>13}"
-        f"{'Mpixel/s':>10}{'GFLOP/s':>9}{'of peak':>9}{'MiB':>6}",
+        f"{'Mpixel/s':>10}{'GFLOP/s':>9}{'MiB':>6}",
     ]
     for timing in timings:
         low, median, high = timing.quartiles()
@@ -281,7 +246,7 @@ def table(timings, peak, num_threads):
             f"{timing.path.name:{width}}{timing.size[0]:>5}x{timing.size[1]:<3}"
             f"{timing.file_bytes / 1e6:7.2f}{1e3 * median:8.1f}"
             f"{f'{1e3 * low:.1f} to {1e3 * high:.1f}':>18}{f'{ratio:.2f} x':>13}"
-            f"{timing.megapixels / median:10.2f}{speed:9.1f}{speed / peak:9.0%}"
+            f"{timing.megapixels / median:10.2f}{speed:9.1f}"
             f"{timing.peak_mib:6.0f}"
         )
     return "\n".join(lines)

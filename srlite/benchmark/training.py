@@ -1,43 +1,170 @@
-"""Speed, measured: `python -m srlite.benchmark.training train --preset light`.
+"""Speed of training, measured: `python -m srlite benchmark train --preset light`.
 
-`train` sets train.py's loop (making batches, moving them, logging) against the bare
+It sets train.py's loop (making batches, moving them, logging) against the bare
 compiled update on one batch that stays where it is. Both take turns in one process, a
 few updates each: a machine that slows down slows both, and what is compared are
 neighbours in time. The quartiles over the turns say how far the overhead can be
-trusted. Checkpoints and validation are left out.
-
-`inference` is the work of `srlite.benchmark.inference`, `tflite` that of
-`srlite.benchmark.tflite`.
+trusted. Checkpoints and validation are left out. On TensorFlow it then times what an
+update spends where.
 """
 
-import argparse
-import dataclasses
+import functools
 import json
-import resource
+import math
 import statistics
-import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
 
-from srlite.benchmark import inference as benchmark_inference
-from srlite.benchmark import tflite as benchmark_tflite
-from srlite.benchmark.alternation import EXECUTIONS, AlternatingStep, PausableSampler, wait
 from srlite.backend import import_keras
-from srlite.data.patches import PatchSampler
-from srlite.data.draws import AugmentationDraws
-from srlite.errors import run_command
-from srlite.training.logs import RunLogger
 from srlite.config.options import parse_assignment
-from srlite.data.photographs import load_images
-from srlite.training.preparation import check
 from srlite.config.presets import preset
+from srlite.data.photographs import load_images
+from srlite.memory import peak_memory
+from srlite.training.logs import RunLogger
+from srlite.training.meter import StopSignal
+from srlite.training.preparation import build_sampler, check
 from srlite.training.run_directory import STAGES
-from srlite.training.stages import build_losses, build_step, stage_sampler
-from srlite.training.trainer import StopSignal, stack_batches, train_stage
+from srlite.training.stages import build_estimator, build_losses, build_step
+from srlite.training.trainer import Stage, stack_batches, train_stage
 
+SUMMARY = "the training loop, either backend"
 _LEAST_TURNS = 4
+EXECUTIONS = 5  # in a turn: with more, the turns would be far apart in time
+
+
+class PausableSampler:
+    """Makes a sampler's batches, except for a while.
+
+    Batches are made ahead by threads, which would take the bare update's time.
+    """
+
+    def __init__(self, sampler):
+        """Wrap a sampler."""
+        self._sampler = sampler
+        self._condition = threading.Condition()
+        self._paused = False
+        self._making = 0
+
+    def batch(self, step):
+        """Return the batch of a step, once that is allowed."""
+        with self._condition:
+            self._condition.wait_for(lambda: not self._paused)
+            self._making += 1
+        try:
+            return self._sampler.batch(step)
+        finally:
+            with self._condition:
+                self._making -= 1
+                self._condition.notify_all()
+
+    def pause(self):
+        """Hold back further batches, and wait for those that have begun."""
+        with self._condition:
+            self._paused = True
+            self._condition.wait_for(lambda: not self._making)
+
+    def resume(self):
+        """Allow batches again."""
+        with self._condition:
+            self._paused = False
+            self._condition.notify_all()
+
+
+class AlternatingStep:
+    """A step for `train_stage` that lets the bare update take turns with the loop.
+
+    The first execution is not timed: the loop waits for its first batch. A turn of the
+    loop ends when the batch of the next one is there, so it holds as much of the loop's
+    own work as of updates; one execution more than the turns have is needed for that.
+    """
+
+    def __init__(self, step, sampler, bare):
+        """Take a step, its `PausableSampler`, and what does the bare update."""
+        self._step = step
+        self._sampler = sampler
+        self._bare = bare
+        self._executions = 0
+        self._values = None
+        self._since = None
+        self.bare_seconds = []  # of each turn; begins and ends with the bare update
+        self.loop_seconds = []
+
+    def __call__(self, batch, update_batch_norm):
+        """Do one update of the loop."""
+        return self._execute(self._step, batch, update_batch_norm)
+
+    def many(self, batches, update_batch_norm):
+        """Do several updates of the loop."""
+        return self._execute(self._step.many, batches, update_batch_norm)
+
+    def sync(self):
+        """Synchronise the step."""
+        self._step.sync()
+
+    def _execute(self, update, batch, update_batch_norm):
+        if self._executions % EXECUTIONS == 1:
+            self._take_turns()
+        self._executions += 1
+        self._values = update(batch, update_batch_norm)
+        return self._values
+
+    def _take_turns(self):
+        self._sampler.pause()
+        wait(self._values)
+        before = time.perf_counter()
+        if self._since is not None:
+            self.loop_seconds.append(before - self._since)
+        try:
+            for _ in range(EXECUTIONS):
+                values = self._bare()
+            wait(values)
+        finally:
+            self._sampler.resume()  # or the loop could not end its threads
+        self._since = time.perf_counter()
+        self.bare_seconds.append(self._since - before)
+
+
+def wait(values):
+    """Wait until an update is done, whose values this holds."""
+    from keras import tree
+
+    for value in tree.flatten(values):
+        np.asarray(value)
+
+
+def time_portions(step, sampler, update_batch_norm, turns):
+    """Time what an update spends where.
+
+    Args:
+        step: `TensorFlowStep`.
+        sampler: of its batches.
+        update_batch_norm: as of `step`.
+        turns: times of each.
+
+    Returns:
+        dict of milliseconds, the least of all turns, as other work can only add to
+        them: `data`, of making a batch, which threads do while others are trained on;
+        and of the update `damage`, of making LR and of what is told of it; `forward`;
+        `backward`; and the `rest`: optimizers, EMA and, in a GAN, the discriminator.
+    """
+    batch = sampler.batch(0)
+    works = {"data": lambda: sampler.batch(0)}
+    for name, portion in {**step.portions(), "rest": step}.items():
+        works[name] = functools.partial(portion, batch, update_batch_norm)
+        wait(works[name]())  # compiles
+    seconds = {name: [] for name in works}
+    for _ in range(turns):
+        for name, work in works.items():
+            start = time.perf_counter()
+            wait(work())
+            seconds[name].append(time.perf_counter() - start)
+    data, *upto = (1e3 * min(taken) for taken in seconds.values())
+    alone = (after - before for before, after in zip([0, *upto], upto))
+    return dict(zip(works, [data, *alone], strict=True))
 
 
 def benchmark_training(config, stage, steps=50, data_dirs=None):
@@ -47,7 +174,7 @@ def benchmark_training(config, stage, steps=50, data_dirs=None):
 
     Args:
         config: `Config`.
-        stage: "pretrain" or "gan".
+        stage: "estimator", whose largest patches are timed, "pretrain" or "gan".
         steps: timed steps of each, rounded up to whole turns of 5 executions, at least
             4 turns.
         data_dirs: folders and tar files of HR photographs; None for synthetic ones.
@@ -57,12 +184,17 @@ def benchmark_training(config, stage, steps=50, data_dirs=None):
         milliseconds per step; `overhead`, how much longer the loop takes than the bare
         updates before and after it: its quartiles over the turns, and `data_wait`, how
         long it waits for batches, as shares; `process_mib`, most memory of the process,
-        and `device_mib`, of the GPU, None without one.
+        and `device_mib`, of the GPU, None without one; `portions`, as of
+        `time_portions`, on TensorFlow alone, else False.
 
     Raises:
         SrliteError: something given cannot be used.
     """
     check(config, [stage])
+    if stage == "estimator":
+        # Patches of several sizes in turn would be set against those of one.
+        largest = {"estimator.patch_sizes": [config.estimator.photo_size]}
+        config = config.updated(largest)
     keras = _prepare_backend()
     options, size = getattr(config, stage), config.steps_per_execution
     sampler = PausableSampler(_sampler(config, stage, data_dirs))
@@ -76,24 +208,24 @@ def benchmark_training(config, stage, steps=50, data_dirs=None):
         batch = {k: keras.ops.convert_to_tensor(v) for k, v in batch.items()}
         update = step if size == 1 else step.many
         wait(update(batch, freeze is None))  # compiles
-        alternating = AlternatingStep(
-            step, sampler, lambda: update(batch, freeze is None)
-        )
+        bare = functools.partial(update, batch, freeze is None)
+        alternating = AlternatingStep(step, sampler, bare)
         with _Logger(folder) as logger, StopSignal() as stop:
             train_stage(
-                alternating,
-                sampler,
-                stage=stage,
-                first_step=0,
-                last_step=last_step,
-                save=lambda step: None,
-                logger=logger,
-                stop=stop,
-                freeze_batch_norm_after=freeze,
-                # Whole executions: others would have to be compiled.
-                log_every=-(-config.log.log_every // size) * size,
-                checkpoint_every=last_step,
-                steps_per_execution=size,
+                Stage(
+                    stage,
+                    alternating,
+                    sampler,
+                    last_step,
+                    save=lambda step: None,
+                    freeze_batch_norm_after=freeze,
+                    # Whole executions: others would have to be compiled.
+                    log_every=-(-config.log.log_every // size) * size,
+                    checkpoint_every=last_step,
+                    steps_per_execution=size,
+                ),
+                logger,
+                stop,
             )
         if stop.interrupted:
             raise KeyboardInterrupt
@@ -114,9 +246,10 @@ def benchmark_training(config, stage, steps=50, data_dirs=None):
         "loop_ms": statistics.median(loop),
         "overhead": [q - 1 for q in statistics.quantiles(ratios, method="inclusive")],
         "data_wait": 1e3 * waited / statistics.mean(loop),
-        "process_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        / (2**20 if sys.platform == "darwin" else 2**10),
+        "process_mib": (peak_memory() or math.nan) / 2**20,
         "device_mib": None if device is None else device / 2**20,
+        "portions": hasattr(step, "portions")
+        and time_portions(step, sampler, freeze is None, turns),
     }
 
 
@@ -134,32 +267,19 @@ def _sampler(config, stage, data_dirs):
     """Make the batches of a stage, of photographs or noise."""
     options = getattr(config, stage)
     if data_dirs:
-        images = load_images(data_dirs, min_size=options.patch_size)
+        images = load_images(data_dirs, min_size=options.photo_size)
     else:
-        images = _synthetic_photos(options.patch_size)
-    sampler = PatchSampler(
-        images,
-        options.patch_size,
-        options.batch_size,
-        dataclasses.astuple(config.kernels),
-        seed=config.seed,
-        scale=config.scale,
-        augmentations=AugmentationDraws(**dataclasses.asdict(config.augmentation)),
-    )
-    return stage_sampler(sampler, config, stage, (config.seed,))
+        images = _synthetic_photos(options.photo_size)
+    return build_sampler(config, stage, (config.seed,), images)
 
 
 def _build(keras, config, stage):
     """Make the step of a stage, with random weights."""
-    losses = build_losses(
-        getattr(config, stage),
-        None,
-        None,
-        config.channels,
-        config.precision,
-        config.scale,
-    )
-    return build_step(keras, config, stage, None, losses)[1]
+    if stage == "estimator":
+        return build_step(keras, config, stage, None, {})[1]
+    losses = build_losses(config, stage, None, None)
+    estimator = build_estimator(config) if config.generator.conditional else None
+    return build_step(keras, config, stage, None, losses, estimator=estimator)[1]
 
 
 class _Logger(RunLogger):
@@ -176,29 +296,18 @@ def _synthetic_photos(patch_size):
     return [random.integers(0, 256, shape, np.uint8) for _ in range(8)]
 
 
-def main(argv=None, prog="python -m srlite.benchmark.training"):
-    """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    train = commands.add_parser("train", help="the training loop, either backend")
-    train.add_argument("--preset", default="light")
-    train.add_argument("--stage", default="pretrain", choices=STAGES)
-    train.add_argument("--data-dir", nargs="+", metavar="DIR")
-    train.add_argument("--steps", type=int, default=50, metavar="N")
-    train.add_argument(
-        "--set",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="SECTION.OPTION=VALUE",
-    )
-    others = {"inference": benchmark_inference, "tflite": benchmark_tflite}
-    for name, module in others.items():
-        module.add_arguments(commands.add_parser(name, help=module.SUMMARY))
-    args = parser.parse_args(argv)
-    if args.command in others:
-        others[args.command].report(args)
-        return 0
+def add_arguments(parser):
+    """Add the options of the command to an `ArgumentParser`."""
+    parser.add_argument("--preset", default="light")
+    parser.add_argument("--stage", default="pretrain", choices=STAGES)
+    parser.add_argument("--data-dir", nargs="+", metavar="DIR")
+    parser.add_argument("--steps", type=int, default=50, metavar="N")
+    settings = {"nargs": "+", "action": "extend", "default": []}
+    parser.add_argument("--set", metavar="SECTION.OPTION=VALUE", **settings)
+
+
+def report(args):
+    """Measure as parsed arguments say, and print."""
     config = preset(args.preset).updated(dict(map(parse_assignment, args.set)))
     found = benchmark_training(config, args.stage, args.steps, args.data_dir)
     low, median, high = found["overhead"]
@@ -213,8 +322,6 @@ def main(argv=None, prog="python -m srlite.benchmark.training"):
     )
     if found["device_mib"] is not None:
         print(f"memory, GPU        {found['device_mib']:.0f} MiB at most")
-    return 0
-
-
-if __name__ == "__main__":
-    run_command(main)
+    for name, taken in (found["portions"] or {}).items():
+        where = "threads make it ahead" if name == "data" else "of the update"
+        print(f"{name:18} {taken:.2f} ms, {where}")

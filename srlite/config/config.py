@@ -13,16 +13,10 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from srlite.config import options
+from srlite.config.options import Bound, Count, CountOrZero, NotNegative, Positive
+from srlite.config.stages import EstimatorConfig, GanConfig, StageConfig
+from srlite.data.degradation_vector import SMALLEST
 from srlite.errors import ConfigError
-from srlite.config.options import (
-    Bound,
-    Count,
-    CountOrZero,
-    Fraction,
-    NotNegative,
-    Positive,
-    Probability,
-)
 
 _Scale = Annotated[
     int, Bound("a power of two, at least 2", lambda x: x > 1 and x & (x - 1) == 0)
@@ -46,6 +40,7 @@ class RRDBNetConfig:
     )
     anchor: bool = True
     initializer_scale: Positive = 1.0
+    conditional: bool = False
 
     def problems(self):
         """Yield what does not go together."""
@@ -67,8 +62,29 @@ class SRResNetConfig:
     batch_norm: bool = True
     initializer_scale: Positive = 1.0
 
+    @property
+    def conditional(self):
+        """Whether it takes a degradation: never."""
+        return False
 
-_GENERATORS = {"rrdb_net": RRDBNetConfig, "srresnet": SRResNetConfig}
+
+@dataclass(frozen=True)
+class HalfNetConfig:
+    """Arguments of `generators.half_net`."""
+
+    name: Literal["half_net"] = "half_net"
+    filters: Count = 64
+    num_convolutions: Count = 8
+    initializer_scale: Positive = 0.3
+    conditional: bool = False
+
+
+GeneratorConfig = RRDBNetConfig | SRResNetConfig | HalfNetConfig
+_GENERATORS = {
+    "rrdb_net": RRDBNetConfig,
+    "srresnet": SRResNetConfig,
+    "half_net": HalfNetConfig,
+}
 
 
 @dataclass(frozen=True)
@@ -77,6 +93,7 @@ class DiscriminatorConfig:
 
     filters: tuple[Count, ...] = (32, 64, 128, 256)
     dense_units: Count = 100
+    more_dense_units: tuple[Count, ...] = ()
     strided_kernel_size: Count = 4
     pooled: bool = True  # else flattened: weights for each place of a patch
     batch_norm: bool = True
@@ -101,114 +118,26 @@ class KernelOdds:
 
 
 @dataclass(frozen=True)
-class OptimizerConfig:
-    """Adam or Muon (`optimizers`), and arguments of `schedules.Schedule`."""
-
-    name: Literal["adam", "muon"] = "adam"
-    learning_rate: Positive = 1e-4  # at its highest
-    schedule: Literal["constant", "step", "multi_step", "cosine"] = "constant"
-    warmup_steps: CountOrZero = 0
-    final_learning_rate: NotNegative = 0.0  # of cosine
-    decay_every: Count | None = None  # steps, of step
-    boundaries: tuple[Count, ...] = ()  # steps, of multi_step
-    decay_factor: Positive = 0.5  # of step and multi_step
-    beta_1: Fraction = 0.9
-    beta_2: Fraction = 0.999
-    epsilon: Positive = 1e-7
-    momentum: Fraction = 0.95  # of muon's kernels; the three above are of all else
-    clip_norm: Positive | None = None  # of all gradients together; None: no clipping
-
-    def problems(self):
-        """Yield what does not go together."""
-        if (self.schedule == "step") != (self.decay_every is not None):
-            yield (
-                "decay_every",
-                "must be given with schedule='step', and only then; received "
-                f"{self.decay_every} with {self.schedule!r}",
-            )
-        if (self.schedule == "multi_step") != bool(self.boundaries):
-            yield (
-                "boundaries",
-                "must be given with schedule='multi_step', and only then; received "
-                f"{list(self.boundaries)} with {self.schedule!r}",
-            )
-        if list(self.boundaries) != sorted(set(self.boundaries)):
-            yield "boundaries", f"must increase; received {list(self.boundaries)}"
-        if self.final_learning_rate > self.learning_rate:
-            yield (
-                "final_learning_rate",
-                f"must be at most the learning_rate {self.learning_rate}; "
-                f"received {self.final_learning_rate}",
-            )
-
-
-@dataclass(frozen=True)
-class ContentConfig:
-    """The network of the content loss, and how its taps become one number."""
-
-    network: str = "vgg19"  # or vgg16
-    layers: tuple[str, ...] = ("block5_conv4",)
-    layer_weights: tuple[float, ...] = (1.0,)
-    layer_scales: tuple[Positive, ...] = (20.0,)  # what a tap's distance is divided by
-    normalization: Literal["none", "taps", "weights"] = "none"  # what the sum is
-    criterion: Literal["l1", "l2"] = "l1"
-    before_activation: bool = True
-    preprocessing: Literal["caffe", "torch"] = "caffe"
-
-    def problems(self):
-        """Yield what does not go together."""
-        if self.network not in ("vgg16", "vgg19"):
-            yield (
-                "network",
-                "must be 'vgg16' or 'vgg19', as Keras has no other VGG (none of 11 or "
-                f"13 layers); received {self.network!r}",
-            )
-        for name in ("layer_weights", "layer_scales"):
-            if len(getattr(self, name)) != len(self.layers):
-                yield (
-                    name,
-                    f"must hold one value per layer ({len(self.layers)}); "
-                    f"received {list(getattr(self, name))}",
-                )
-        if self.normalization == "weights" and not sum(self.layer_weights) > 0:
-            yield (
-                "layer_weights",
-                "must have a sum above 0 with normalization='weights'; "
-                f"received {list(self.layer_weights)}",
-            )
-
-
-@dataclass(frozen=True)
-class AdversarialConfig:
-    """The kind of adversarial loss."""
-
-    kind: Literal["relativistic_average", "standard"] = "relativistic_average"
-    # What the discriminator is to answer on fakes: drawn evenly between these two.
-    fake_labels: tuple[Probability, Probability] = (0.0, 0.0)
-
-    def problems(self):
-        """Yield what does not go together."""
-        low, high = self.fake_labels
-        if low > high:
-            yield "fake_labels", f"must be lowest, highest; received {[low, high]}"
-        if self.kind != "standard" and high > 0:
-            yield (
-                "fake_labels",
-                "must be [0, 0] unless the kind is 'standard'; "
-                f"received {[low, high]} with {self.kind!r}",
-            )
-
-
-@dataclass(frozen=True)
 class AugmentationConfig:
     """Arguments of `draws.AugmentationDraws`: odds, 0 for never, and ranges."""
 
+    damaged: float = 1.0  # share of the patches that the rest may change
     blur: float = 0.0
     blur_sigma: tuple[float, ...] = (0.2, 2.0)  # lowest, highest; HR pixels
     noise: float = 0.0
     noise_sigma: tuple[float, ...] = (1.0, 15.0)  # levels
+    noise_colour: tuple[float, ...] = (1.0, 1.0)  # 0: the same in all channels
+    noise_shot: tuple[float, ...] = (0.0, 0.0)  # share that grows with the level
     jpeg: float = 0.0
     jpeg_quality: tuple[int, ...] = (50, 95)
+    jpeg_subsampled: float = 0.0  # share of all files whose chroma is halved
+    second_jpeg: float = 0.0  # of the patches that got the first
+    second_jpeg_quality: tuple[int, ...] = (50, 95)
+    hr_jpeg: float = 0.0
+    hr_jpeg_quality: tuple[int, ...] = (60, 95)
+    resize: float = 0.0
+    sharpening: float = 0.0
+    sharpening_amount: tuple[float, ...] = (0.0, 1.0)
     cutout: float = 0.0
     cutout_size: tuple[float, ...] = (0.1, 0.4)  # share of the patch's side
 
@@ -221,36 +150,6 @@ class DataConfig:
     memory_gb: NotNegative | None = None
     # HR pixels of the centre of each picture; 0: all of it.
     validation_crop: CountOrZero = 256
-
-
-@dataclass(frozen=True)
-class StageConfig:
-    """What both stages have. Steps are optimizer updates; sizes are HR pixels."""
-
-    steps: Count
-    batch_size: Count
-    patch_size: Count
-    ema_decay: Fraction
-    freeze_batch_norm_after: CountOrZero | None  # None: never
-    pixel: NotNegative | None  # loss weight
-    generator_optimizer: OptimizerConfig
-    pixel_criterion: Literal["l1", "l2"] = "l1"
-    # Photographs of this stage alone, as `sources` names them; none: those of the run.
-    sources: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class GanConfig(StageConfig):
-    """The adversarial stage: its loss weights and what the losses look at."""
-
-    content: NotNegative | None
-    style: NotNegative | None
-    adversarial: NotNegative
-    discriminator_optimizer: OptimizerConfig
-    lattice: NotNegative | None = None
-    content_loss: ContentConfig = field(default_factory=ContentConfig)
-    adversarial_loss: AdversarialConfig = field(default_factory=AdversarialConfig)
-    style_layers: tuple[str, ...] = ("block5f_project_conv",)  # of EfficientNetB4
 
 
 @dataclass(frozen=True)
@@ -281,8 +180,9 @@ class Config:
     steps_per_execution: Count = 1  # updates per call of the backend
     # Of the convolutions while training; what is saved is float32.
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
-    generator: RRDBNetConfig | SRResNetConfig = field(default_factory=RRDBNetConfig)
+    generator: GeneratorConfig = field(default_factory=RRDBNetConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    estimator: EstimatorConfig = field(default_factory=EstimatorConfig)
     kernels: KernelOdds = field(default_factory=KernelOdds)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     data: DataConfig = field(default_factory=DataConfig)
@@ -303,7 +203,7 @@ class Config:
         name = changes.get("generator.name", self.generator.name)
         if name not in _GENERATORS:
             raise ConfigError(
-                f"generator.name must be {' or '.join(map(repr, _GENERATORS))}; "
+                f"generator.name must be one of {', '.join(map(repr, _GENERATORS))}; "
                 f"received {name!r}"
             )
         config = self
@@ -317,13 +217,38 @@ class Config:
 
     def problems(self):
         """Yield what does not go together."""
-        for stage in ("pretrain", "gan"):
-            size = getattr(self, stage).patch_size
-            if size % self.scale:
+        sizes = [
+            (f"{stage}.{name}", getattr(getattr(self, stage), name))
+            for stage in ("pretrain", "gan")
+            for name in ("patch_size", "context_size")
+        ]
+        sizes += [("estimator.patch_sizes", x) for x in self.estimator.patch_sizes]
+        for name, size in sizes:
+            if size is not None and size % self.scale:
                 yield (
-                    f"{stage}.patch_size",
+                    name,
                     f"must be a multiple of the scale {self.scale}; received {size}",
                 )
+        # What an estimator looks at, while it learns and while it tells.
+        seen = [("estimator.patch_sizes", x) for x in self.estimator.patch_sizes]
+        if self.generator.conditional:
+            for stage in ("pretrain", "gan"):
+                options = getattr(self, stage)
+                name = "context_size" if options.context_size else "patch_size"
+                seen.append((f"{stage}.{name}", options.photo_size))
+        least = SMALLEST * self.scale
+        for name, size in seen:
+            if size < least:
+                yield (
+                    name,
+                    f"must be at least {least}, of which an estimator sees {SMALLEST} "
+                    f"LR pixels; received {size}",
+                )
+        if self.generator.conditional and self.channels != 3:
+            yield (
+                "generator.conditional",
+                "must be false with channels=1; received true",
+            )
         if not any(dataclasses.astuple(self.kernels)):
             yield "one of the kernels.*", "must be above 0; received 0 for all"
 

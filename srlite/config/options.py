@@ -1,4 +1,4 @@
-"""The machinery of options: dotted names, types and ranges, TOML and `--set`.
+"""The machinery of options: dotted names, types and ranges, files and `--set`.
 
 Works on frozen dataclasses, nested to any depth. What an option may be is said by its
 type: `Literal` for choices, `Annotated[int, Bound(...)]` for ranges, `X | None` where
@@ -9,6 +9,7 @@ a method `problems` of the dataclass that holds them, which yields
 
 import dataclasses
 import difflib
+import json
 import tomllib
 import types
 import typing
@@ -47,7 +48,7 @@ def flatten(options, prefix=""):
 
 
 def updated(config, changes, prefix=""):
-    """Return a copy of a dataclass with some options changed.
+    """Return a copy of a frozen dataclass with some options changed.
 
     Args:
         config: frozen dataclass.
@@ -146,16 +147,24 @@ def _checked(value, hint, name):
     return value
 
 
-def read_toml(path):
-    """Read the options in a TOML file.
+def read_options(path):
+    """Read the options in a TOML file or, by its ending, a JSON file.
+
+    The `config.json` of a run is one; what it says of `inputs` is left out.
 
     Raises:
-        ConfigError: the file is missing or is not TOML.
+        ConfigError: the file is missing or of another form.
     """
     try:
-        return tomllib.loads(Path(path).read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        text = Path(path).read_text()
+        if Path(path).suffix.lower() != ".json":
+            return tomllib.loads(text)
+        found = json.loads(text)
+        if not isinstance(found, dict):
+            raise ValueError("expected an object of options by section")
+    except (OSError, ValueError) as error:  # both parsers raise a ValueError
         raise ConfigError(f"cannot read the options in {path}: {error}") from None
+    return {name: value for name, value in found.items() if name != "inputs"}
 
 
 def parse_assignment(text):

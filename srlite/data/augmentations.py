@@ -1,10 +1,11 @@
-"""What happens to a picture besides being shrunk: blur, noise, JPEG, a hole.
+"""What happens to a picture besides being shrunk: blur, noise, JPEG and the like.
 
-Blur stands for optics and motion of the lens, noise for the sensor, JPEG (ITU-T T.81)
-for the file on its way. Pictures are float levels 0..255, (batch, height, width,
-channels), with static height and width. Every strength comes in as an array with one
-value per picture, and one value of each means "leave this picture alone"; nothing is
-drawn here, so that every backend computes the same picture.
+Blur stands for optics and motion of the lens, noise for the sensor, sharpening for the
+app that shrank the picture, JPEG (ITU-T T.81) for the file on its way. Pictures are
+float levels 0..255, (batch, height, width, channels), with static height and width.
+Every strength comes in as an array with one value per picture, and one value of each
+means "leave this picture alone"; nothing is drawn here, so that every backend computes
+the same picture.
 """
 
 import numpy as np
@@ -28,21 +29,16 @@ _CHROMA_TABLE = (
     (47, 66, 99, 99, 99, 99, 99, 99),
     *((99,) * 8,) * 4,
 )
-# JFIF 1.02: RGB to Y, Cb, Cr, one row each.
+# JFIF 1.02: RGB to Y, Cb, Cr, one row each; 65536 times, rounded as in libjpeg.
 _TO_YCBCR = np.array(
-    [
-        [0.299, 0.587, 0.114],
-        [-0.299 / 1.772, -0.587 / 1.772, 0.5],
-        [0.5, -0.587 / 1.402, -0.114 / 1.402],
-    ]
+    [[19595, 38470, 7471], [-11059, -21709, 32768], [32768, -27439, -5329]], "float32"
 )
+# Y, Cb, Cr, the latter two centred on 0, to RGB.
+_TO_RGB = np.array([[1, 0, 1.402], [1, -0.344136, -0.714136], [1, 1.772, 0]], "float32")
 
 
 def quantisation_tables(quality):
-    """Tables of the Independent JPEG Group's formula (`jpeg_set_quality`).
-
-    Args:
-        quality: whole number from 1 to 100.
+    """Return the tables of the Independent JPEG Group (`jpeg_set_quality`), 1 to 100.
 
     Returns:
         int array (8, 8, 3) of steps 1..255 for Y, Cb and Cr; rows are vertical
@@ -59,6 +55,23 @@ def _cosines():
     rows = np.cos((2 * place + 1) * frequency * np.pi / 16) / 2
     rows[0] /= np.sqrt(2)
     return rows.astype("float32")
+
+
+def _integer_cosines():
+    """The DCT of libjpeg (jfdctint.c): 8192 times the DCT times sqrt(8), in integers.
+
+    Loeffler et al. 1989 (https://doi.org/10.1109/ICASSP.1989.266596) compute each
+    output as a sum of products with rounded constants; these are the sums.
+    """
+    even, odd = np.zeros((8, 8)), np.zeros((8, 8))
+    even[::4, :4] = 8192 * np.array([[1, 1, 1, 1], [1, -1, -1, 1]])
+    even[2, :4] = 4433 + 6270, 4433, -4433, -4433 - 6270
+    even[6, :4] = 4433, 4433 - 15137, 15137 - 4433, -4433
+    odd[1, :4] = 12299 - 7373 - 3196 + 9633, 9633, 9633 - 3196, 9633 - 7373
+    odd[3, :4] = 9633, 25172 - 20995 - 16069 + 9633, 9633 - 20995, 9633 - 16069
+    odd[5, :4] = 9633 - 3196, 9633 - 20995, 16819 - 20995 - 3196 + 9633, 9633
+    odd[7, :4] = 9633 - 7373, 9633 - 16069, 9633, 2446 - 7373 - 16069 + 9633
+    return (even + odd + even[:, ::-1] - odd[:, ::-1]).astype("float32")
 
 
 _ALL_TABLES = np.stack([quantisation_tables(max(q, 1)) for q in range(101)])
@@ -92,64 +105,175 @@ def blur(pictures, sigma):
     return ops.einsum("bjw,biwc->bijc", matrices(width), pictures)
 
 
-def add_noise(pictures, noise, sigma):
+def sharpen(pictures, amount):
+    """Sharpen each picture by an unsharp mask of a Gaussian of sigma 1.
+
+    Args:
+        pictures: levels (batch, height, width, channels), both sides above 4 pixels.
+        amount: float (batch,), share of the difference from the blurred picture that is
+            added, 0 or more; 0 leaves a picture as it is.
+
+    Returns:
+        float32, whole levels 0..255.
+    """
+    pictures = ops.cast(pictures, "float32")
+    amount = ops.reshape(ops.cast(amount, "float32"), (-1, 1, 1, 1))
+    soft = blur(pictures, ops.ones_like(amount[:, 0, 0, 0]))
+    return ops.clip(ops.round(pictures + amount * (pictures - soft)), 0.0, 255.0)
+
+
+def add_noise(pictures, noise, sigma, colour=None, shot=None):
     """Add noise to each picture.
 
     Args:
         pictures: levels (batch, height, width, channels).
         noise: standard normal numbers of the same shape.
-        sigma: float (batch,), standard deviation in levels; 0 leaves a picture as it
-            is.
+        sigma: float (batch,), standard deviation in levels of each channel, at mid-grey
+            where it depends on the signal; 0 leaves a picture as it is.
+        colour: float (batch,) from 0 to 1.2, the standard deviation of what differs
+            between the channels, relative to noise that is independent in each: 0 is
+            noise of luma alone, 1 that of independent channels. None is 1 for all.
+        shot: float (batch,) from 0 to 1, the share of the variance that grows with the
+            level, as that of counted photons does; None is 0 for all.
 
     Returns:
         float32, whole levels 0..255.
     """
-    sigma = ops.reshape(ops.cast(sigma, "float32"), (-1, 1, 1, 1))
-    noisy = ops.cast(pictures, "float32") + sigma * ops.cast(noise, "float32")
+
+    def per_picture(values):
+        return ops.reshape(ops.cast(values, "float32"), (-1, 1, 1, 1))
+
+    pictures, noise = ops.cast(pictures, "float32"), ops.cast(noise, "float32")
+    if colour is not None and noise.shape[-1] > 1:
+        # The mean of n channels has a variance of 1/n, what is left (n - 1)/n.
+        channels, colour = noise.shape[-1], per_picture(colour)
+        grey = ops.mean(noise, axis=-1, keepdims=True)
+        common = ops.sqrt(channels - (channels - 1) * ops.square(colour))
+        noise = common * grey + colour * (noise - grey)
+    if shot is not None:
+        shot = per_picture(shot)
+        noise = noise * ops.sqrt(1.0 - shot + shot * pictures / 127.5)
+    noisy = pictures + per_picture(sigma) * noise
     return ops.clip(ops.round(noisy), 0.0, 255.0)
 
 
-def compress_jpeg(pictures, quality):
-    """Pass each picture through baseline JPEG without chroma subsampling (4:4:4).
+def compress_jpeg(pictures, quality, phase=None, subsampled=None):
+    """Pass each picture through baseline JPEG.
 
     Rounds where libjpeg does, and as it does at exact halves, which flat blocks are
-    full of: YCbCr, eighths of DCT coefficients, quantised coefficients, decoded levels.
+    full of: YCbCr, halved chroma, eighths of DCT coefficients, quantised coefficients,
+    decoded levels, chroma enlarged by its triangle filter ("fancy upsampling").
 
     Args:
-        pictures: whole RGB levels (batch, height, width, 3), of any size.
+        pictures: whole levels (batch, height, width, channels), of any size; RGB, or
+            grey, which is a file of luma alone.
         quality: int (batch,), 1 to 100 as in libjpeg; 0 leaves a picture as it is.
+        phase: int (batch, 2), 0 to 15: pixels of the first block row and column that
+            lie outside the picture, as if it had been cut from a larger file. None is 0
+            for all.
+        subsampled: bool (batch,), whether chroma is halved in height and width (4:2:0)
+            or kept (4:4:4); None halves none. Grey pictures have no chroma.
 
     Returns:
         float32, whole levels 0..255.
     """
-    height, width = pictures.shape[1:3]
-    rows, columns = -(-height // 8), -(-width // 8)
     pictures = ops.cast(pictures, "float32")
     steps = ops.take(_ALL_TABLES.astype("float32"), quality, axis=0)  # (B, 8, 8, 3)
-    steps = ops.reshape(steps, (-1, 1, 8, 1, 8, 3))
-    cosines = _cosines()
+    file = pictures if phase is None else _shifted(pictures, phase)
+    if pictures.shape[-1] == 1:
+        decoded = 128.0 + _through_blocks(file - 128.0, steps[..., :1])
+    else:
+        decoded = _through_ycbcr(file, steps, subsampled)
+    decoded = ops.clip(ops.round(decoded), 0.0, 255.0)
+    if phase is not None:
+        decoded = _shifted(decoded, -phase, pictures.shape[1:3])
+    compressed = ops.reshape(ops.cast(quality, "int32") > 0, (-1, 1, 1, 1))
+    return ops.where(compressed, decoded, pictures)
 
+
+def _shifted(pictures, phase, size=None):
+    """Move each picture down and right by its phase, its edges repeated.
+
+    `size` is (height, width) of the result; 16 pixels more than now where it is None.
+    """
+    size = size or tuple(side + 16 for side in pictures.shape[1:3])
+    for axis, (old, new) in enumerate(zip(pictures.shape[1:3], size, strict=True)):
+        places = np.arange(new) - ops.cast(phase, "int32")[:, axis, None]  # (B, new)
+        places = ops.clip(places, 0, old - 1)
+        shape = (-1, new, 1, 1) if axis == 0 else (-1, 1, new, 1)
+        pictures = ops.take_along_axis(pictures, ops.reshape(places, shape), axis + 1)
+    return pictures
+
+
+def _through_ycbcr(pictures, steps, subsampled):
+    """Quantise RGB levels (B, H, W, 3) by steps (B, 8, 8, 3); RGB, not rounded."""
+    height, width = pictures.shape[1:3]
+    # Chroma is centred on 0 already; luma's 128 is taken off before the DCT.
+    half = np.array([32768, 32767, 32767], "float32")  # luma goes up, chroma down
+    ycbcr = ops.floor((ops.matmul(pictures, _TO_YCBCR.T) + half) / 65536.0)
+    luma = 128.0 + _through_blocks(ycbcr[..., :1] - 128.0, steps[..., :1])
+    chroma = _through_blocks(ycbcr[..., 1:], steps[..., 1:])
+    if subsampled is not None:
+        halved = _through_blocks(_halve(ycbcr[..., 1:]), steps[..., 1:])
+        doubled = _double(halved[:, :, : -(-width // 2)])[:, :height, :width]
+        chroma = ops.where(ops.reshape(subsampled, (-1, 1, 1, 1)), doubled, chroma)
+    ycbcr = ops.concatenate([luma, chroma], axis=-1)
+    return ops.matmul(ycbcr, _TO_RGB.T)
+
+
+def _through_blocks(planes, steps):
+    """Quantise the DCT of blocks; planes (B, H, W, C) centred on 0, whole levels."""
+    height, width, channels = planes.shape[1:]
+    rows, columns = -(-height // 8), -(-width // 8)
+    steps = ops.reshape(steps, (-1, 1, 8, 1, 8, channels))
+    cosines, integers = _cosines(), _integer_cosines()
     # Incomplete blocks repeat the last row and column.
-    x = ops.take(pictures, np.minimum(np.arange(8 * rows), height - 1), axis=1)
-    x = ops.take(x, np.minimum(np.arange(8 * columns), width - 1), axis=2)
-    # Chroma is centred on 0 already, luma's 128 is taken off before the DCT.
-    shift = np.array([128.0, 0.0, 0.0], "float32")
-    half = np.array([0.501, 0.499, 0.499], "float32")  # luma goes up, chroma down
-    x = ops.floor(ops.matmul(x, _TO_YCBCR.T.astype("float32")) + half) - shift
-    x = ops.reshape(x, (-1, rows, 8, columns, 8, 3))
-    x = ops.einsum("vy,brycxk->brvcxk", cosines, x)
-    x = ops.einsum("ux,brvcxk->brvcuk", cosines, x)
-    eighths = ops.floor(8.0 * x + 0.5)
-    x = ops.sign(x) * ops.floor((ops.abs(eighths) / 8.0) / steps + 0.5) * steps
+    x = _repeat_last(planes, 8 * rows, 8 * columns)
+    x = ops.reshape(x, (-1, rows, 8, columns, 8, channels))
+    # Rows, in quarters of a level, then columns, in eighths of the orthonormal DCT.
+    x = ops.floor(ops.einsum("ux,brycxk->brycuk", integers, x) / 2**11 + 0.5)
+    x = ops.floor(ops.einsum("vy,brycuk->brvcuk", integers, x) / 2**15 + 0.5)
+    x = ops.sign(x) * ops.floor(ops.abs(x) / (8.0 * steps) + 0.5) * steps
     x = ops.einsum("vy,brvcuk->brycuk", cosines, x)
     x = ops.einsum("ux,brycuk->brycxk", cosines, x)
-    x = ops.reshape(x, (-1, 8 * rows, 8 * columns, 3))[:, :height, :width]
-    low, high = np.stack([-128 * np.ones(3), 127 * np.ones(3)]).astype("float32")
-    x = ops.clip(ops.floor(x + 0.501), low, high) + shift
-    x = ops.matmul(x, np.linalg.inv(_TO_YCBCR).T.astype("float32"))
-    x = ops.clip(ops.round(x), 0.0, 255.0)
-    compressed = ops.reshape(ops.cast(quality, "int32") > 0, (-1, 1, 1, 1))
-    return ops.where(compressed, x, pictures)
+    x = ops.reshape(x, (-1, 8 * rows, 8 * columns, channels))[:, :height, :width]
+    return ops.clip(ops.floor(x + 0.501), -128.0, 127.0)
+
+
+def _repeat_last(planes, height, width):
+    for axis, side in ((1, height), (2, width)):
+        if planes.shape[axis] < side:
+            places = np.minimum(np.arange(side), planes.shape[axis] - 1)
+            planes = ops.take(planes, places, axis=axis)
+    return planes
+
+
+def _halve(chroma):
+    """Mean of 2 x 2 pixels, halves rounded down and up by turns as in libjpeg.
+
+    Columns are filled up to whole blocks before, rows only after, as there.
+    """
+    height, width = -(-chroma.shape[1] // 2) * 2, -(-chroma.shape[2] // 16) * 16
+    chroma = _repeat_last(chroma, height, width)
+    total = sum(chroma[:, y::2, x::2] for y in (0, 1) for x in (0, 1))
+    bias = 1.0 + np.arange(width // 2, dtype="float32")[:, None] % 2  # 1, 2, 1, ...
+    return ops.floor((total + bias) / 4.0)
+
+
+def _double(chroma):
+    """Twice the height and width: three quarters of the nearer, one of the farther."""
+
+    def neighbours(x, axis):
+        places = np.arange(x.shape[axis])
+        others = [np.clip(places + step, 0, places[-1]) for step in (-1, 1)]
+        return [3.0 * x + ops.take(x, other, axis=axis) for other in others]
+
+    height, width, channels = chroma.shape[1:]
+    x = ops.stack(neighbours(chroma, 1), axis=2)  # (B, H, 2, W, C)
+    x = ops.reshape(x, (-1, 2 * height, width, channels))
+    left, right = neighbours(x, 2)
+    x = ops.stack([ops.floor((left + 8.0) / 16.0), ops.floor((right + 7.0) / 16.0)], 3)
+    return ops.reshape(x, (-1, 2 * height, 2 * width, channels))
 
 
 def cut_out(pictures, boxes):

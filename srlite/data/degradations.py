@@ -10,22 +10,19 @@ picture on its way is in `augmentations`.
 import contextlib
 
 import keras
-import numpy as np
 from keras import ops
 
-from srlite.data.augmentations import add_noise, blur, compress_jpeg, cut_out
-from srlite.data.kernels import KERNELS, downsampling_matrix, shrink
-
-__all__ = ["KERNELS", "degrade", "downsample", "downsampling_matrix", "shrink"]
+from srlite.data.augmentations import add_noise, blur, compress_jpeg, cut_out, sharpen
+from srlite.data.kernels import shrinking_matrices
 
 
 def downsample(hr, kernel, scale):
-    """Shrink each picture of a batch with its own kernel; to 8-bit levels.
+    """Shrink each picture of a batch in its own way; to 8-bit levels.
 
     Args:
         hr: uint8 or float levels 0..255, (batch, height, width, channels), static
             height and width that are multiples of `scale`.
-        kernel: int32 (batch,), indices into `KERNELS`.
+        kernel: int32 (batch,), indices into `SHRINKINGS`, whose first are `KERNELS`.
         scale: HR pixels per LR pixel.
 
     Returns:
@@ -34,8 +31,9 @@ def downsample(hr, kernel, scale):
     height, width = hr.shape[1:3]
 
     def matrices(size):
-        stack = np.stack([downsampling_matrix(name, size, scale) for name in KERNELS])
-        return ops.take(stack.astype("float32"), kernel, axis=0)  # (B, size/s, size)
+        return ops.take(
+            shrinking_matrices(size, scale), kernel, axis=0
+        )  # (B, size/s, size)
 
     hr = ops.cast(hr, "float32")
     with _full_precision():
@@ -56,18 +54,24 @@ def _full_precision():
 def degrade(batch, scale):
     """Turn a sampled batch into the pair that a step trains on.
 
-    HR is blurred and shrunk; LR then gets its noise, its JPEG artefacts and its hole.
-    Where a real LR patch came along, that one is taken as it is. HR itself stays clean.
+    HR is blurred, compressed and shrunk; LR then gets its noise, its sharpening, its
+    JPEG artefacts and its hole. Where a real LR patch came along, that one is taken as
+    it is. HR itself stays clean.
 
     Args:
         batch: dict of arrays whose first axis is the batch:
 
             - `hr`: uint8 (batch, patch, patch, channels);
-            - `kernel`: int32 (batch,), indices into `KERNELS`;
+            - `kernel`: int32 (batch,), indices into `SHRINKINGS`;
             - `blur_sigma` (optional): float32 (batch,), HR pixels, 0 for none;
             - `noise` and `noise_sigma` (optional): standard normal numbers of LR's
-              shape; float32 (batch,), levels, 0 for none;
+              shape; float32 (batch,), levels, 0 for none; `noise_colour` and
+              `noise_shot` (optional): as of `augmentations.add_noise`;
+            - `sharpening` (optional): float32 (batch,), 0 for none;
             - `jpeg_quality` (optional): int32 (batch,), 1 to 100, 0 for none;
+              `jpeg_phase` and `jpeg_subsampled` (optional): as of
+              `augmentations.compress_jpeg`; the same with `hr_` before them, for HR,
+              and with `second_`, for a second pass over LR;
             - `cutout` (optional): int32 (batch, 4), top, left, bottom, right in LR
               pixels, an empty box for none;
             - `lr` and `paired` (optional): uint8 of LR's shape; bool (batch,), whether
@@ -79,16 +83,67 @@ def degrade(batch, scale):
         (lr, hr): float32 in [0, 1], (batch, patch // scale, patch // scale, channels)
         and (batch, patch, patch, channels); LR holds whole levels.
     """
-    hr = batch["hr"]
-    seen = blur(hr, batch["blur_sigma"]) if "blur_sigma" in batch else hr
+    with _full_precision():
+        lr = _made(batch, scale)
+    hr = ops.cast(batch["hr"], keras.config.floatx())
+    return lr / 255.0, hr / 255.0
+
+
+def _made(batch, scale):
+    """LR of a batch, whole levels."""
+    seen = ops.cast(batch["hr"], "float32")
+    if "blur_sigma" in batch:
+        seen = _some(seen, batch["blur_sigma"], lambda x, values: blur(x, *values))
+    if "hr_jpeg_quality" in batch:
+        seen = _compressed(ops.clip(ops.round(seen), 0.0, 255.0), batch, "hr_jpeg")
     lr = downsample(seen, batch["kernel"], scale)
     if "noise" in batch:
-        lr = add_noise(lr, batch["noise"], batch["noise_sigma"])
-    if "jpeg_quality" in batch:
-        lr = compress_jpeg(lr, batch["jpeg_quality"])
+        more = [batch.get(name) for name in ("noise_colour", "noise_shot")]
+        lr = add_noise(lr, batch["noise"], batch["noise_sigma"], *more)
+    if "sharpening" in batch:
+        lr = sharpen(lr, batch["sharpening"])
+    for name in ("jpeg", "second_jpeg"):
+        if f"{name}_quality" in batch:
+            lr = _compressed(lr, batch, name)
     if "cutout" in batch:
         lr = cut_out(lr, batch["cutout"])
     if "lr" in batch:
         paired = ops.reshape(batch["paired"], (-1, 1, 1, 1))
         lr = ops.where(paired, ops.cast(batch["lr"], "float32"), lr)
-    return lr / 255.0, ops.cast(hr, keras.config.floatx()) / 255.0
+    return lr
+
+
+def _compressed(pictures, batch, name):
+    more = [batch.get(f"{name}_{option}") for option in ("phase", "subsampled")]
+    return _some(
+        pictures,
+        batch[f"{name}_quality"],
+        lambda x, values: compress_jpeg(x, *values),
+        *more,
+    )
+
+
+def _some(pictures, strength, change, *more):
+    """Change the pictures of a strength above 0, one by one, as most have none.
+
+    `change` is a function of a batch of one picture and a list of its values: the
+    strength and `more`, each (batch, ...) or None.
+    """
+    values = [ops.convert_to_tensor(x) for x in (strength, *more) if x is not None]
+    given = [x is not None for x in more]
+    chosen = values[0] > 0
+    order = ops.argsort(ops.cast(ops.logical_not(chosen), "int32"))
+
+    def one(i, pictures):
+        place = ops.take(order, i)
+        own = iter([ops.take(x, place, axis=0)[None] for x in values])
+        own = [next(own), *[next(own) if there else None for there in given]]
+        changed = change(ops.take(pictures, place, axis=0)[None], own)
+        return i + 1, ops.slice_update(pictures, (place, 0, 0, 0), changed)
+
+    _, pictures = ops.while_loop(
+        lambda i, _: i < ops.sum(ops.cast(chosen, "int32")),
+        one,
+        (0, ops.cast(pictures, "float32")),
+    )
+    return pictures

@@ -1,101 +1,175 @@
 """The random choices of the augmentations, drawn in NumPy for the graph to apply.
 
-What each does is in `augmentations`. Its odds are the share of patches that get it;
-odds of 0 leave its arrays out of the batch altogether. Each augmentation has a random
-stream of its own, so that turning one on leaves patches, kernels and the others as they
-were.
+What each does is in `augmentations`. Its odds are the share of the damaged patches that
+get it; odds of 0 leave its arrays out of the batch, and no damaged patches leave out
+all of them. Each augmentation has a random stream of its own, so that turning one on
+leaves patches, kernels and the others as they were.
+
+A patch may get several, in the order in which a picture meets them:
+
+- `blur` of HR by `blur_sigma` HR pixels;
+- `hr_jpeg`: JPEG of HR, by `hr_jpeg_quality`;
+- `resize`: another way to be shrunk than the six kernels (`kernels.SHRINKINGS`);
+- `noise` on LR of `noise_sigma` levels; `noise_colour` says how much of it differs
+  between the channels, `noise_shot` how much grows with the level;
+- `sharpening` of LR by `sharpening_amount`;
+- `jpeg` of LR by `jpeg_quality`, at any place of its blocks, with halved chroma in the
+  share `jpeg_subsampled`; `second_jpeg` repeats that with draws of its own, on patches
+  that got the first;
+- `cutout`: a black rectangle, its sides `cutout_size` of LR's.
+
+Every range is the lowest and the highest value of a uniform draw.
 """
 
 import numpy as np
 
+from srlite.data.degradation_vector import MAX_BLUR, MAX_NOISE
+from srlite.data.kernels import KERNELS, SHRINKINGS, kernel_odds
 from srlite.errors import DataError
+
+# Every augmentation. Its place is the number of its random stream.
+_AUGMENTATIONS = (
+    "blur",
+    "noise",
+    "jpeg",
+    "cutout",
+    "hr_jpeg",
+    "resize",
+    "sharpening",
+    "second_jpeg",
+)
+# Option: (default, lowest possible, highest possible).
+_RANGES = {
+    "blur_sigma": ((0.2, 2.0), 0.0, 20.0),
+    "noise_sigma": ((1.0, 15.0), 0.0, 255.0),
+    "noise_colour": ((1.0, 1.0), 0.0, 1.2),
+    "noise_shot": ((0.0, 0.0), 0.0, 1.0),
+    "jpeg_quality": ((50, 95), 1, 100),
+    "cutout_size": ((0.1, 0.4), 0.0, 1.0),
+    "hr_jpeg_quality": ((60, 95), 1, 100),
+    "sharpening_amount": ((0.0, 1.0), 0.0, 10.0),
+    "second_jpeg_quality": ((50, 95), 1, 100),
+}
 
 
 class AugmentationDraws:
     """Draws strengths for a batch; a pure function of (seed, step)."""
 
-    def __init__(
-        self,
-        *,
-        blur=0.0,
-        blur_sigma=(0.2, 2.0),
-        noise=0.0,
-        noise_sigma=(1.0, 15.0),
-        jpeg=0.0,
-        jpeg_quality=(50, 95),
-        cutout=0.0,
-        cutout_size=(0.1, 0.4),
-    ):
-        """Each pair is the lowest and the highest value of a uniform draw.
+    def __init__(self, damaged=1.0, jpeg_subsampled=0.0, **options):
+        """Choose what happens, and how often.
 
         Args:
-            blur: odds, 0 to 1, of a Gaussian blur of the HR patch before it is shrunk.
-            blur_sigma: its standard deviation in HR pixels.
-            noise: odds of Gaussian noise on LR.
-            noise_sigma: its standard deviation in levels.
-            jpeg: odds of JPEG compression of LR.
-            jpeg_quality: whole numbers from 1 to 100, as in libjpeg.
-            cutout: odds of a black rectangle in LR.
-            cutout_size: its sides, each as a share of LR's side.
+            damaged: share of the patches, 0 to 1, that augmentations may change; the
+                others stay clean.
+            jpeg_subsampled: share of the JPEG files whose chroma is halved (4:2:0).
+            **options: odds by the name of an augmentation, and ranges by theirs (see
+                the module).
 
         Raises:
-            DataError: odds or a range that cannot be.
+            DataError: odds or a range that cannot be, or an unknown option.
         """
-        self._odds = {"blur": blur, "noise": noise, "jpeg": jpeg, "cutout": cutout}
-        self._ranges = {
-            "blur": blur_sigma,
-            "noise": noise_sigma,
-            "jpeg": jpeg_quality,
-            "cutout": cutout_size,
-        }
-        for name, odds in self._odds.items():
+        shares = {"damaged": damaged, "jpeg_subsampled": jpeg_subsampled}
+        shares |= {name: options.pop(name, 0.0) for name in _AUGMENTATIONS}
+        for name, odds in shares.items():
             if not 0.0 <= odds <= 1.0:
                 raise DataError(f"the odds of {name} must be 0 to 1; received {odds}")
-        for name, option, low, high in (
-            ("blur", "blur_sigma", 0.0, 20.0),
-            ("noise", "noise_sigma", 0.0, 255.0),
-            ("jpeg", "jpeg_quality", 1, 100),
-            ("cutout", "cutout_size", 0.0, 1.0),
-        ):
-            given = self._ranges[name]
+        self._damaged = shares.pop("damaged")
+        self._subsampled = shares.pop("jpeg_subsampled")
+        self._odds = shares
+        self._ranges = {}
+        for name, (default, low, high) in _RANGES.items():
+            given = options.pop(name, default)
             if len(given) != 2 or not low <= given[0] <= given[1] <= high:
                 raise DataError(
-                    f"{option} must be a lowest and a highest value from {low} to "
+                    f"{name} must be a lowest and a highest value from {low} to "
                     f"{high}; received {given}"
                 )
+            self._ranges[name] = given
+        if options:
+            raise DataError(f"unknown augmentation option {next(iter(options))}")
 
     def draw(self, seed, step, count, lr_size):
-        """Draw for one batch.
-
-        Args:
-            seed: list of ints.
-            step: int.
-            count: patches in the batch.
-            lr_size: height and width of LR.
+        """Draw for one batch of `count` patches of `lr_size` LR pixels a side.
 
         Returns:
-            dict of the optional arrays of `degradations.degrade`, but no pairs.
+            dict of the optional arrays of `degradations.degrade`, but no pairs;
+            `shrinking`, int32 (batch,), holds indices into `kernels.SHRINKINGS`, or -1
+            where the kernel stays.
         """
         arrays = {}
+        damaged = self._stream(seed, step, len(_AUGMENTATIONS)).random(count)
         for stream, (name, odds) in enumerate(self._odds.items()):
-            if not odds:
-                continue
-            entropy = np.random.SeedSequence([*seed, step], spawn_key=(stream,))
-            random = np.random.default_rng(entropy)
-            chosen = random.random(count) < odds
-            low, high = self._ranges[name]
-            if name == "jpeg":
-                quality = random.integers(low, high, count, endpoint=True)
-                arrays["jpeg_quality"] = np.where(chosen, quality, 0).astype(np.int32)
-            elif name == "cutout":
-                arrays["cutout"] = _boxes(random, chosen, low, high, lr_size)
-            else:
-                sigma = np.where(chosen, random.uniform(low, high, count), 0.0)
-                arrays[f"{name}_sigma"] = sigma.astype(np.float32)
-            if name == "noise":
-                shape = (count, lr_size, lr_size, 3)
-                arrays["noise"] = random.standard_normal(shape, np.float32)
+            if odds and self._damaged:
+                random = self._stream(seed, step, stream)
+                chosen = random.random(count) < odds
+                chosen &= damaged < self._damaged
+                if name == "second_jpeg":
+                    chosen &= arrays.get("jpeg_quality", np.zeros(count)) > 0
+                arrays |= getattr(self, f"_{name}")(random, chosen, lr_size)
         return arrays
+
+    @staticmethod
+    def _stream(seed, step, number):
+        entropy = np.random.SeedSequence([*seed, step], spawn_key=(number,))
+        return np.random.default_rng(entropy)
+
+    def _uniform(self, random, name, chosen):
+        """Values of a range where chosen, else 0, float32 (count,)."""
+        values = random.uniform(*self._ranges[name], len(chosen))
+        return np.where(chosen, values, 0.0).astype(np.float32)
+
+    def _quality(self, random, name, chosen):
+        values = random.integers(*self._ranges[name], len(chosen), endpoint=True)
+        return np.where(chosen, values, 0).astype(np.int32)
+
+    def _blur(self, random, chosen, _):
+        return {"blur_sigma": self._uniform(random, "blur_sigma", chosen)}
+
+    def _noise(self, random, chosen, size):
+        sigma = self._uniform(random, "noise_sigma", chosen)
+        shape = (len(chosen), size, size, 3)
+        arrays = {
+            "noise_sigma": sigma,
+            "noise": random.standard_normal(shape, np.float32),
+        }
+        # Half of the noise is plain: the same at every level, free in each channel.
+        special = random.random((2, len(chosen))) < 0.5
+        for name, plain, which in zip(
+            ("noise_colour", "noise_shot"), (1.0, 0.0), special, strict=True
+        ):
+            values = random.uniform(*self._ranges[name], len(chosen))
+            if self._ranges[name] != (plain, plain):
+                arrays[name] = np.where(which, values, plain).astype(np.float32)
+        return arrays
+
+    def _jpeg(self, random, chosen, _, name="jpeg"):
+        count = len(chosen)
+        arrays = {
+            f"{name}_quality": self._quality(random, f"{name}_quality", chosen),
+            f"{name}_phase": random.integers(0, 16, (count, 2), np.int32),
+        }
+        if self._subsampled:
+            arrays[f"{name}_subsampled"] = random.random(count) < self._subsampled
+        return arrays
+
+    def _hr_jpeg(self, random, chosen, size):
+        return self._jpeg(random, chosen, size, "hr_jpeg")
+
+    def _second_jpeg(self, random, chosen, size):
+        return self._jpeg(random, chosen, size, "second_jpeg")
+
+    def _resize(self, random, chosen, _):
+        ways = random.integers(len(KERNELS), len(SHRINKINGS), len(chosen))
+        # Lanczos is as common as all ways in two steps together.
+        ways = np.where(random.random(len(chosen)) < 0.5, len(KERNELS), ways)
+        return {"shrinking": np.where(chosen, ways, -1).astype(np.int32)}
+
+    def _sharpening(self, random, chosen, _):
+        return {"sharpening": self._uniform(random, "sharpening_amount", chosen)}
+
+    def _cutout(self, random, chosen, size):
+        low, high = self._ranges["cutout_size"]
+        return {"cutout": _boxes(random, chosen, low, high, size)}
 
 
 def _boxes(random, chosen, low, high, size):
@@ -104,3 +178,27 @@ def _boxes(random, chosen, low, high, size):
     corners = (random.random((len(chosen), 2)) * (size - sides + 1)).astype(int)
     boxes = np.concatenate([corners, corners + sides], axis=1)
     return np.where(chosen[:, None], boxes, 0).astype(np.int32)
+
+
+def true_degradation(batch, scale):
+    """Compute what was done to the patches of a batch, as of `degradations.degrade`.
+
+    JPEG before the shrinking and holes are not part of it; of two JPEG passes the
+    stronger counts.
+
+    Returns:
+        float32 (batch, 10), vectors of `degradation_vector`.
+    """
+    count = len(batch["kernel"])
+    none = np.zeros(count, np.float32)
+    qualities = [batch.get(f"{n}_quality", none) for n in ("jpeg", "second_jpeg")]
+    strengths = [np.where(q > 0, 1.0 - q / 100.0, 0.0) for q in qualities]
+    damages = (
+        np.maximum(*strengths),
+        batch.get("noise_sigma", none) / MAX_NOISE,
+        batch.get("blur_sigma", none) / MAX_BLUR,
+        batch.get("sharpening", none),
+    )
+    odds = kernel_odds(scale)[batch["kernel"]]
+    vectors = np.concatenate([odds, np.stack(damages, axis=1)], axis=1)
+    return np.clip(vectors, 0.0, 1.0).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The six down-sampling kernels: how pictures in the wild were shrunk.
+"""Down-sampling: the six kernels by which pictures in the wild were shrunk, and more.
 
 - `nearest`: one pixel of each block (Pillow NEAREST);
 - `bilinear`, `bicubic`: antialiased, the filter widened by the scale (Pillow,
@@ -7,10 +7,17 @@
   nearest 2 or 4 pixels count (the default of `tf.image.resize`);
 - `area`: the mean of each block.
 
+A picture may also have been shrunk by `lanczos` (Pillow's, antialiased), or in two
+steps, to 0.5 to 1 of its size first: `SHRINKINGS` lists these ways behind the six.
+`kernel_odds` says how much each is like the six.
+
 All of them are linear and separable, so each is a matrix of (LR size, HR size), applied
 to rows and to columns, borders included. `degradations` shrinks the batches of training
 with them in the graph, this module single pictures in NumPy.
 """
+
+import functools
+import itertools
 
 import numpy as np
 
@@ -36,6 +43,11 @@ def _cubic(x):
     return np.where(x <= 1.0, near, np.where(x < 2.0, far, 0.0))
 
 
+def _lanczos(x):
+    """Sinc windowed by a sinc of three lobes (Pillow's LANCZOS)."""
+    return np.where(np.abs(x) < 3.0, np.sinc(x) * np.sinc(x / 3.0), 0.0)
+
+
 # Name: (filter, its radius at scale 1, widened by the scale, border).
 # Pillow drops the taps beyond the border, MATLAB mirrors the picture there.
 _FILTERS = {
@@ -43,14 +55,26 @@ _FILTERS = {
     "bilinear_aliased": (_triangle, 1.0, False, "drop"),
     "bicubic": (_cubic, 2.0, True, "mirror"),
     "bicubic_aliased": (_cubic, 2.0, False, "drop"),
+    "lanczos": (_lanczos, 3.0, True, "drop"),
 }
+
+# Two steps: (kernel to an intermediate size, that size over HR's, kernel to LR).
+_FIRST_STEPS = (("bicubic", 0.5), ("bilinear", 0.6), ("bicubic", 0.75), ("area", 0.9))
+_TWO_STEPS = tuple(
+    (first, share, second)
+    for (first, share), second in itertools.product(
+        _FIRST_STEPS, ("bilinear", "bilinear_aliased", "bicubic", "area", "lanczos")
+    )
+)
+# Every way to shrink that training knows; the six kernels come first, in their order.
+SHRINKINGS = (*KERNELS, "lanczos", *_TWO_STEPS)
 
 
 def downsampling_matrix(kernel, size, scale):
-    """Weights of a one-dimensional down-sampling.
+    """Weights of a one-dimensional down-sampling by a whole factor.
 
     Args:
-        kernel: one of `KERNELS`.
+        kernel: one of `KERNELS`, or "lanczos".
         size: HR pixels along the axis, a multiple of `scale`.
         scale: HR pixels per LR pixel.
 
@@ -62,15 +86,37 @@ def downsampling_matrix(kernel, size, scale):
     """
     if size % scale:
         raise ValueError(f"size must be a multiple of scale {scale}; received {size}")
-    rows = np.arange(size // scale)
-    matrix = np.zeros((len(rows), size))
+    return resampling_matrix(kernel, size, size // scale)
+
+
+def resampling_matrix(kernel, size, new_size):
+    """Weights of a one-dimensional reduction to any smaller size.
+
+    Args:
+        kernel: one of `KERNELS`, or "lanczos".
+        size: pixels along the axis.
+        new_size: pixels afterwards, at most `size`.
+
+    Returns:
+        float64 array (new_size, size) whose rows sum to 1.
+
+    Raises:
+        ValueError: unknown kernel.
+    """
+    scale = size / new_size
+    rows = np.arange(new_size)
+    matrix = np.zeros((new_size, size))
     if kernel == "nearest":
-        matrix[rows, rows * scale + scale // 2] = 1.0
+        matrix[rows, ((rows + 0.5) * scale).astype(int)] = 1.0
         return matrix
     if kernel == "area":
-        return np.repeat(np.eye(len(rows)), scale, axis=1) / scale
+        edges = np.arange(size)
+        ends = np.minimum((rows[:, None] + 1) * scale, edges + 1)
+        return np.maximum(ends - np.maximum(rows[:, None] * scale, edges), 0.0) / scale
     if kernel not in _FILTERS:
-        raise ValueError(f"kernel must be one of {KERNELS}; received {kernel!r}")
+        raise ValueError(
+            f"kernel must be one of {KERNELS} or 'lanczos'; received {kernel!r}"
+        )
     weigh, radius, widened, border = _FILTERS[kernel]
     width = scale if widened else 1.0
     centres = (rows + 0.5) * scale - 0.5
@@ -86,16 +132,49 @@ def downsampling_matrix(kernel, size, scale):
     return matrix / matrix.sum(axis=1, keepdims=True)
 
 
-def shrink(hr, kernel, scale):
-    """Shrink one picture as a file.
-
-    Args:
-        hr: uint8 (height, width, channels), multiples of `scale`.
-        kernel: one of `KERNELS`.
-        scale: HR pixels per LR pixel.
+@functools.cache
+def shrinking_matrices(size, scale):
+    """Weights of every way to shrink in `SHRINKINGS`, along `size` HR pixels.
 
     Returns:
-        uint8 array (height // scale, width // scale, channels).
+        float32 array (len(SHRINKINGS), size // scale, size).
+
+    Raises:
+        ValueError: `size` is not a multiple of `scale`.
+    """
+    matrices = []
+    for way in SHRINKINGS:
+        if isinstance(way, str):
+            matrices.append(downsampling_matrix(way, size, scale))
+            continue
+        first, share, second = way
+        between = max(round(share * size), size // scale)
+        to_lr = resampling_matrix(second, between, size // scale)
+        matrices.append(to_lr @ resampling_matrix(first, size, between))
+    return np.stack(matrices).astype(np.float32)
+
+
+@functools.cache
+def kernel_odds(scale):
+    """Return how much each way to shrink is like each of the six kernels.
+
+    Odds are in inverse proportion to the squared distance between the weights of the
+    two (Shepard's interpolation, 1968), and 1 for a kernel itself.
+
+    Returns:
+        float32 array (len(SHRINKINGS), len(KERNELS)) whose rows sum to 1.
+    """
+    matrices = shrinking_matrices(32 * scale, scale)
+    distances = np.stack(
+        [((matrices - kernel) ** 2).sum(axis=(1, 2)) for kernel in matrices[:6]], axis=1
+    )
+    odds = 1.0 / np.maximum(distances, 1e-9)
+    odds[: len(KERNELS)] = np.eye(len(KERNELS))
+    return (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def shrink(hr, kernel, scale):
+    """Shrink one uint8 picture (height, width, channels) as a file.
 
     Raises:
         ValueError: unknown kernel, or a side that is not a multiple of `scale`.

@@ -10,7 +10,7 @@ carry. Its layout, little-endian:
     bytes 24..31   length of the index (uint64); the file ends with it
     from byte 32   uint8 pixels of one picture after the other, RGB, row by row
     the index      JSON: a list of {"name", "hr", "lr"}; hr is [offset, height, width],
-                   lr likewise, or null where there is no LR picture
+                   lr in the same form, or null where there is no LR picture
 
 A pack is written under a temporary name and renamed when whole; what does not fit this
 layout is refused.
@@ -79,29 +79,20 @@ class _Writer:
 
 @contextlib.contextmanager
 def writing_pack(path):
-    """Give a writer whose `add` takes `Photograph`s; the pack is there at the end.
+    """Yield a writer whose `add` takes `Photograph`s; the pack is there at the end.
 
     Raises:
         DataError: the file cannot be written.
     """
-    try:
-        with replacing(path) as temporary:
-            with open(temporary, "wb") as file:
-                writer = _Writer(file)
-                yield writer
-                writer.finish()
-    except OSError as error:
-        raise DataError(f"cannot write the pack {path}: {error}") from None
+    with replacing(path, DataError) as temporary:
+        with open(temporary, "wb") as file:
+            writer = _Writer(file)
+            yield writer
+            writer.finish()
 
 
 def read_pack(path):
-    """Map a pack into memory.
-
-    Args:
-        path: file that `writing_pack` wrote.
-
-    Returns:
-        List of `Photograph`, whose pixels are read from the disk when looked at.
+    """Map a pack into memory, as a list of `Photograph` that are read when looked at.
 
     Raises:
         DataError: the file is missing, damaged, or no pack of this version.
@@ -157,12 +148,7 @@ class PhotographStore:
     """
 
     def __init__(self, max_bytes=None, pack=None):
-        """Create an empty store.
-
-        Args:
-            max_bytes: what may stay in memory; None for all.
-            pack: path of the pack that takes what is more.
-        """
+        """Create an empty store; `pack` takes what is more than `max_bytes`."""
         self._max_bytes = max_bytes
         self._pack = pack
         self._kept = []

@@ -1,26 +1,16 @@
-"""Training data: the patches cut from photographs, and a command that packs them.
+"""Training data: patches cut from photographs, and the batches of a stage.
 
 Photographs (`photographs`, `sources`) are decoded once and kept as uint8. A batch is a
 pure function of (seed, step): the sampler draws position, flips, kernel and
 augmentations in NumPy, so that a resumed run sees the batches it would have seen, on
 every backend, from memory or from a pack.
-
-    python -m srlite.data.patches pack photos/ tfds:div2k/bicubic_x4 --output photos.pack
-
-writes a pack, which is a source itself: decoded once, carried as one file.
 """
-
-import argparse
-import collections
-import itertools
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from srlite.errors import DataError, run_command
-from srlite.data.packs import writing_pack
-from srlite.data.photographs import usable_photographs
-from srlite.data.sources import split_weight
+from srlite.data.draws import true_degradation
+from srlite.errors import DataError
+from srlite.pictures.levels import to_grey
 
 
 class PatchSampler:
@@ -110,7 +100,61 @@ class PatchSampler:
             batch |= {"lr": lr, "paired": np.array(paired)}
         if self._augmentations:
             batch |= self._augmentations.draw(self._seed, step, count, lr_size)
+            if (ways := batch.pop("shrinking", None)) is not None:
+                batch["kernel"] = np.where(ways < 0, batch["kernel"], ways)
         return batch
+
+
+class StageSampler:
+    """Batches of samplers as a stage wants them: grey, told of, with labels."""
+
+    def __init__(
+        self, samplers, seed, *, channels=3, fake_labels=None, told_truth=None, scale=4
+    ):
+        """Wrap samplers.
+
+        Args:
+            samplers: objects with `batch(step)`, which gives RGB pictures; they take
+                turns, a step each.
+            seed: sequence of ints.
+            channels: 3 leaves pictures as they are, 1 makes them grey.
+            fake_labels: None, or lowest and highest label; then each batch holds a
+                `fake_label` for each of its pictures, drawn evenly between them.
+            told_truth: None, or a share; then each batch holds what was done to its
+                patches, `degradation`, and `told_truth`, which is true for that share.
+                Of a real LR picture nobody knows, so there it is false.
+            scale: HR pixels per LR pixel.
+        """
+        self._samplers = samplers
+        self._seed = seed
+        self._channels = channels
+        self._fake_labels = fake_labels
+        self._told_truth = told_truth
+        self._scale = scale
+
+    def batch(self, step):
+        """Return the batch of a step: a pure function of (seed, step)."""
+        batch = dict(self._samplers[step % len(self._samplers)].batch(step))
+        count = len(batch["hr"])
+        if self._channels == 1:
+            for name, array in batch.items():
+                if array.ndim == 4:
+                    # One channel of noise, as weighing three would weaken it.
+                    grey = (
+                        array[..., :1] if name == "noise" else to_grey(array)[..., None]
+                    )
+                    batch[name] = grey  # (B, P, P, 1)
+        if self._fake_labels is not None:
+            labels = self._random(step, 1).uniform(*self._fake_labels, (count, 1))
+            batch["fake_label"] = labels.astype(np.float32)
+        if self._told_truth is not None:
+            batch["degradation"] = true_degradation(batch, self._scale)
+            told = self._random(step, 2).random(count) < self._told_truth
+            batch["told_truth"] = told & ~batch.get("paired", np.zeros(count, bool))
+        return batch
+
+    def _random(self, step, stream):
+        return np.random.default_rng([*self._seed, step, stream])
 
 
 def _turned(patch, flip_rows, flip_columns, transpose):
@@ -118,61 +162,3 @@ def _turned(patch, flip_rows, flip_columns, transpose):
     if transpose:
         patch = patch.transpose(1, 0, 2)
     return patch[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1]
-
-
-def prefetch(make, keys, workers=2, depth=4):
-    """Yield (key, make(key)) for some keys in order, made ahead of time by threads.
-
-    Args:
-        make: function of a key, which several threads call at once; an exception of it
-            is raised in its turn.
-        keys: iterable, perhaps endless.
-        workers: threads.
-        depth: results kept ready or in the making.
-    """
-    keys = iter(keys)
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="prefetch")
-    try:
-        coming = collections.deque()
-        while True:
-            for key in itertools.islice(keys, depth - len(coming)):
-                coming.append((key, pool.submit(make, key)))
-            if not coming:
-                return
-            key, result = coming.popleft()
-            yield key, result.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def main(argv=None):
-    """Run the command `python -m srlite.data.patches`; return its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m srlite.data.patches", description="Prepare training data."
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    pack = commands.add_parser("pack", help="decode photographs into one file")
-    pack.add_argument("source", nargs="+", help="folder, tar file, tfds:NAME, pairs:..")
-    pack.add_argument("--output", required=True, metavar="FILE.pack")
-    pack.add_argument("--min-size", type=int, default=1, help="shortest side, pixels")
-    pack.add_argument("--scale", type=int, default=4, help="of pairs")
-    args = parser.parse_args(argv)
-    if not args.output.endswith(".pack"):
-        raise DataError(f"--output must end in .pack; received {args.output}")
-    if weighted := [s for s in args.source if split_weight(s)[0] is not None]:
-        raise DataError(
-            f"a pack has no weights; received {weighted[0]}: write one pack for each "
-            "weight, and give the weights to train.py"
-        )
-    count = 0
-    with writing_pack(args.output) as writer:
-        min_sizes = dict.fromkeys(args.source, args.min_size)
-        for _, photograph in usable_photographs(min_sizes, args.scale, print):
-            writer.add(photograph)
-            count += 1
-    print(f"{args.output}: {count} pictures")
-    return 0
-
-
-if __name__ == "__main__":
-    run_command(main)

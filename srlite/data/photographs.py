@@ -1,23 +1,30 @@
-"""Photographs of several sources, decoded once, in memory or in a pack."""
+"""Photographs of several sources, decoded once, in memory or in a pack.
 
+`srlite pack photos/ tfds:div2k/bicubic_x4 --output photos.pack` decodes them into one
+file, which is a source itself.
+"""
+
+import argparse
 from pathlib import Path
 
 import numpy as np
 
+from srlite.data.packs import Photograph, PhotographStore, writing_pack
+from srlite.data.sources import LeftOut, read_source, split_weight
 from srlite.errors import DataError
-from srlite.data.packs import Photograph, PhotographStore
-from srlite.data.sources import read_source, split_weight
+from srlite.files import replacing
 
 
-def usable_photographs(min_sizes, scale, warn):
+def usable_photographs(min_sizes, scale, say, names=None):
     """Decode the pictures of some sources one after the other.
 
     Args:
         min_sizes: dict of source, without weight, to the shortest side in HR pixels
             that is of use.
         scale: HR pixels per LR pixel of pairs.
-        warn: called at the end with one sentence that names the pictures left out, if
-            any.
+        say: called at the end with one sentence: how many pictures were read, and how
+            many files left out, by the reason.
+        names: path of a text file that gets the names of those; None for none.
 
     Yields:
         (source, `Photograph`), ordered by source and name.
@@ -29,22 +36,47 @@ def usable_photographs(min_sizes, scale, warn):
     for source, min_size in min_sizes.items():
         usable, bad_before = 0, len(bad)
         for result in read_source(source, scale):
-            total += 1
             if isinstance(result, Photograph) and min(result.hr.shape[:2]) < min_size:
-                result = f"{result.name} is smaller than {min_size} pixels"
-            if isinstance(result, str):
+                result = LeftOut(result.name, f"smaller than {min_size} pixels")
+            if isinstance(result, LeftOut):
                 bad.append(result)
                 continue
             usable += 1
             yield source, result
         if not usable:
-            reason = f" ({bad[bad_before]})" if len(bad) > bad_before else ""
-            raise DataError(f"no usable pictures in {source}{reason}")
+            of = f" ({_reasons(bad[bad_before:])})" if len(bad) > bad_before else ""
+            raise DataError(f"no usable pictures in {source}{of}")
+        total += usable
+    text = f"read {_count(total, 'picture')}"
     if bad:
-        warn(f"left out {len(bad)} of {total} pictures: {'; '.join(bad)}")
+        text += f", left out {_count(len(bad), 'file')}: {_reasons(bad)}"
+        if names is not None:
+            lines = [f"{x.name}: {x.reason} {x.detail}".rstrip() for x in bad]
+            with replacing(names) as temporary:
+                temporary.write_text("\n".join(lines) + "\n", errors="backslashreplace")
+            text += f"; names in {names}"
+    say(text)
 
 
-def load_photographs(min_sizes, *, scale=4, max_bytes=None, pack=None, warn=print):
+def _count(number, noun):
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _reasons(bad):
+    """Count by reason, with a name for each."""
+    groups = {}
+    for left_out in bad:
+        groups.setdefault(left_out.reason, []).append(left_out)
+    return ", ".join(
+        f"{len(group):,} {reason} ({Path(group[0].name).name}"
+        f"{' and others' if len(group) > 1 else ''})"
+        for reason, group in groups.items()
+    )
+
+
+def load_photographs(
+    min_sizes, *, scale=4, max_bytes=None, pack=None, say=print, names=None
+):
     """Decode every picture of some sources.
 
     Args:
@@ -53,7 +85,8 @@ def load_photographs(min_sizes, *, scale=4, max_bytes=None, pack=None, warn=prin
         max_bytes: what may stay in memory, pictures that come from a pack not counted;
             None for no limit.
         pack: path of a pack that takes all pictures when they are more.
-        warn: called with one sentence that names the pictures left out, if any.
+        say: as of `usable_photographs`, and so is the next.
+        names: path.
 
     Returns:
         dict of source to list of `Photograph`, ordered by name.
@@ -64,7 +97,7 @@ def load_photographs(min_sizes, *, scale=4, max_bytes=None, pack=None, warn=prin
     found = {source: [] for source in min_sizes}
     owners = []
     with PhotographStore(max_bytes, pack) as store:
-        for source, photograph in usable_photographs(min_sizes, scale, warn):
+        for source, photograph in usable_photographs(min_sizes, scale, say, names):
             if source.endswith(".pack"):
                 found[source].append(photograph)
             else:
@@ -81,7 +114,7 @@ def load_images(sources, min_size=1, warn=print):
     Args:
         sources: one source or several, by the names of `sources`.
         min_size: shortest side in pixels that is of use.
-        warn: called with one sentence that names the pictures left out, if any.
+        warn: called with one sentence that counts the files left out, if any.
 
     Returns:
         List of uint8 HR arrays (height, width, 3), ordered by source and name.
@@ -92,7 +125,10 @@ def load_images(sources, min_size=1, warn=print):
     if isinstance(sources, str | Path):
         sources = [sources]
     sources = [str(source) for source in sources]
-    found = load_photographs(dict.fromkeys(sources, min_size), warn=warn)
+    found = load_photographs(
+        dict.fromkeys(sources, min_size),
+        say=lambda text: warn(text) if "left out" in text else None,
+    )
     return [photograph.hr for source in sources for photograph in found[source]]
 
 
@@ -118,3 +154,30 @@ def training_set(sources, found):
             shares.append((1.0 if weight is None else weight) * pixels / pixels.sum())
         odds = np.concatenate(shares)
     return [p.hr for p in photographs], [p.lr for p in photographs], odds
+
+
+def main(argv=None, prog="python -m srlite pack"):
+    """Run the command; return its exit status."""
+    parser = argparse.ArgumentParser(
+        prog=prog, description="Decode photographs once, into one file to train on."
+    )
+    parser.add_argument("source", nargs="+", help="folder, tar, tfds:NAME, pairs:..")
+    parser.add_argument("--output", required=True, metavar="FILE.pack")
+    parser.add_argument("--min-size", type=int, default=1, help="shortest side, pixels")
+    parser.add_argument("--scale", type=int, default=4, help="of pairs")
+    args = parser.parse_args(argv)
+    if not args.output.endswith(".pack"):
+        raise DataError(f"--output must end in .pack; received {args.output}")
+    if weighted := [s for s in args.source if split_weight(s)[0] is not None]:
+        raise DataError(
+            f"a pack has no weights; received {weighted[0]}: write one pack for each "
+            "weight, and give the weights to train.py"
+        )
+    count = 0
+    with writing_pack(args.output) as writer:
+        min_sizes = dict.fromkeys(args.source, args.min_size)
+        for _, photograph in usable_photographs(min_sizes, args.scale, print):
+            writer.add(photograph)
+            count += 1
+    print(f"{args.output}: {count} pictures")
+    return 0

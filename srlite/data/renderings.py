@@ -5,7 +5,7 @@ pages of letters, drawings of flat colours and contours, bundles of stripes, and
 small signs. They are drawn at four times their size and averaged, so that an edge is
 as sharp as a pixel can show it. Every picture is a pure function of (seed, number).
 
-    python -m srlite.data.renderings --output renderings/ --count 120
+    python -m srlite render --output renderings/ --count 120
 
 writes a folder of PNG files that `train.py --data-dir 8@photos/ 1@renderings/` takes.
 """
@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from srlite.errors import DataError, run_command
-from srlite.files import replacing
+from srlite.errors import DataError
+from srlite.files import replacing, writing
 
 _FINER = 4  # drawn pixels along each side of a pixel
 _LETTERS = string.ascii_lowercase
@@ -186,17 +186,21 @@ def _signs(image, random, size, colour):
             colour = _contrasting(image, random, 0)
 
 
-def main(argv=None):
-    """Run the command `python -m srlite.data.renderings`; return its exit status."""
+def main(argv=None, prog="python -m srlite render"):
+    """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m srlite.data.renderings",
+        prog=prog,
         description="Draw pictures of text and line art to train on.",
     )
     parser.add_argument(
-        "--output", type=Path, required=True, help="folder of PNG files"
+        "--output", type=Path, required=True, help="folder to write PNG files to"
     )
-    parser.add_argument("--count", type=int, default=120, help="pictures")
-    parser.add_argument("--size", type=int, default=768, help="pixels along each side")
+    parser.add_argument(
+        "--count", type=int, default=120, help="number of pictures (default: 120)"
+    )
+    parser.add_argument(
+        "--size", type=int, default=768, help="pixels along each side (default: 768)"
+    )
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
     for name in ("count", "size"):
@@ -204,17 +208,11 @@ def main(argv=None):
             raise DataError(
                 f"--{name} must be at least 1; received {getattr(args, name)}"
             )
-    try:
+    with writing(args.output, DataError):
         args.output.mkdir(parents=True, exist_ok=True)
         for number in range(args.count):
             path = args.output / f"rendering_{args.seed}_{number:05d}.png"
             with replacing(path) as temporary:
                 Image.fromarray(render(args.size, args.seed, number)).save(temporary)
-    except OSError as error:
-        raise DataError(f"cannot write to {args.output}: {error}") from None
     print(f"{args.output}: {args.count} pictures")
     return 0
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,31 +1,37 @@
 """Sources: where photographs come from, each named by one string.
 
-    photos/                           a folder, with all folders and tar files in it
-    photos.tar, photos.tar.gz         a tar file
-    photos.pack                       a file of `python -m srlite.data.patches pack`
+    photos/                           a folder, with all folders and archives in it
+    photos.tar, photos.tgz, a.zip     an archive, packed or not
+    photos.pack                       a file of `python -m srlite pack`
     tfds:div2k/bicubic_x4             a data set of tensorflow-datasets, split `train`
     tfds:div2k/bicubic_x4:validation  another split of it
-    pairs:LR_DIR:HR_DIR               folders of real LR and HR pictures of equal names
+    pairs:LR_DIR:HR_DIR               folders of real LR and HR pictures (`pairs`)
 
 A number and an @ in front is the weight of a source: of `2@photos/ old/`, two patches
 in three come from photos/. A path that begins like one of these is written with its
 folder in front: `./2@photos`.
 """
 
-import collections
+import functools
 import io
+import lzma
+import os
 import re
 import tarfile
-from concurrent.futures import ThreadPoolExecutor
+import zipfile
+import zlib
 from pathlib import Path
+from typing import NamedTuple
 
-from srlite.errors import DataError, ImageError
-from srlite.pictures.picture import read_rgb
 from srlite.data.packs import Photograph, read_pack
+from srlite.data.pairs import fit_pair, match_pairs
+from srlite.errors import DataError, ImageError, error_reason
+from srlite.memory import in_order
+from srlite.pictures.decoding import is_picture_name
+from srlite.pictures.picture import read_rgb
 
-IMAGE_SUFFIXES = frozenset(
-    (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".avif")
-)
+_TAR = (".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz")
+_ARCHIVES = (*_TAR, ".zip")
 _WEIGHT = re.compile(r"(\d+\.?\d*|\.\d+)@(.+)", re.DOTALL)
 _TFDS = re.compile(r"tfds:([^:]+(?::\d[\d.*]*)?)(?::(.+))?")  # version, split
 _DECODED_AHEAD = 64  # pictures; what waits for a slow consumer stays small
@@ -51,6 +57,20 @@ def split_weight(source):
     return float(match[1]), match[2]
 
 
+class LeftOut(NamedTuple):
+    """What is not a picture to train on.
+
+    Attributes:
+        name: its file.
+        reason: a few words, the same for all of a kind.
+        detail: more of it, or "".
+    """
+
+    name: str
+    reason: str
+    detail: str = ""
+
+
 def read_source(source, scale=4):
     """Decode the pictures of a source, in an order that is always the same.
 
@@ -59,7 +79,7 @@ def read_source(source, scale=4):
         scale: HR pixels per LR pixel of pairs.
 
     Yields:
-        `Photograph`, or for a file that cannot be decoded a sentence that names it.
+        `Photograph`, or for a file that is none `LeftOut`.
 
     Raises:
         DataError: the source is missing or damaged, or pairs do not match.
@@ -68,76 +88,117 @@ def read_source(source, scale=4):
     if source.startswith("tfds:"):
         yield from _tfds(source)
     elif source.startswith("pairs:"):
-        yield from _decoded(_pairs(source, scale), scale)
+        yield from _decoded(_pairs(source), scale)
     elif source.endswith(".pack"):
         for photograph in read_pack(source):
-            _check_pair(photograph, scale)
-            yield photograph
+            yield _fitting(photograph, scale)
     else:
         yield from _decoded(_files(Path(source)), scale)
 
 
+def pictures_in(folder):
+    """List the pictures in a folder and its folders, links followed.
+
+    Raises:
+        DataError: there is no such folder.
+    """
+    return [path for path in _listed(Path(folder)) if is_picture_name(path)]
+
+
+def _listed(folder):
+    """List all files in a folder and its folders, each once, in order."""
+    if not folder.is_dir():
+        raise DataError(f"no such folder of pictures: {folder}")
+    found, seen = [], set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        # A link may lead back to where it stands.
+        real = os.path.realpath(place)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        found += [Path(place, name) for name in names]
+    return sorted(path for path in found if path.is_file())
+
+
 def _decoded(items, scale):
     """Decode (name, HR file, LR file or None) in threads, in order, not far ahead."""
-    waiting = collections.deque()
-    with ThreadPoolExecutor() as pool:
-        for item in items:
-            waiting.append(pool.submit(_decode, *item, scale))
-            if len(waiting) > _DECODED_AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    threads = min(32, (os.cpu_count() or 1) + 4)
+    return in_order(lambda item: _decode(item, scale), items, threads, _DECODED_AHEAD)
 
 
-def _decode(name, hr, lr, scale):
+def _decode(item, scale):
+    if isinstance(item, LeftOut):
+        return item
+    name, hr, lr = item
     try:
         photograph = Photograph(
             name, read_rgb(hr, name=name), None if lr is None else read_rgb(lr)
         )
     except ImageError as error:
-        return str(error)
-    _check_pair(photograph, scale)
-    return photograph
+        return LeftOut(name, "not readable", str(error))
+    return _fitting(photograph, scale)
 
 
-def _check_pair(photograph, scale):
+def _fitting(photograph, scale):
     name, hr, lr = photograph
-    if lr is not None and hr.shape[:2] != (scale * lr.shape[0], scale * lr.shape[1]):
-        raise DataError(
-            f"{name} is {hr.shape[1]} x {hr.shape[0]} pixels, but {scale} times its LR "
-            f"picture is {scale * lr.shape[1]} x {scale * lr.shape[0]}"
-        )
-
-
-def _is_picture(name):
-    path = Path(name)
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+    if lr is None:
+        return photograph
+    lr, hr = fit_pair(lr, hr, scale, name)
+    return Photograph(name, hr, lr)
 
 
 def _files(source):
-    """Yield (name, path or file object, None) for each picture in a folder or tar."""
+    """Yield (name, path or file object, None) for each picture in a folder or archive.
+
+    Of other files it yields `LeftOut`, but for hidden ones.
+    """
     if source.is_dir():
-        for path in sorted(source.rglob("*")):
-            if path.suffix == ".tar" and path.is_file():
+        for path in _listed(source):
+            if path.name.lower().endswith(_ARCHIVES):
                 yield from _files(path)
-            elif _is_picture(path) and path.is_file():
+            elif is_picture_name(path):
                 yield str(path), path, None
+            elif not path.name.startswith("."):
+                yield LeftOut(str(path), "not pictures")
         return
     try:
-        with tarfile.open(source) as archive:
-            for member in archive:
-                if member.isfile() and _is_picture(member.name):
-                    data = archive.extractfile(member).read()
-                    yield f"{source}:{member.name}", io.BytesIO(data), None
+        for name, data in _members(source):
+            if is_picture_name(name):
+                yield f"{source}:{name}", io.BytesIO(data()), None
+            elif not Path(name).name.startswith("."):
+                yield LeftOut(f"{source}:{name}", "not pictures")
     except FileNotFoundError:
-        raise DataError(f"no such folder or tar file: {source}") from None
-    except (tarfile.TarError, OSError, EOFError) as error:
+        raise DataError(f"no such folder or archive: {source}") from None
+    except _DAMAGED as error:
         raise DataError(
-            f"{source} is neither a folder nor a readable tar file: {error}"
+            f"{source} is neither a folder nor a readable archive "
+            f"({', '.join(_ARCHIVES)}): {error_reason(error)}"
         ) from None
 
 
-def _pairs(source, scale):
+# What archives raise: RuntimeError where a password is asked for.
+_DAMAGED = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(OSError, EOFError, RuntimeError, NotImplementedError),
+)
+
+
+def _members(source):
+    """Yield (name, function that returns its bytes) for each file in an archive."""
+    if source.name.lower().endswith(".zip"):
+        with zipfile.ZipFile(source) as archive:
+            for info in archive.infolist():
+                if not info.is_dir():
+                    yield info.filename, functools.partial(archive.read, info)
+        return
+    with tarfile.open(source) as archive:
+        for member in archive:
+            if member.isfile():
+                yield member.name, archive.extractfile(member).read
+
+
+def _pairs(source):
     """Yield (name, HR path, LR path) for each pair of `pairs:LR_DIR:HR_DIR`."""
     parts = source.split(":")[1:]
     if len(parts) != 2 or not all(parts):
@@ -145,31 +206,8 @@ def _pairs(source, scale):
             f"pairs are written pairs:LR_DIR:HR_DIR, without other colons; "
             f"received {source}"
         )
-    # DIV2K and others call the LR picture of 0001.png 0001x4.png.
-    lr, hr = (_by_stem(Path(part), ending=f"x{scale}") for part in parts)
-    alone = [str(hr[k]) for k in sorted(hr.keys() - lr.keys())]
-    alone += [str(lr[k]) for k in sorted(lr.keys() - hr.keys())]
-    if alone:
-        raise DataError(
-            f"{alone[0]} has no partner of the same name in the other folder "
-            f"({len(alone)} such pictures in {source})"
-        )
-    for stem in sorted(hr):
-        yield str(hr[stem]), hr[stem], lr[stem]
-
-
-def _by_stem(folder, ending):
-    if not folder.is_dir():
-        raise DataError(f"no such folder of pairs: {folder}")
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        if _is_picture(path) and path.is_file():
-            stem = path.relative_to(folder).with_suffix("").as_posix()
-            stem = stem.removesuffix(ending)
-            if stem in found:
-                raise DataError(f"{path} and {found[stem]} have the same name")
-            found[stem] = path
-    return found
+    for pair in match_pairs(*parts, *map(pictures_in, parts)):
+        yield str(pair.hr), pair.hr, pair.lr
 
 
 def _tfds(source):
@@ -202,8 +240,7 @@ def _tfds(source):
     except DataError:
         raise
     except Exception as error:  # names, downloads and disks fail in many ways
-        reason = f"{error}".strip().split("\n")[0]
-        raise DataError(f"cannot read {source}: {reason}") from error
+        raise DataError(f"cannot read {source}: {error_reason(error)}") from error
 
 
 def _image_feature(source, features, image_type):
@@ -221,5 +258,5 @@ def _image_feature(source, features, image_type):
 
 def _photograph(name, image):
     if image.dtype != "uint8" or image.shape[2] not in (1, 3, 4):
-        return f"{name} is {image.dtype} of shape {image.shape}, not 8-bit RGB"
+        return LeftOut(name, "not 8-bit RGB", f"{image.dtype} of shape {image.shape}")
     return Photograph(name, image[..., [0, 0, 0] if image.shape[2] == 1 else slice(3)])

@@ -1,110 +1,70 @@
 """Animated GIF, WebP and PNG, enlarged frame by frame.
 
-Pillow composes every frame from the ones before it, whatever their disposal, so each is
-a whole picture here. It gathers the enlarged frames before it writes the file, which is
-why the pixels of all frames together have a limit, beside that of one frame.
+Every frame is composed from the ones before it, whatever their disposal, so each is a
+whole picture here. Pillow gathers the enlarged frames before it writes the file, so
+the pixels of all frames together have a limit, beside that of one frame.
 """
 
-import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from srlite.pictures.decoding import decoding, open_image
+from srlite.enhance.scenes import THUMBNAIL, told_by_scene
 from srlite.errors import ConfigError, ImageError
 from srlite.files import replacing
-from srlite.pictures.writing import DEFAULT_QUALITY, check_place, check_writable, writing
-from srlite.pictures.levels import resize, to_grey
-from srlite.runtime.sizes import target_size
+from srlite.pictures.animation_frames import (
+    ANIMATED,
+    Animation,
+    check_pixels,
+    frames_of,
+    read_animation,
+)
+from srlite.pictures.decoding import decoding, open_image
+from srlite.pictures.levels import join_channels, resize, to_grey
+from srlite.pictures.metadata import fit_metadata, save_options
+from srlite.pictures.picture import Picture, fit_to_format
 from srlite.pictures.transparency import extend_colours
+from srlite.pictures.writing import (
+    DEFAULT_QUALITY,
+    check_place,
+    check_writable,
+    writing,
+)
+from srlite.runtime.layers import upscale_picture
+from srlite.runtime.sizes import target_size
+from srlite.runtime.telling import Told
+from srlite.runtime.upscaler import Upscaler
 
-# Pixels of all frames together: 2 GB where they are gathered as RGBA.
-MAX_ANIMATION_PIXELS = 500_000_000
-
-_FORMATS = {".gif": "GIF", ".png": "PNG", ".webp": "WEBP"}
 _MAX_GIF_SIDE = 65535  # pixels
 _CLEAR = 255  # the palette's entry for a transparent pixel
+_UNTIMED = 100  # milliseconds that players show a frame without a duration
+# What a GIF can count, and the least that browsers show as it is said, milliseconds.
+_GIF_STEP, _GIF_LEAST = 10, 20
 _OPAQUE_FROM = 128  # of 255: a GIF's pixels are transparent or not
 
 
-@dataclass(frozen=True)
-class Animation:
-    """What the frames of a file have in common.
-
-    Attributes:
-        size: (height, width) in pixels.
-        durations: milliseconds that each frame is shown.
-        plays: how often the animation runs, 0 for without end.
-        transparent: whether any frame has a pixel that is not opaque.
-        grey: whether no frame has a colour.
-        icc_profile: bytes of the ICC profile, or None.
-    """
-
-    size: tuple[int, int]
-    durations: tuple[float, ...]
-    plays: int
-    transparent: bool
-    grey: bool
-    icc_profile: bytes | None
-
-
-def is_animation(path):
-    """Whether a file is a GIF, WebP or PNG of more than one frame.
-
-    Args:
-        path: any file; one that cannot be read is no animation.
-    """
-    try:
-        with open_image(path, path) as image:
-            return image.format in _FORMATS.values() and image.n_frames > 1
-    except Exception:  # Whoever reads the file says what is wrong with it.
-        return False
-
-
-def read_animation(path):
-    """Decode all frames once, for what must be known before the first is written.
-
-    Args:
-        path: a file for which `is_animation` holds.
-
-    Returns:
-        `Animation`.
-
-    Raises:
-        ImageError: the file is damaged, or its frames together have more than
-            `MAX_ANIMATION_PIXELS` pixels.
-    """
-    durations, transparent, grey = [], False, True
-    with decoding(path), open_image(path, path) as image:
-        size = (image.height, image.width)
-        _check_pixels(path, image.n_frames, size)
-        # A GIF counts the repetitions, the others the runs; without a count a GIF
-        # runs once.
-        loop = image.info.get("loop")
-        if image.format == "GIF":
-            loop = 1 if loop is None else loop + 1 if loop else 0
-        profile = image.info.get("icc_profile")
-        for pixels, alpha, duration in _frames(image):
-            durations.append(duration)
-            transparent |= bool((alpha < 255).any())
-            grey = grey and bool((pixels == pixels[..., :1]).all())
-    return Animation(size, tuple(durations), loop or 0, transparent, grey, profile)
-
-
 def enhance_animation(
-    lr_path,
-    sr_path,
-    upscaler,
+    lr_path: str | os.PathLike,
+    sr_path: str | os.PathLike,
+    upscaler: Upscaler,
     progress: Callable[[int, int], object] | None = None,
     quality: int | None = None,
-    **size_options,
-):
+    degradation: Told = "auto",
+    say: Callable[[str], object] | None = None,
+    alpha: str = "model",
+    keep_hidden_colours: bool = False,
+    wrap: bool = False,
+    warn: Callable[[str], object] | None = None,
+    **size_options: Any,
+) -> tuple[int, int]:
     """Enlarge an animation, with its durations, loop count and transparency.
 
-    A frame that equals the one before it may be joined with it: the time is the same.
+    What else the file says is kept where the format holds it, and frames are upright. A
+    frame that equals the one before it may be joined with it: the time is the same.
 
     Args:
         lr_path: a file for which `is_animation` holds.
@@ -114,6 +74,13 @@ def enhance_animation(
         progress: function (frames done, frames in all). What it raises comes out, and
             nothing is written.
         quality: 1 to 100, of a WebP; `DEFAULT_QUALITY` when None; 100 is lossless.
+        degradation: as of `Upscaler.upscale`; what it does not say is estimated for
+            each scene, as `srlite.enhance.scenes` has it.
+        say: function (line) that is told of each scene what was seen, and told.
+        alpha: as of `srlite.runtime.layers.upscale_picture`, like the next two.
+        keep_hidden_colours: see there.
+        wrap: see there.
+        warn: function (sentence) for what is left out.
         **size_options: as `srlite.runtime.sizes.target_size`.
 
     Returns:
@@ -121,41 +88,93 @@ def enhance_animation(
 
     Raises:
         ImageError: the file cannot be read, or the result not be written.
-        ConfigError: impossible size or quality.
+        ConfigError: impossible size, quality or degradation.
     """
-    kind = _FORMATS.get(Path(sr_path).suffix.lower())
+    kind = ANIMATED.get(Path(sr_path).suffix.lower())
     if kind is None:
         raise ImageError(
             f"cannot write {sr_path}: {lr_path} is an animation, so the ending must be "
-            f"one of {', '.join(_FORMATS)}"
+            f"one of {', '.join(ANIMATED)}"
         )
     animation = read_animation(lr_path)
     size = target_size(animation.size, upscaler.scale, **size_options)
-    _check_pixels(sr_path, len(animation.durations), size)
+    check_pixels(sr_path, len(animation.durations), size)
     _check_output(sr_path, kind, size, quality)
+    timing = _timing(animation.durations, kind == "GIF" and not _is_gif(lr_path))
+    if kind == "GIF":
+        said = fit_metadata(animation.said, kind, ("comment",), grey=False)
+    else:
+        said = fit_to_format(sr_path, animation.said)
+    for note in (*said.notes, *_notes(animation, timing)):
+        if warn is not None:
+            warn(note)
+    told_of_frames = told_by_scene(
+        _timed(lr_path), upscaler, degradation, _visible, _thumbnail, say=say
+    )
+    ways: dict[str, Any] = {
+        "alpha": alpha,
+        "keep_hidden_colours": keep_hidden_colours,
+        "wrap": wrap,
+    }
     frames = []
-    for pixels, alpha in _read_again(lr_path):
-        sr = _enlarge(pixels, alpha, upscaler, size, animation)
+    for frame, told in zip(frames_of(lr_path), told_of_frames):
+        picture = Picture(frame[0], frame[1] if animation.transparent else None)
+        enlarged = upscale_picture(upscaler, picture, None, size, told, **ways)
+        sr = join_channels(enlarged.pixels, enlarged.alpha)
         frames.append(_as_palette(sr) if kind == "GIF" else Image.fromarray(sr))
         if progress is not None:
             progress(len(frames), len(animation.durations))
-    options = _encoding(animation, kind, quality)
+    frames = [frames[index] for index, _ in timing]
+    options = save_options(said, kind, dpi=kind == "PNG")
+    options |= _encoding(animation, kind, quality)
+    options["duration"] = [milliseconds for _, milliseconds in timing]
     with writing(sr_path), replacing(sr_path) as temporary:
         frames[0].save(temporary, kind, append_images=frames[1:], **options)
     return size
 
 
-def _check_pixels(path, count, size):
-    pixels = count * size[0] * size[1]
-    if pixels > MAX_ANIMATION_PIXELS:
-        raise ImageError(
-            f"{path} has {count} frames of {size[1]} x {size[0]} pixels, more than the "
-            f"limit of {MAX_ANIMATION_PIXELS // 10**6} megapixels for an animation; "
-            "cut it into parts, or make a video of it"
+def _is_gif(path: str | os.PathLike) -> bool:
+    with decoding(path), open_image(path, path) as image:
+        return image.format == "GIF"
+
+
+def _notes(animation: Animation, timing: list[tuple[int, int]]) -> Iterator[str]:
+    """Yield a sentence about frames that are lost."""
+    lost = len(animation.durations) - len(timing)
+    if lost:
+        yield (
+            f"browsers show no frame of a GIF for less than {_GIF_LEAST} ms, so {lost} "
+            f"of {len(animation.durations)} are left out"
         )
 
 
-def _check_output(path, kind, size, quality):
+def _timing(durations: Sequence[float], for_gif: bool) -> list[tuple[int, int]]:
+    """Round the ends of frames, not their durations, so that the sum stays.
+
+    Args:
+        durations: milliseconds, with fractions.
+        for_gif: whether they are to be such that browsers show them as they are.
+
+    Returns:
+        List of (index, milliseconds) of each frame that is kept.
+    """
+    step, least = (_GIF_STEP, _GIF_LEAST) if for_gif else (1, 0)
+    kept, end, time = [], 0, 0.0
+    for index, duration in enumerate(durations):
+        time += duration
+        reached = step * round(time / step)
+        if not duration or reached - end >= least:
+            kept.append((index, reached - end))
+            end = reached
+    if end < reached:
+        index, duration = kept.pop() if kept else (0, 0)
+        kept.append((index, max(least, duration + reached - end)))
+    return kept
+
+
+def _check_output(
+    path: str | os.PathLike, kind: str, size: tuple[int, int], quality: int | None
+) -> None:
     if kind != "GIF":
         check_writable(path, *size, quality=quality)
         return
@@ -169,35 +188,26 @@ def _check_output(path, kind, size, quality):
     check_place(path)
 
 
-def _read_again(path):
-    with decoding(path), open_image(path, path) as image:
-        for pixels, alpha, _ in _frames(image):
-            yield pixels, alpha
+def _timed(
+    path: str | os.PathLike,
+) -> Iterator[tuple[tuple[np.ndarray, np.ndarray], float]]:
+    """Yield (frame, seconds) for `scenes_of`."""
+    milliseconds = 0.0
+    for pixels, alpha, duration in frames_of(path):
+        yield (pixels, alpha), milliseconds / 1000
+        milliseconds += duration or _UNTIMED
 
 
-def _frames(image):
-    """Yield (colours, alpha, milliseconds) of each composed frame, uint8."""
-    # The picture of a PNG that is shown where animations are not.
-    first = 1 if image.info.get("default_image") else 0
-    for index in range(first, image.n_frames):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image.seek(index)
-            rgba = np.asarray(image.convert("RGBA"))
-        yield rgba[..., :3], rgba[..., 3], image.info.get("duration", 0)
+def _visible(frame: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    return extend_colours(*frame)
 
 
-def _enlarge(pixels, alpha, upscaler, size, animation):
-    """Enlarge colours by the model and alpha by bicubic, to (*size, 3 or 4)."""
-    sr = upscaler.upscale(extend_colours(pixels, alpha), size=size)
-    if animation.grey:
-        sr = np.stack([to_grey(sr)] * 3, axis=-1)
-    if not animation.transparent:
-        return sr
-    return np.dstack([sr, resize(alpha, size, resample=Image.Resampling.BICUBIC)])
+def _thumbnail(frame: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    grey = to_grey(frame[0])
+    return resize(grey, (THUMBNAIL, THUMBNAIL), resample=Image.Resampling.BOX)
 
 
-def _as_palette(sr):
+def _as_palette(sr: np.ndarray) -> Image.Image:
     """Choose up to 255 colours for a frame, and one more for no colour.
 
     Without dithering, whose pattern would flicker from frame to frame.
@@ -208,23 +218,21 @@ def _as_palette(sr):
         return frame
     indices = np.array(frame)
     indices[sr[..., 3] < _OPAQUE_FROM] = _CLEAR
-    palette = frame.getpalette()
+    palette = frame.getpalette() or []
     frame = Image.fromarray(indices)
     frame.putpalette(palette + [0] * (768 - len(palette)))
     frame.info["transparency"] = _CLEAR
     return frame
 
 
-def _encoding(animation, kind, quality):
+def _encoding(animation: Animation, kind: str, quality: int | None) -> dict[str, Any]:
     plays = animation.plays
-    options = {"save_all": True, "duration": list(animation.durations)}
+    options: dict[str, Any] = {"save_all": True}
     if kind == "GIF":
         # Where a frame can be clear, none of the frame before it may stay.
         options["disposal"] = 2 if animation.transparent else 1
         return options if plays == 1 else {**options, "loop": max(0, plays - 1)}
     options["loop"] = plays
-    if animation.icc_profile:
-        options["icc_profile"] = animation.icc_profile
     if kind == "WEBP":
         quality = DEFAULT_QUALITY if quality is None else int(quality)
         options.update(quality=quality, lossless=quality == 100)

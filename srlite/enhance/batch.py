@@ -3,22 +3,39 @@
 import concurrent.futures
 import contextlib
 import multiprocessing
-import os
 import signal
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from srlite.backend import silence
-from srlite.errors import Cancelled, ConfigError, ImageError, ModelError
-from srlite.enhance.file_plan import Pair
-from srlite.pictures.writing import takes_quality
+from srlite.enhance.animations import enhance_animation
+from srlite.enhance.file_plan import Pair, kind_of
 from srlite.enhance.inference import enhance_image, load_upscaler
-from srlite.enhance.moving import enhance_moving, is_moving
+from srlite.enhance.video import enhance_video
+from srlite.errors import (
+    Cancelled,
+    ConfigError,
+    ImageError,
+    SrliteError,
+    error_reason,
+)
+from srlite.memory import cores
+from srlite.pictures.writing import check_quality, takes_quality
+from srlite.runtime.sizes import target_size
+from srlite.runtime.telling import left_aside, parts_of
 
-_LOADING = ("model", "sharp_model", "strength", "tile", "overlap", "num_threads")
+_stop: Any = None  # of a worker: an event, set when the command is over
+_LOADING = (
+    *("model", "sharp_model", "strength", "tile", "overlap", "num_threads"),
+    "ensemble",
+)
+_OF_A_PICTURE = ("visualize", "size", "page")
+_OF_TRANSPARENCY = ("alpha", "keep_hidden_colours")
 
 
 @dataclass(frozen=True)
@@ -30,15 +47,32 @@ class Outcome:
         error: the sentence that says why there is none, or None.
         size: (height, width) of the result, pixels, or None.
         notes: sentences that the user should read.
+        lines: what was seen of the picture or of each scene, and told the model; empty
+            unless it was asked for.
     """
 
     pair: Pair
     error: str | None = None
     size: tuple[int, int] | None = None
     notes: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
+
+    def record(self) -> dict[str, Any]:
+        """Return what programs read of it, as JSON can hold it."""
+        names = {"input": str(self.pair.lr), "output": str(self.pair.sr)}
+        if self.size is None:
+            return names | {"status": "failed", "error": self.error}
+        more = {"notes": list(self.notes), "seen": list(self.lines)}
+        height, width = self.size
+        return names | {"status": "enlarged", "width": width, "height": height} | more
 
 
-def enhance_file(pair, progress=None, warn=None, **options):
+def enhance_file(
+    pair: Pair,
+    progress: Callable[[int, int], object] | None = None,
+    warn: Callable[[str], object] | None = None,
+    **options: Any,
+) -> tuple[int, int]:
     """Enlarge one file: the one place where the kind of a file chooses the way.
 
     Args:
@@ -62,38 +96,66 @@ def enhance_file(pair, progress=None, warn=None, **options):
             raise ImageError(
                 f"cannot make the folder {pair.sr.parent}: {error.strerror}"
             ) from error
-    if is_moving(pair.lr):
-        return _enhance_moving(pair, progress, warn, options)
+    if pair.source is not None:
+        pair = replace(pair, lr=pair.source)
+    kind = kind_of(pair.lr)
+    if kind != "video":
+        options = {n: v for n, v in options.items() if n != "deinterlace"}
     # The quality of a batch is meant for those of its files that have one.
-    if not pair.named and not takes_quality(pair.sr):
+    if not pair.named and (kind == "video" or not takes_quality(pair.sr)):
         options = {**options, "quality": None}
+    if kind != "picture":
+        return _enhance_moving(kind, pair, progress, warn, options)
     sr = enhance_image(
         lr_path=pair.lr, sr_path=pair.sr, progress=progress, warn=warn, **options
     )
     return sr.shape[:2]
 
 
-def _enhance_moving(pair, progress, warn, options):
+def _enhance_moving(
+    kind: str,
+    pair: Pair,
+    progress: Callable[[int, int], object] | None,
+    warn: Callable[[str], object] | None,
+    options: dict[str, Any],
+) -> tuple[int, int]:
     if options.get("visualize") or options.get("size"):
         raise ConfigError(
             f"a figure shows one picture, and {pair.lr} has several frames; leave "
             "--visualize and --size out"
         )
-    upscaler = load_upscaler(**{name: options.get(name) for name in _LOADING})
-    rest = {
-        name: value
-        for name, value in options.items()
-        if name not in (*_LOADING, "visualize", "size")
-    }
-    return enhance_moving(pair.lr, pair.sr, upscaler, progress, warn=warn, **rest)
+    if options.get("page", 1) != 1:
+        raise ConfigError(f"--page is for TIFF; {pair.lr} is of another kind")
+    upscaler = load_options(options)
+    rest = {n: v for n, v in options.items() if n not in (*_LOADING, *_OF_A_PICTURE)}
+    for note in left_aside(upscaler, rest.get("degradation", "auto")):
+        if warn is not None:
+            warn(note)
+    if kind == "animation":
+        return enhance_animation(
+            pair.lr, pair.sr, upscaler, progress, warn=warn, **rest
+        )
+    if rest.pop("quality", None) is not None:
+        raise ConfigError(f"quality is for pictures; received one for {pair.sr}")
+    for name in _OF_TRANSPARENCY:
+        rest.pop(name, None)
+    return enhance_video(pair.lr, pair.sr, upscaler, progress, warn=warn, **rest)
+
+
+def load_options(options: dict[str, Any]) -> Any:
+    """Return the `Upscaler` of options of `enhance_image`; the last two are kept."""
+    return load_upscaler(
+        **{name: options[name] for name in _LOADING if name in options}
+    )
 
 
 def enhance_files(
     pairs: tuple[Pair, ...],
-    options: dict,
+    options: dict[str, Any],
     workers: int = 1,
     progress: Callable[[Pair, int, int], object] | None = None,
-) -> Iterator[Outcome]:
+    verbose: bool = False,
+) -> Generator[Outcome, None, None]:
     """Enlarge files; close the iterator to stop, which leaves no partial file.
 
     Args:
@@ -103,6 +165,7 @@ def enhance_files(
         workers: processes; 1 is this one.
         progress: function (pair, steps done, steps in all), called within a file; by
             one worker only.
+        verbose: whether outcomes have `lines`.
 
     Yields:
         `Outcome` of each file as it is done.
@@ -115,38 +178,78 @@ def enhance_files(
         raise ConfigError(f"workers must be 1 or more; received {workers}")
     workers = min(workers, len(pairs))
     if workers > 1:
-        threads = options.get("num_threads") or os.cpu_count() or 1
+        threads = options.get("num_threads") or cores()
         options = {**options, "num_threads": max(1, threads // workers)}
+    _check(options)
     with silence():  # LiteRT tells of its delegates.
-        load_upscaler(**{name: options.get(name) for name in _LOADING})
+        load_options(options)
     if workers > 1:
-        yield from _in_processes(pairs, options, workers)
+        yield from _in_processes(pairs, options, workers, verbose)
         return
+    yield from _one_by_one(pairs, options, verbose, progress)
+
+
+def _check(options: dict[str, Any]) -> None:
+    """Refuse by a `ConfigError` what is impossible for any file."""
+    parts_of(options.get("degradation", "auto"))
+    check_quality(options.get("quality"))
+    sizes = {n: options.get(n) for n in ("outscale", "width", "height", "max_side")}
+    with contextlib.suppress(ImageError):  # too large for this one
+        target_size((1, 1), 1, **sizes)
+
+
+def _one_by_one(
+    pairs: Sequence[Pair],
+    options: dict[str, Any],
+    verbose: bool,
+    progress: Callable[[Pair, int, int], object] | None,
+) -> Iterator[Outcome]:
     for pair in pairs:
-        yield _attempt(pair, options, progress and partial(progress, pair))
+        yield _attempt(pair, options, verbose, progress and partial(progress, pair))
 
 
-def _attempt(pair, options, progress):
-    notes = []
+def _attempt(
+    pair: Pair,
+    options: dict[str, Any],
+    verbose: bool,
+    progress: Callable[[int, int], object] | None,
+) -> Outcome:
+    notes: list[str] = []
+    lines: list[str] = []
+    say = lines.append if verbose else None
     try:
-        size = enhance_file(pair, progress, notes.append, **options)
-    except (ImageError, ModelError) as error:
-        return Outcome(pair, str(error))
+        size = enhance_file(pair, progress, notes.append, say=say, **options)
+    except Cancelled:
+        raise
+    except SrliteError as error:
+        return Outcome(
+            pair, str(error).replace(str(pair.source or pair.lr), str(pair.lr))
+        )
     except MemoryError:
         return Outcome(pair, f"there is not enough memory for {pair.lr}")
-    return Outcome(pair, size=size, notes=tuple(notes))
+    return Outcome(pair, size=size, notes=tuple(notes), lines=tuple(lines))
 
 
-def _in_processes(pairs, options, workers):
-    # Not a fork of this process: LiteRT's threads would not come along.
-    context = multiprocessing.get_context("spawn")
-    stop = context.Event()
-    pool = concurrent.futures.ProcessPoolExecutor(
-        workers, context, initializer=_start_worker, initargs=(stop,)
-    )
+def _in_processes(
+    pairs: Sequence[Pair], options: dict[str, Any], workers: int, verbose: bool
+) -> Iterator[Outcome]:
+    try:
+        # Not a fork of this process: LiteRT's threads would not come along.
+        context = multiprocessing.get_context("spawn")
+        stop = context.Event()
+        pool = concurrent.futures.ProcessPoolExecutor(
+            workers, context, initializer=_start_worker, initargs=(stop,)
+        )
+    except (OSError, ImportError, NotImplementedError) as error:  # no shared memory
+        note = (
+            f"there are no worker processes here ({error_reason(error)}), so one does"
+        )
+        for outcome in _one_by_one(pairs, options, verbose, None):
+            yield replace(outcome, notes=(*outcome.notes, f"{note} the work"))
+        return
     try:
         with _ignoring_ctrl_c():
-            work = {pool.submit(_work, pair, options): pair for pair in pairs}
+            work = {pool.submit(_work, pair, options, verbose): pair for pair in pairs}
         for done in concurrent.futures.as_completed(work):
             try:
                 yield done.result()
@@ -162,7 +265,7 @@ def _in_processes(pairs, options, workers):
 
 
 @contextlib.contextmanager
-def _ignoring_ctrl_c():
+def _ignoring_ctrl_c() -> Iterator[None]:
     """For the moment in which processes start, which then ignore it as well.
 
     Ctrl-C reaches them all; it is the parent that stops the others, between tiles.
@@ -177,16 +280,17 @@ def _ignoring_ctrl_c():
         signal.signal(signal.SIGINT, before)
 
 
-def _start_worker(stop):
+def _start_worker(stop: Any) -> None:
     global _stop
     _stop = stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Windows does not inherit it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
-def _work(pair, options):
-    def check(done, total):
+def _work(pair: Pair, options: dict[str, Any], verbose: bool) -> Outcome:
+    def check(done: int, total: int) -> None:
         if _stop.is_set():
             raise Cancelled("stopped")
 
     check(0, 1)
-    return _attempt(pair, options, check)
+    return _attempt(pair, options, verbose, check)

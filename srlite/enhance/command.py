@@ -1,64 +1,116 @@
 """The command behind `inference.py`: enlarge files, folders and patterns."""
 
 import contextlib
+import json
+import math
+import os
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self, TextIO
 
+from srlite.data.degradation_vector import parse_degradation
 from srlite.enhance.batch import enhance_files
-from srlite.pictures.decoding import count_pixels
-from srlite.enhance.options import parse_options
+from srlite.enhance.file_plan import (
+    STREAM,
+    FilePlan,
+    Pair,
+    by_ending,
+    kind_of,
+    plan_files,
+)
+from srlite.enhance.options import checked_ending, could_be_faster, parse_options
 from srlite.errors import ConfigError, ImageError, SrliteError, one_line
-from srlite.enhance.file_plan import plan_files
-from srlite.pictures.writing import can_write
 from srlite.models.model_files import find_model
-from srlite.enhance.moving import is_moving
+from srlite.pictures.decoding import count_pixels, decoding
+from srlite.pictures.writing import writing
 
+_STDIN = "/dev/stdin"
+# Seconds that work may still take before a faster way is named.
+_LONG = 60
 _COMPARISON = ("compare", "compare_models", "hr_path")
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "inference.py") -> int:
-    """Run the command.
-
-    Args:
-        argv: arguments without the program's name; those of the process when None.
-        prog: name of the command, for its help.
-
-    Returns:
-        Exit status: 0, or 1 when some files failed.
+    """Run the command; return 0, or 1 when some files failed.
 
     Raises:
         SrliteError: nothing could be done.
     """
     options = parse_options(argv, prog)
-    quiet = options.pop("quiet")
+    with tempfile.TemporaryDirectory(prefix="srlite.") as name:
+        folder = Path(name)
+        if options["sr_path"] != STREAM:
+            return _main(options, folder)
+        ending = checked_ending(options.pop("ending")) or ".png"
+        sr_path = folder / f"stdout{ending}"
+        options |= {"sr_path": sr_path, "ending": None, "quiet": True}
+        with contextlib.redirect_stdout(sys.stderr):
+            status = _main(options, folder)
+        if sr_path.exists():
+            with writing("stdout"):
+                sys.stdout.buffer.write(sr_path.read_bytes())
+                sys.stdout.buffer.flush()
+        return status
+
+
+def _main(options: dict[str, Any], folder: Path) -> int:
+    """Run the command; `folder` is for what can be read only once."""
+    parse_degradation(options["degradation"])
+    as_json, verbose = options.pop("json"), options.pop("verbose")
+    quiet = options.pop("quiet") or as_json
     workers = options.pop("workers")
     options["num_threads"] = options.pop("threads")
     comparison = {name: options.pop(name) for name in _COMPARISON}
     if comparison["compare"] is None and any(comparison.values()):
         raise ConfigError("--compare-models and --hr-path are for --compare; give it")
     plan = plan_files(
-        options.pop("lr_path"),
+        [_STDIN if path == STREAM else path for path in options.pop("lr_path")],
         options.pop("sr_path"),
         options.pop("recursive"),
-        _checked_ending(options.pop("ending")),
+        checked_ending(options.pop("ending")),
         options.pop("skip_existing"),
         options.pop("overwrite"),
+        options.pop("shard"),
     )
-    count = len(plan.pairs) + plan.skipped + len(plan.failures)
+    plan = replace(plan, pairs=tuple(_spooled(p, folder) for p in plan.pairs))
+    count = len(plan.pairs) + len(plan.skipped) + len(plan.failures)
     for name in ("visualize", "compare"):
-        if (options | comparison)[name] and count > 1:
-            raise ConfigError(f"--{name} shows one picture; received {count}")
+        if (options | comparison)[name] and (count > 1 or as_json):
+            received = "--json, for programs" if as_json else count
+            raise ConfigError(f"--{name} shows one picture; received {received}")
     if count == len(plan.failures) == 1:
         raise ImageError(plan.failures[0])
     if comparison["compare"] is None:
-        return _run(plan, options, workers, quiet)
+        return _run(plan, options, workers, quiet, verbose, as_json=as_json)[0]
     if not plan.pairs:
-        raise ConfigError("--compare has nothing to show: the result is there already")
-    return _compare(plan, options, quiet, comparison)
+        raise ConfigError("--compare has nothing to show: the result exists already")
+    return _compare(plan, options, quiet, verbose, comparison)
 
 
-def _compare(plan, options, quiet, comparison):
+def _spooled(pair: Pair, folder: Path) -> Pair:
+    """Keep what comes by a pipe in a file, since it can be read only once."""
+    if not pair.named and pair.lr == Path(_STDIN):
+        raise ConfigError("name the result of stdin: a file, or - for stdout")
+    if os.path.isfile(pair.lr) or not os.path.exists(pair.lr):
+        return pair
+    source = folder / f"{len(os.listdir(folder))}_{pair.lr.name}"
+    with decoding(pair.lr), open(pair.lr, "rb") as stream, open(source, "wb") as file:
+        shutil.copyfileobj(stream, file)
+    return replace(pair, source=source)
+
+
+def _compare(
+    plan: FilePlan,
+    options: dict[str, Any],
+    quiet: bool,
+    verbose: bool,
+    comparison: dict[str, Any],
+) -> int:
     """Do the work for one picture, and compare."""
     # Only here, because it imports matplotlib.
     from srlite.enhance.compare import check_comparison, write_comparison
@@ -68,41 +120,74 @@ def _compare(plan, options, quiet, comparison):
     check_comparison(path, [pair.lr, pair.sr, *([hr_path] if hr_path else [])])
     for model in comparison["compare_models"] or ():
         find_model(model)
-    status = _run(plan, options, 1, quiet)
-    mixing = ("model", "sharp_model", "strength", "visualize", "size", "quality")
+    status, lines = _run(plan, options, 1, quiet, verbose, for_caption=True)
+    mixing = (
+        *("model", "sharp_model", "strength", "visualize", "size", "quality"),
+        "deinterlace",
+    )
     others = {name: value for name, value in options.items() if name not in mixing}
     models = comparison["compare_models"] or ()
+    others |= {"caption": " ".join(lines), "warn": lambda note: _say(f"note: {note}")}
     write_comparison(path, pair.lr, pair.sr, models, hr_path, **others)
     if not quiet:
         print(f"comparison: {one_line(path)}")
     return status
 
 
-def _run(plan, options, workers, quiet):
-    """Do the work, tell of it, and return the exit status."""
+def _run(
+    plan: FilePlan,
+    options: dict[str, Any],
+    workers: int,
+    quiet: bool,
+    verbose: bool,
+    for_caption: bool = False,
+    as_json: bool = False,
+) -> tuple[int, list[str]]:
+    """Do the work, tell of it, and return the exit status and what else was said."""
     single = len(plan.pairs) == 1 and not plan.skipped and not plan.failures
     for sentence in plan.failures:
         _say(f"error: {sentence}")
     if plan.foreign and not quiet:
-        _say(f"note: files left out that are no pictures: {plan.foreign}")
+        kinds = by_ending(plan.foreign)
+        _say(f"note: {len(plan.foreign)} files left out that are no pictures: {kinds}")
     if plan.earlier and not quiet:
         _say(f"note: results of an earlier run left out: {plan.earlier}")
+    for pair in plan.skipped if as_json else ():
+        names = {"input": str(pair.lr), "output": str(pair.sr)}
+        print(json.dumps(names | {"status": "skipped"}))
     start = time.perf_counter()
     enlarged, failed = 0, len(plan.failures)
+    notes: list[str] = []
+    lines: list[str] = []
     try:
         with contextlib.ExitStack() as stack:
-            bar = None
+            bar: _Bar | _FrameBar | None = None
             if not quiet:
-                moving = single and is_moving(plan.pairs[0].lr)
-                bar = stack.enter_context(_FrameBar() if moving else _Bar(plan.pairs))
+                moving = (
+                    single
+                    and kind_of(plan.pairs[0].source or plan.pairs[0].lr) != "picture"
+                )
+                bar = _FrameBar() if moving else _Bar(plan.pairs, options)
+                stack.enter_context(bar)
             outcomes = enhance_files(
-                plan.pairs, options, workers, bar and bar.within_file
+                plan.pairs,
+                options,
+                workers,
+                bar.within_file if bar else None,
+                verbose or for_caption or as_json,
             )
             for outcome in stack.enter_context(contextlib.closing(outcomes)):
                 if bar:
                     bar.finish(outcome.pair)
-                for note in outcome.notes:
+                # One that holds for all files is said once.
+                for note in [n for n in outcome.notes if n not in notes]:
                     _say(f"note: {note}")
+                    notes.append(note)
+                lines += outcome.lines
+                if as_json:
+                    print(json.dumps(outcome.record()), flush=True)
+                for line in outcome.lines if verbose and not as_json else ():
+                    _say(f"{outcome.pair.lr}: {line}", sys.stdout)
                 if outcome.error is None:
                     enlarged += 1
                 elif single:
@@ -115,70 +200,62 @@ def _run(plan, options, workers, quiet):
         refused = isinstance(sys.exception(), SrliteError) and not enlarged
         if not (quiet or single or refused):
             print(
-                f"{enlarged} enlarged, {plan.skipped} skipped, {failed} failed "
+                f"{enlarged} enlarged, {len(plan.skipped)} skipped, {failed} failed "
                 f"in {seconds:.1f} s"
             )
-    if not quiet and single:
+    if not quiet and single and outcome.size:
         height, width = outcome.size
         name = one_line(outcome.pair.sr)
         print(f"{name}: {width} x {height} pixels in {seconds:.1f} s")
     if not failed:
-        return 0
-    return 1 if enlarged or plan.skipped else 2
+        return 0, lines
+    return 1 if enlarged or plan.skipped else 2, lines
 
 
-def _say(sentence):
-    """Print a line on stderr, above the bar if there is one."""
+def _say(sentence: str, file: TextIO | None = None) -> None:
+    """Print a line on stderr or another file, above the bar if there is one."""
     tqdm = sys.modules.get("tqdm")
     if tqdm is None:
-        print(one_line(sentence), file=sys.stderr)
+        print(one_line(sentence), file=file or sys.stderr)
     else:
-        tqdm.tqdm.write(one_line(sentence), file=sys.stderr)
-
-
-def _checked_ending(ending):
-    if ending is None:
-        return None
-    dotted = f".{ending.lower().removeprefix('.')}"
-    if not can_write(dotted):
-        raise ConfigError(f"files ending in {dotted} cannot be written; use .png")
-    return dotted
+        tqdm.tqdm.write(one_line(sentence), file=file or sys.stderr)
 
 
 class _Bar:
     """One bar over all files, in megapixels of input.
 
     It appears with the first tile or file that is done, so that a command that is
-    refused says its one sentence only.
+    refused says its one sentence only. Where much is left, `--fast` is named once.
     """
 
-    def __init__(self, pairs):
-        self._megapixels = {pair: count_pixels(pair.lr) / 1e6 for pair in pairs}
+    def __init__(self, pairs: Sequence[Pair], options: dict[str, Any]):
+        self._megapixels = {p: count_pixels(p.source or p.lr) / 1e6 for p in pairs}
         self._finished = 0.0
         self._count = 0
-        self._bar = None
+        self._bar: Any = None
         self._start = time.time()
+        self._options = options  # until it is known whether there is a faster way
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
 
-    def within_file(self, pair, done, total):
+    def within_file(self, pair: Pair, done: int, total: int) -> None:
         """Move on within a file, but not for one that is done in one step."""
         if total > 1:
             self._show(self._finished + self._megapixels[pair] * done / total)
 
-    def finish(self, pair):
+    def finish(self, pair: Pair) -> None:
         """Move to the end of a file."""
         self._finished += self._megapixels[pair]
         self._count += 1
         if self._bar is not None or len(self._megapixels) > 1:
             self._show(self._finished)
 
-    def _show(self, megapixels):
+    def _show(self, megapixels: float) -> None:
         if self._bar is None:
             from tqdm import tqdm
 
@@ -193,30 +270,47 @@ class _Bar:
         if len(self._megapixels) > 1:
             done = f"{self._count}/{len(self._megapixels)} files "
             self._bar.set_description_str(done, refresh=False)
-        self._bar.update(megapixels - self._bar.n)
+        # Not by the difference, whose rounding errors may pass the total.
+        self._bar.n = min(megapixels, self._bar.total)
+        self._bar.update(0)
+        taken = time.time() - self._start
+        left = (self._bar.total / megapixels - 1) * taken if megapixels else 0
+        if self._options and left > _LONG:
+            if could_be_faster(self._options):
+                _say(
+                    f"note: about {math.ceil(left / 60)} minutes left; --fast runs the "
+                    "int8 file of the model, several times faster on most CPUs"
+                )
+            self._options = {}
 
 
 class _FrameBar:
     """A bar in frames, for one animation or video."""
 
-    def __init__(self):
-        self._bar = None
+    def __init__(self) -> None:
+        self._bar: Any = None
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
 
-    def within_file(self, _, done, total):
+    def within_file(self, _: Pair, done: int, total: int) -> None:
         """Move on by what is done."""
         if self._bar is None:
             from tqdm import tqdm
 
-            self._bar = tqdm(unit="frame")
+            self._bar = tqdm(
+                initial=done - 1,  # of work that goes on
+                total=total,
+                unit="frame",
+                bar_format="{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} frames "
+                "[{elapsed}<{remaining}, {rate_noinv_fmt}]",
+            )
         self._bar.total = total
         self._bar.update(done - self._bar.n)
 
-    def finish(self, _):
+    def finish(self, _: Pair) -> None:
         """Do nothing: the last frame was told."""

@@ -1,31 +1,35 @@
 """One picture by several models, beside LR, bicubic and HR: `--compare`."""
 
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from PIL import Image
 
-from srlite.errors import ConfigError, ImageError
-from srlite.files import replacing
-from srlite.pictures.picture import read_picture, resize
 from srlite.enhance.inference import (
     enhance_image,
-    opaque_levels,
-    picture_from_array,
     save_figure,
 )
-from srlite.runtime.sizes import MAX_SR_PIXELS
+from srlite.errors import ConfigError, ImageError
 from srlite.figures.slider_page import slider_page
+from srlite.files import is_same_file, replacing
+from srlite.pictures.picture import (
+    opaque_levels,
+    picture_from_array,
+    read_picture,
+    resize,
+)
+from srlite.runtime.sizes import MAX_SR_PIXELS
 
 _MAX_SIDE = 4096  # pixels of what a browser shows with ease
 
 
-def check_comparison(path, inputs):
-    """Make sure, before the work is done, that a comparison can be written.
-
-    Args:
-        path: the comparison, `.html` or `.png`.
-        inputs: files that it must not replace.
+def check_comparison(
+    path: str | os.PathLike, inputs: Sequence[str | os.PathLike]
+) -> None:
+    """Make sure, before the work is done, that a `.html` or `.png` can be written.
 
     Raises:
         ImageError: another ending, no such folder, or one of the inputs.
@@ -35,11 +39,20 @@ def check_comparison(path, inputs):
         raise ImageError(f"a comparison is a .html or a .png; received {path}")
     if not path.parent.is_dir():
         raise ImageError(f"cannot write {path}: there is no folder {path.parent}")
-    if os.path.realpath(path) in map(os.path.realpath, inputs):
+    if any(is_same_file(path, other) for other in inputs):
         raise ImageError(f"{path} is in use as another picture; give another name")
 
 
-def write_comparison(path, lr_path, sr_path, models=(), hr_path=None, **options):
+def write_comparison(
+    path: str | os.PathLike,
+    lr_path: str | os.PathLike,
+    sr_path: str | os.PathLike,
+    models: Sequence[str | os.PathLike] = (),
+    hr_path: str | os.PathLike | None = None,
+    caption: str = "",
+    warn: Callable[[str], object] | None = None,
+    **options: Any,
+) -> None:
     """Compare the result for a picture with LR, bicubic, other models and HR.
 
     Args:
@@ -49,6 +62,9 @@ def write_comparison(path, lr_path, sr_path, models=(), hr_path=None, **options)
         models: further models that enlarge the picture, as `model` of
             `enhance_image`.
         hr_path: the original in the size of the result, if there is one.
+        caption: what a page says of the result, besides its size.
+        warn: function (sentence) for what the user should know of the further models;
+            they are passed over when None.
         **options: of `enhance_image` for these models.
 
     Raises:
@@ -57,12 +73,20 @@ def write_comparison(path, lr_path, sr_path, models=(), hr_path=None, **options)
         ConfigError: as `enhance_image`, or a model that enlarges to another size.
     """
     check_comparison(path, [lr_path, sr_path, *([hr_path] if hr_path else [])])
-    lr = opaque_levels(read_picture(lr_path))
+    picture = read_picture(lr_path, page=options.get("page", 1))
+    lr = opaque_levels(picture)
     sr = opaque_levels(read_picture(sr_path, max_pixels=MAX_SR_PIXELS))
     size = sr.shape[:2]
     more = []
     for model in models:
-        other = enhance_image(lr_path=lr_path, model=model, **options)
+        notes: list[str] = []
+        other = enhance_image(
+            lr_path=lr_path, model=model, warn=notes.append, **options
+        )
+        # What the picture itself gave rise to was said before.
+        for note in [note for note in notes if note not in picture.notes]:
+            if warn is not None:
+                warn(f"{_name(model)}: {note}")
         if other.shape[:2] != size:
             raise ConfigError(
                 f"{model} enlarges to {other.shape[1]} x {other.shape[0]} pixels, but "
@@ -82,24 +106,29 @@ def write_comparison(path, lr_path, sr_path, models=(), hr_path=None, **options)
         _write_figure(path, lr, bicubic, sr, more)
         return
     panels = [("LR", lr), ("bicubic", bicubic), ("SR", sr), *more]
-    caption = f"{size[1]} x {size[0]} pixels."
+    text = f"{size[1]} x {size[0]} pixels."
     if max(size) > _MAX_SIDE:
         shown = tuple(max(1, side * _MAX_SIDE // max(size)) for side in size)
         panels = [
             (name, resize(p, shown) if p.shape[0] > shown[0] else p)
             for name, p in panels
         ]
-        caption += f" Shown reduced to {shown[1]} x {shown[0]}."
-    page = slider_page(Path(lr_path).name, panels, caption, left=1, right=2)
-    try:
-        with replacing(path) as temporary:
-            # A name may hold bytes that are no text.
-            temporary.write_text(page, "utf-8", "backslashreplace")
-    except OSError as error:
-        raise ImageError(f"cannot write {path}: {error.strerror}") from error
+        text += f" Shown reduced to {shown[1]} x {shown[0]}."
+    if caption:
+        text += f" SR: {caption}."
+    page = slider_page(Path(lr_path).name, panels, text, left=1, right=2)
+    with replacing(path, ImageError) as temporary:
+        # A name may hold bytes that are not text.
+        temporary.write_text(page, "utf-8", "backslashreplace")
 
 
-def _write_figure(path, lr, bicubic, sr, more):
+def _write_figure(
+    path: str | os.PathLike,
+    lr: np.ndarray,
+    bicubic: np.ndarray,
+    sr: np.ndarray,
+    more: list[tuple[str, np.ndarray]],
+) -> None:
     import matplotlib.pyplot as plt
 
     from srlite.figures.figure import draw_comparison
@@ -109,6 +138,6 @@ def _write_figure(path, lr, bicubic, sr, more):
     plt.close(figure)
 
 
-def _name(model):
+def _name(model: str | os.PathLike) -> str:
     """What tells models apart: the name of a shipped one, or the end of a path."""
     return Path(model).name

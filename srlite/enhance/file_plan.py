@@ -4,16 +4,21 @@ Everything is decided before the first picture is read: that no two results shar
 name, that no result falls on an input, and that nothing is replaced by surprise.
 """
 
+import collections
 import glob
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from srlite.pictures.decoding import VIDEO_ENDINGS, readable_endings
+from srlite.enhance.video import can_write_video
 from srlite.errors import ConfigError, ImageError
+from srlite.pictures.animation_frames import is_animation
+from srlite.pictures.decoding import VIDEO_ENDINGS, is_picture_name
 from srlite.pictures.writing import can_write
 
 SUFFIX = "_sr"
+STREAM = "-"  # the name of standard input or output
 
 
 @dataclass(frozen=True)
@@ -24,11 +29,13 @@ class Pair:
         lr: the file to read.
         sr: the file to write.
         named: whether the user gave the name of the result, and not we.
+        source: where `lr` is read from, if not there: it can be read only once.
     """
 
     lr: Path
     sr: Path
     named: bool = False
+    source: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -38,15 +45,15 @@ class FilePlan:
     Attributes:
         pairs: the files, in the order of the work.
         failures: sentences about inputs in which there is nothing to do.
-        skipped: how many results are there already and stay.
-        foreign: how many files of folders and patterns are no pictures.
+        skipped: files whose results are there already and stay.
+        foreign: endings of the files of folders and patterns that are not pictures.
         earlier: how many of their pictures are results of an earlier run.
     """
 
     pairs: tuple[Pair, ...]
     failures: tuple[str, ...] = ()
-    skipped: int = 0
-    foreign: int = 0
+    skipped: tuple[Pair, ...] = ()
+    foreign: tuple[str, ...] = ()
     earlier: int = 0
 
 
@@ -58,8 +65,14 @@ class _Found:
 
 
 def plan_files(
-    lr_paths, sr_path=None, recursive=False, ending=None, skip=False, overwrite=False
-):
+    lr_paths: Sequence[str | os.PathLike],
+    sr_path: str | os.PathLike | None = None,
+    recursive: bool = False,
+    ending: str | None = None,
+    skip: bool = False,
+    overwrite: bool = False,
+    shard: tuple[int, int] = (1, 1),
+) -> FilePlan:
     """Pair inputs and results.
 
     Args:
@@ -74,6 +87,8 @@ def plan_files(
         skip: leave out inputs whose result is there.
         overwrite: replace results that are there. Without `skip` and `overwrite`, only
             a file named by `sr_path` is replaced.
+        shard: (k, n): only every n-th file, from the k-th on. Chosen before `skip`, so
+            that n calls share the files whatever the others have done by then.
 
     Returns:
         `FilePlan`. Hidden files, and links to folders inside folders, are passed over;
@@ -85,8 +100,10 @@ def plan_files(
             results that are there already.
         ImageError: a result would replace an input.
     """
-    found, failures, foreign = [], [], 0
-    for name in map(os.fspath, lr_paths):
+    found: list[_Found] = []
+    failures: list[str] = []
+    foreign: list[str] = []
+    for name in (os.fspath(path) for path in lr_paths):
         try:
             more, others = _search(name, recursive, failures)
         except ImageError as error:
@@ -95,7 +112,7 @@ def plan_files(
         found += more
         foreign += others
     found = list({_identity(f.path, links=False): f for f in found}.values())
-    count = len(found)
+    given, count = found, len(found)
     if sr_path is not None and _names_a_file(sr_path, lr_paths, found):
         if ending is not None:
             raise ConfigError(
@@ -121,21 +138,36 @@ def plan_files(
             Pair(f.path, _with_ending(f.path, ending, f"{f.path.stem}{SUFFIX}"))
             for f in found
         ]
-    _refuse_clashes(pairs)
-    kept = [p for p in pairs if not (skip and os.path.exists(p.sr))]
+    named = [f.path for f in given if overwrite and not f.searched]
+    _refuse_clashes(pairs, named)
+    shared = pairs[shard[0] - 1 :: shard[1]]
+    done = [skip and os.path.exists(pair.sr) for pair in shared]
+    kept = [pair for pair, there in zip(shared, done) if not there]
     if not overwrite:
         _refuse_replacing(kept)
     return FilePlan(
         tuple(kept),
         tuple(failures),
-        skipped=len(pairs) - len(kept),
-        foreign=foreign,
+        skipped=tuple(pair for pair, there in zip(shared, done) if there),
+        foreign=tuple(foreign),
         earlier=count - len(found),
     )
 
 
-def _search(name, recursive, failures):
-    """Find the pictures behind one argument, and count the other files there."""
+def kind_of(path: str | os.PathLike) -> str:
+    """Return "video", by the ending of a file, or "animation", by its frames.
+
+    Any other file is read as a "picture", whatever it is.
+    """
+    if Path(path).suffix.lower() in VIDEO_ENDINGS:
+        return "video"
+    return "animation" if is_animation(path) else "picture"
+
+
+def _search(
+    name: str, recursive: bool, failures: list[str]
+) -> tuple[list[_Found], list[str]]:
+    """Find the pictures behind one argument, and the endings of other files there."""
     path = Path(name)
     if os.path.isdir(name):  # Not `path`, which takes an empty name for this folder.
         root, files = path, _walk(path, recursive, failures)
@@ -146,20 +178,28 @@ def _search(name, recursive, failures):
     elif not name:
         raise ImageError("one of the inputs has an empty name; give a file or folder")
     else:
-        return [_Found(path, path.parent, searched=False)], 0
-    endings = readable_endings()
-    pictures = [p for p in files if p.suffix.lower() in endings]
+        return [_Found(path, path.parent, searched=False)], []
+    pictures = [p for p in files if is_picture_name(p)]
+    others = [p.suffix.lower() for p in files if not is_picture_name(p)]
     if not pictures:
-        raise ImageError(f"there are no pictures in {name}; check its path")
+        holds = f", but {by_ending(others)}" if others else ""
+        raise ImageError(f"there are no pictures in {name}{holds}; check its path")
     found = [_Found(p, root, searched=True) for p in pictures]
-    return found, len(files) - len(pictures)
+    return found, others
 
 
-def _walk(folder, recursive, failures):
-    def note(error):
+def by_ending(endings: Iterable[str]) -> str:
+    """Count the files of each ending, such as "3 .wmv, 1 .txt"."""
+    counts = collections.Counter(ending or "without ending" for ending in endings)
+    words = [f"{count} {ending}" for ending, count in counts.most_common(5)]
+    return ", ".join(words if len(counts) <= 5 else [*words, "others"])
+
+
+def _walk(folder: Path, recursive: bool, failures: list[str]) -> list[Path]:
+    def note(error: OSError) -> None:
         failures.append(f"cannot read the folder {error.filename}: {error.strerror}")
 
-    files = []
+    files: list[Path] = []
     for parent, folders, names in os.walk(folder, onerror=note):
         folders[:] = sorted(f for f in folders if recursive and not f.startswith("."))
         paths = [Path(parent, n) for n in sorted(names) if not n.startswith(".")]
@@ -167,7 +207,7 @@ def _walk(folder, recursive, failures):
     return files
 
 
-def _fixed_part(pattern):
+def _fixed_part(pattern: Path) -> Path:
     """The folder above the first part of a pattern that is one."""
     parts = []
     for part in pattern.parts[:-1]:
@@ -177,7 +217,11 @@ def _fixed_part(pattern):
     return Path(*parts)
 
 
-def _names_a_file(sr_path, lr_paths, found):
+def _names_a_file(
+    sr_path: str | os.PathLike,
+    lr_paths: Sequence[str | os.PathLike],
+    found: list[_Found],
+) -> bool:
     """Whether the result's path is that of a file; refuse one for several inputs."""
     is_folder = os.path.isdir(sr_path) or os.fspath(sr_path).endswith(("/", os.sep))
     if len(lr_paths) == 1 and found and not found[0].searched:
@@ -189,24 +233,26 @@ def _names_a_file(sr_path, lr_paths, found):
     return False
 
 
-def _is_result(found, folder):
+def _is_result(found: _Found, folder: Path) -> bool:
     """Whether a found file lies in the folder of the results, inside the tree."""
     root, folder = (Path(os.path.realpath(p)) for p in (found.root, folder))
     parent = Path(os.path.realpath(found.path.parent))
     return found.searched and root in folder.parents and parent.is_relative_to(folder)
 
 
-def _with_ending(path, ending, stem=None):
-    if ending is None:
-        # A video's other endings are told by those who write it.
-        known = can_write(path.suffix) or path.suffix.lower() in VIDEO_ENDINGS
-        ending = path.suffix if known else ".png"
+def _with_ending(path: Path, ending: str | None, stem: str | None = None) -> Path:
+    if ending is None and path.suffix.lower() in VIDEO_ENDINGS:
+        # The container of the others that holds every kind of sound.
+        ending = path.suffix if can_write_video(path.suffix) else ".mkv"
+    elif ending is None:
+        ending = path.suffix if can_write(path.suffix) else ".png"
     return path.with_name((path.stem if stem is None else stem) + ending)
 
 
-def _refuse_clashes(pairs):
-    inputs = {_identity(pair.lr) for pair in pairs}
-    outputs = {}
+def _refuse_clashes(pairs: list[Pair], named: list[Path]) -> None:
+    """Raise for results that would fall on each other or on an input, `named` too."""
+    inputs = {_identity(path) for path in (*named, *(pair.lr for pair in pairs))}
+    outputs: dict[object, Pair] = {}
     for pair in pairs:
         key = _identity(pair.sr)
         if key in inputs:
@@ -222,17 +268,17 @@ def _refuse_clashes(pairs):
             )
 
 
-def _refuse_replacing(pairs):
+def _refuse_replacing(pairs: list[Pair]) -> None:
     there = [p.sr for p in pairs if not p.named and os.path.exists(p.sr)]
     if there:
-        more = f" and {len(there) - 1} more are" if len(there) > 1 else " is"
+        more = f" and {len(there) - 1} more exist" if len(there) > 1 else " exists"
         raise ConfigError(
-            f"{there[0]}{more} there already; replace by --overwrite, or keep by "
-            "--skip-existing"
+            f"{there[0]}{more} already; pass --overwrite to replace, or "
+            "--skip-existing to keep"
         )
 
 
-def _identity(path, links=True):
+def _identity(path: Path, links: bool = True) -> str | tuple[int, int]:
     """What two names of one file have in common.
 
     Of files that are there it is the file itself, which also holds where upper case

@@ -1,54 +1,59 @@
 """Enhance a picture: `enhance_image`, for programs and notebooks.
 
-Pictures leave as they came: grey stays grey, transparency stays (enlarged by bicubic),
+Pictures leave as they came: grey stays grey, transparency stays,
 uint16 stays uint16. Needs no TensorFlow; matplotlib is imported for the figure alone.
 """
 
+import contextlib
 import functools
 import io
+import itertools
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from srlite.errors import ConfigError, ImageError
+from srlite.errors import ConfigError, ImageError, ModelError
 from srlite.files import is_same_file
-from srlite.pictures.picture import (
-    Picture,
-    check_writable,
-    fit_to_format,
-    flatten_on_white,
-    join_channels,
-    picture_from_image,
-    read_picture,
-    resize,
-    to_float,
-    to_grey,
-    to_levels,
-    to_uint8,
-    write_picture,
-)
 from srlite.models.model_files import (
     DEFAULT_MODEL,
     FAITHFUL_MODEL,
     SHARP_MODEL,
+    find_estimator,
     find_model,
 )
-from srlite.runtime.sizes import target_size
-from srlite.pictures.transparency import enlarge
-from srlite.runtime.upscaler import Upscaler, check_levels, check_strength
+from srlite.pictures.picture import (
+    Picture,
+    check_writable,
+    fit_to_format,
+    join_channels,
+    opaque_levels,
+    picture_from_array,
+    picture_from_image,
+    read_picture,
+    resize,
+    to_grey,
+    write_picture,
+)
+from srlite.pictures.transparency import extend_colours
+from srlite.runtime.layers import upscale_picture
+from srlite.runtime.opening import check_strength
+from srlite.runtime.sizes import plan_runs, target_size
+from srlite.runtime.telling import Told, in_words, left_aside, parts_of
+from srlite.runtime.upscaler import Upscaler
 
 
 def enhance_image(
     lr_image: Any = None,
-    lr_path: str | os.PathLike | None = None,
     sr_path: str | os.PathLike | None = None,
     visualize: bool = False,
     size: tuple[float, float] | None = None,
+    *,
+    lr_path: str | os.PathLike | None = None,
     model: str | os.PathLike | None = None,
     tile: int | None = None,
     overlap: int | None = None,
@@ -60,22 +65,29 @@ def enhance_image(
     max_side: int | None = None,
     strength: float | None = None,
     sharp_model: str | os.PathLike | None = None,
+    degradation: Told = "auto",
+    ensemble: int = 1,
     quality: int | None = None,
+    alpha: str = "model",
+    keep_hidden_colours: bool = False,
+    wrap: bool = False,
+    page: int = 1,
     warn: Callable[[str], object] | None = None,
+    say: Callable[[str], object] | None = None,
 ) -> np.ndarray:
     """Enlarge a picture by super-resolution.
 
     Args:
-        lr_image: the picture, if not given by `lr_path`: a PIL image, or anything that
-            `np.asarray` takes (NumPy, TensorFlow, JAX): (H, W) grey, (H, W, 3) RGB or
-            (H, W, 4) RGBA; uint8, uint16, or float in [0, 1].
-        lr_path: the picture file, if not given by `lr_image`.
+        lr_image: the picture: a path, a PIL image, or anything that `np.asarray` takes
+            (NumPy, TensorFlow, JAX): (H, W) grey, (H, W, 2) grey with alpha, (H, W, 3)
+            RGB or (H, W, 4) RGBA; uint8, uint16, or float in [0, 1].
         sr_path: where to write the result; its ending says the format. Not written
             when None.
         visualize: show LR, bicubic and SR side by side; without a display the figure
             is saved as a PNG, beside `sr_path` or in the current folder, and its path
             is printed.
         size: (width, height) of that figure in inches; fitting the picture when None.
+        lr_path: the picture file, if there is no `lr_image`.
         model: a `.tflite` file, a `.keras` file, a checkpoint or a run directory, or
             the name of a shipped model; `DEFAULT_MODEL` when None.
         tile: largest part of the picture that is upscaled at once, in LR pixels;
@@ -88,16 +100,35 @@ def enhance_image(
         outscale: how many times as high and wide the result is, any number above 0;
             the model's own scale when None. This and the next three exclude each other.
         width: pixels of the result; keeps the proportions, unless `height` is given.
-        height: pixels of the result, likewise.
+        height: pixels of the result, as `width`.
         max_side: pixels of the result's longer side.
         strength: 0 (faithful) to 1 (sharp): in between, the pictures of `model` and
             `sharp_model` are mixed. `model` alone when None.
         sharp_model: as `model`; `SHARP_MODEL` when None.
+        degradation: how the picture was made, of which the model is told: "auto" to
+            estimate all of it from the picture; "clean"; or parts such as
+            "jpeg=60,noise=5,blur=0,kernel=bicubic", of which the rest is estimated
+            (`srlite.data.degradation_vector.parse_degradation`); a mapping of such
+            parts; a `Degradation` or its vector (10,), [0, 1]. Left aside, with a note,
+            by a model that is not told.
+        ensemble: 2, 4 or 8 for the mean over as many flips and turns of the picture,
+            before rounding, which is a little closer to the original and takes as many
+            times as long.
         quality: 1 to 100, of a JPEG, WebP or AVIF; 95 when None, and 100 writes WebP
             without loss.
+        alpha: "model" to enlarge transparency by the model, or "bicubic", which takes
+            half the time and is softer.
+        keep_hidden_colours: enlarge the colours under transparent pixels as they are,
+            because alpha is a mask; by default visible colours are extended under them,
+            so that edges get no fringe.
+        wrap: the picture goes on at its opposite edge, as a seamless texture does, and
+            so will the result.
+        page: of the TIFF under `lr_path`, from 1 up.
         warn: function (sentence) for what the user should know, such as that CMYK was
             converted or that the format holds no transparency; `warnings.warn` when
             None.
+        say: function (line) for what was seen of the picture and, where it differs,
+            what the model was told.
 
     Returns:
         Array (4 * H, 4 * W) of a grey picture, (4 * H, 4 * W, 3) of RGB, with one
@@ -108,13 +139,16 @@ def enhance_image(
     Raises:
         ImageError: the picture cannot be read, used or written.
         ModelError: the model is missing, unknown or damaged.
-        ConfigError: impossible tile, overlap, number of threads, quality or figure
-            size.
+        ConfigError: impossible degradation, ensemble, tile, overlap, number of
+            threads, quality or figure size.
     """
+    parts_of(degradation)
+    if isinstance(lr_image, str | os.PathLike) and lr_path is None:
+        lr_image, lr_path = None, lr_image
     if (lr_image is None) == (lr_path is None):
         received = "neither" if lr_image is None else "both"
         raise ImageError(f"give either lr_image or lr_path; received {received}")
-    if size is not None and (len(size) != 2 or not min(size) > 0):
+    if size is not None and (np.shape(size) != (2,) or not min(size) > 0):
         raise ConfigError(
             f"size must be a figure's width and height in inches; received {size}"
         )
@@ -122,118 +156,129 @@ def enhance_image(
         picture = picture_from_array(lr_image)
     else:
         _refuse_same_file(lr_path, sr_path)
-        picture = read_picture(lr_path)
-    upscaler = load_upscaler(model, sharp_model, strength, tile, overlap, num_threads)
+        picture = read_picture(lr_path, page=page)
+    upscaler = load_upscaler(
+        model, sharp_model, strength, tile, overlap, num_threads, ensemble
+    )
     sr_size = target_size(
         picture.pixels.shape[:2], upscaler.scale, outscale, width, height, max_side
     )
     if sr_path is not None:
         check_writable(sr_path, sr_size[0], sr_size[1], picture, quality)
         picture = fit_to_format(sr_path, picture)
-    notes = picture.notes
+    notes = (*picture.notes, *left_aside(upscaler, degradation))
     if picture.pixels.dtype == np.uint16 and upscaler.network.eight_bit:
         notes += ("the model computes with 8 bits, so of the picture's 16 it keeps 8",)
     for note in notes:
         warnings.warn(note, stacklevel=2) if warn is None else warn(note)
-    enlarged = enlarge(
-        picture, lambda pixels: upscaler.upscale(pixels, progress, sr_size)
+
+    if say is not None:
+        degradation = _tell(upscaler, picture, sr_size, degradation, say)
+    enlarged = upscale_picture(
+        upscaler,
+        picture,
+        progress,
+        sr_size,
+        degradation,
+        alpha=alpha,
+        keep_hidden_colours=keep_hidden_colours,
+        wrap=wrap,
     )
     # A large one is not kept while Pillow makes its copy of the result.
-    picture = picture if visualize else None
+    shown = picture if visualize else None
+    del picture
     if sr_path is not None:
         write_picture(sr_path, enlarged, quality)
-    if visualize:
-        _show_comparison(picture, enlarged, size, sr_path)
+    if shown is not None:
+        _show_comparison(shown, enlarged, size, sr_path)
     if enlarged.grey and np.ndim(lr_image) == 3 and np.shape(lr_image)[-1] == 1:
         return to_grey(enlarged.pixels)[..., None]
     return join_channels(enlarged.pixels, enlarged.alpha, enlarged.grey)
 
 
-def picture_from_array(image):
-    """Convert what a user holds to a `Picture` of uint8, uint16 or float pixels.
-
-    Args:
-        image: as `lr_image` of `enhance_image`.
-
-    Raises:
-        ImageError: it is no picture.
-    """
-    if isinstance(image, Image.Image):
-        return picture_from_image(image)
-    image = np.asarray(image)
-    if image.dtype.kind in "USO":
-        raise ImageError(
-            f"lr_image must be a picture; received {image.dtype} values, so if it is "
-            "a path, give it as lr_path"
-        )
-    channels = image.shape[2] if image.ndim == 3 else 1
-    if image.ndim not in (2, 3) or channels not in (1, 3, 4) or 0 in image.shape:
-        raise ImageError(
-            "lr_image must have shape (height, width), (height, width, 3) or "
-            f"(height, width, 4); received {image.shape}"
-        )
-    check_levels(image)
-    if channels == 1:
-        grey = image.reshape(image.shape[:2])
-        return Picture(np.stack([grey] * 3, axis=-1), grey=True)
-    if channels == 3:
-        return Picture(image)
-    alpha = image[..., 3]
-    if image.dtype.kind == "f":
-        alpha = to_uint8(alpha)
-    return Picture(image[..., :3], alpha)
+def _tell(
+    upscaler: Upscaler,
+    picture: Picture,
+    sr_size: tuple[int, int],
+    degradation: Told,
+    say: Callable[[str], object],
+) -> Any:
+    """Look at a picture, say what is seen and told, and return what is to be told."""
+    if not upscaler.conditional:
+        say(in_words(None, None))
+        return degradation
+    if not plan_runs(picture.pixels.shape[:2], sr_size, upscaler.scale):
+        say("the result is no larger than the picture, so no model runs")
+        return degradation
+    pixels = extend_colours(picture.pixels, picture.alpha)
+    seen = upscaler.estimate(pixels)
+    told = upscaler.tell(pixels, degradation, seen)
+    say(in_words(seen, told))
+    return told
 
 
-def _refuse_same_file(lr_path, sr_path):
+def _refuse_same_file(
+    lr_path: str | os.PathLike, sr_path: str | os.PathLike | None
+) -> None:
     if sr_path is not None and is_same_file(lr_path, sr_path):
         raise ImageError(
-            f"{sr_path} is both input and output; write to another file, so that the "
-            "original stays"
+            f"{sr_path} is both input and output; write to another file to keep it"
         )
 
 
 def load_upscaler(
-    model=None,
-    sharp_model=None,
-    strength=None,
-    tile=None,
-    overlap=None,
-    num_threads=None,
-):
+    model: str | os.PathLike | None = None,
+    sharp_model: str | os.PathLike | None = None,
+    strength: float | None = None,
+    tile: int | None = None,
+    overlap: int | None = None,
+    num_threads: int | None = None,
+    ensemble: int = 1,
+) -> Upscaler:
     """Load the models that `enhance_image` runs; the last two choices are kept.
 
-    Args:
-        model: as for `enhance_image`, like the others.
-        sharp_model: likewise.
-        strength: likewise.
-        tile: likewise.
-        overlap: likewise.
-        num_threads: likewise.
-
-    Raises:
-        ModelError: as `enhance_image`.
-        ConfigError: likewise.
+    Arguments and errors are those of `enhance_image`.
     """
     if strength is None:
         if sharp_model is not None:
             raise ConfigError("a sharp model is mixed in by a strength; give one too")
-        models, strength = (model or DEFAULT_MODEL, None), 0.0
+        paths: list[Path | None] = [find_model(model or DEFAULT_MODEL).resolve(), None]
+        strength = 0.0
     else:
         check_strength(strength)
         models = (model or FAITHFUL_MODEL, sharp_model or SHARP_MODEL)
-    needed = (strength < 1, strength > 0)
-    paths = [find_model(m).resolve() if n else None for m, n in zip(models, needed)]
-    # A file trained anew is another model.
-    modified = tuple(path and path.stat().st_mtime_ns for path in paths)
-    return _load_cached(*paths, strength, modified, tile, overlap, num_threads)
+        needed = (strength < 1, strength > 0)
+        paths = [find_model(m).resolve() if n else None for m, n in zip(models, needed)]
+    modified = tuple(time for path in paths if path for time in _modified(path))
+    return _load_cached(
+        *paths, strength, modified, tile, overlap, num_threads, ensemble
+    )
+
+
+def _modified(path: Path) -> Iterator[object]:
+    """Times of the files of a model: one that is trained anew is another."""
+    yield path.stat().st_mtime_ns
+    with contextlib.suppress(ModelError):
+        estimator = find_estimator(path)
+        yield estimator, estimator.stat().st_mtime_ns
 
 
 @functools.lru_cache(maxsize=2)
-def _load_cached(path, sharp_path, strength, modified, tile, overlap, num_threads):
-    return Upscaler.from_file(path, tile, overlap, num_threads, sharp_path, strength)
+def _load_cached(
+    path: Any, sharp_path: Path | None, strength: float, _: object, *rest: Any
+) -> Upscaler:
+    tile, overlap, num_threads, ensemble = rest
+    return Upscaler.from_file(
+        path, tile, overlap, num_threads, sharp_path, strength, ensemble
+    )
 
 
-def _show_comparison(picture, enlarged, size, sr_path):
+def _show_comparison(
+    picture: Picture,
+    enlarged: Picture,
+    size: tuple[float, float] | None,
+    sr_path: str | os.PathLike | None,
+) -> None:
     """Show the figure, or save it where there is no display."""
     import matplotlib.pyplot as plt
     from matplotlib.backends import BackendFilter, backend_registry
@@ -245,9 +290,12 @@ def _show_comparison(picture, enlarged, size, sr_path):
     figure = draw_comparison(lr, bicubic, sr, size)
     silent = backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE)
     if plt.get_backend().lower() in silent:
-        path = Path("srlite_comparison.png")
-        if sr_path is not None:
-            path = Path(sr_path).with_name(f"{Path(sr_path).stem}_comparison.png")
+        beside = Path("srlite.png" if sr_path is None else sr_path)
+        names = itertools.chain(
+            ["comparison"], map("comparison_{}".format, range(2, 999))
+        )
+        paths = (beside.with_name(f"{beside.stem}_{name}.png") for name in names)
+        path = next(path for path in paths if not path.exists())
         save_figure(figure, path)
         print(f"comparison: {path}")
     else:
@@ -255,7 +303,7 @@ def _show_comparison(picture, enlarged, size, sr_path):
     plt.close(figure)
 
 
-def save_figure(figure, path):
+def save_figure(figure: Any, path: str | os.PathLike) -> None:
     """Write a figure as a PNG, by way of memory: whole or not at all.
 
     Raises:
@@ -264,13 +312,3 @@ def save_figure(figure, path):
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=120)
     write_picture(path, picture_from_image(Image.open(drawn)))
-
-
-def opaque_levels(picture):
-    """Levels of a `Picture` to look at, uint8 (H, W, 3): flattened on white."""
-    pixels, alpha = picture.pixels, picture.alpha
-    if pixels.dtype.kind == "f":
-        pixels = to_uint8(pixels)
-    if alpha is not None:
-        pixels = flatten_on_white(pixels, alpha)
-    return pixels if pixels.dtype == np.uint8 else to_levels(to_float(pixels), np.uint8)

@@ -2,58 +2,95 @@
 
 import argparse
 import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
-from srlite.errors import ConfigError
-from srlite.enhance.file_plan import SUFFIX
-from srlite.models.model_files import DEFAULT_MODEL, FAITHFUL_MODEL, SHARP_MODEL
-from srlite.runtime.upscaler import DEFAULT_OVERLAP
+from srlite.enhance.file_plan import STREAM, SUFFIX
+from srlite.errors import ConfigError, ModelError
+from srlite.models.model_files import (
+    DEFAULT_MODEL,
+    FAITHFUL_MODEL,
+    SHARP_MODEL,
+    fast_model,
+)
+from srlite.pictures.writing import can_write
+from srlite.runtime.layers import ALPHA
+from srlite.runtime.opening import DEFAULT_OVERLAP
 
 
-def parse_options(argv, prog):
+def parse_options(argv: Sequence[str] | None, prog: str) -> dict[str, Any]:
     """Parse the arguments of the command behind `inference.py`.
 
-    Args:
-        argv: arguments without the program's name; those of the process when None.
-        prog: name of the command, for its help.
-
     Returns:
-        dict of option to value; `IN` and `OUT` are its `lr_path` and `sr_path`.
+        dict of option to value; paths without an option are its `lr_path`, or where
+        the last of two is to be written, its `sr_path`.
 
     Raises:
-        ConfigError: more than these two were given, or they would replace a file.
+        ConfigError: a folder given without an option would be written over.
     """
     parser = _parser(prog)
     # Intermixed, so that options may stand between IN and OUT.
     options = vars(parser.parse_intermixed_args(argv))
+    if options.pop("fast"):
+        options |= _fast_files(options)
     paths = options.pop("paths")
     if bool(paths) == bool(options["lr_path"]):
         parser.error("give either IN [OUT] or --lr-path")
-    if len(paths) > 2:
-        raise ConfigError(
-            f"IN [OUT] are at most two paths, received {len(paths)}; give several "
-            "inputs by --lr-path"
-        )
-    if paths:
-        options["lr_path"] = paths[:1]
-    if len(paths) == 2:
+    if len(paths) == 2 and _is_output(paths[1]):
         if options["sr_path"]:
             parser.error("give either OUT or --sr-path")
-        _refuse_replacing(paths[1], options)
-        options["sr_path"] = paths[1]
+        if options["overwrite"] and os.path.isdir(paths[1]):
+            raise ConfigError(
+                f"the folder {paths[1]} may hold originals; to replace files in it, "
+                "name it by --sr-path"
+            )
+        options["sr_path"] = paths.pop()
+    if paths:
+        options["lr_path"] = paths
     return options
 
 
-def _refuse_replacing(path, options):
-    """Refuse an OUT that is there: a shell may have made IN and OUT of a pattern."""
-    kept = options["skip_existing"] or options["overwrite"]
-    if not kept and os.path.lexists(path) and not os.path.isdir(path):
-        raise ConfigError(
-            f"{path} is there already; replace by --overwrite or --sr-path, or keep "
-            "by --skip-existing"
-        )
+def _fast_files(options: dict[str, Any]) -> dict[str, Path]:
+    """Find the int8 files of the chosen models: a dict of option to path."""
+    mixed = options["strength"] is not None
+    usual = FAITHFUL_MODEL if mixed else DEFAULT_MODEL
+    found = {"model": fast_model(options["model"] or usual)}
+    if mixed:
+        found["sharp_model"] = fast_model(options["sharp_model"] or SHARP_MODEL)
+    return found
 
 
-def _parser(prog):
+def could_be_faster(options: dict[str, Any]) -> bool:
+    """Return whether `--fast` would run other files than options say."""
+    try:
+        found = _fast_files(options)
+    except ModelError:
+        return False
+    chosen = {name: Path(options[name] or "").stem for name in found}
+    return any(path.stem != chosen[name] for name, path in found.items())
+
+
+def _is_output(path: str) -> bool:
+    """Whether the second of two paths is one to write.
+
+    A shell may have made both of a pattern, so a file that is there is an input.
+    """
+    return path == STREAM or not os.path.lexists(path) or os.path.isdir(path)
+
+
+def checked_ending(ending: str | None) -> str | None:
+    """Return the value of `--ending` with its dot; refuse one that is not written."""
+    if ending is None:
+        return None
+    dotted = f".{ending.lower().removeprefix('.')}"
+    if not can_write(dotted):
+        raise ConfigError(f"files ending in {dotted} cannot be written; use .png")
+    return dotted
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=prog, description="Enlarge pictures by super-resolution."
     )
@@ -61,49 +98,75 @@ def _parser(prog):
         "paths",
         nargs="*",
         metavar="PATH",
-        help="IN [OUT]: what to enlarge, and the file or folder to write; short for "
-        "--lr-path and --sr-path",
+        help="what to enlarge, as --lr-path; of two, the second is written if it is "
+        "not there yet or is a folder, as --sr-path; - for stdin and stdout",
     )
     _add_file_options(parser)
     parser.add_argument(
         "--quality",
         type=int,
-        help="1 to 100, of .jpg, .webp and .avif (default: 95; 100 is lossless WebP)",
+        help="1 to 100, for .jpg, .webp and .avif (default: 95; 100 writes lossless "
+        "WebP)",
     )
     parser.add_argument(
         "--model",
         help="a .tflite file, a .keras file, a checkpoint, a run directory, or a "
         f"shipped model (default: {DEFAULT_MODEL})",
     )
+    parser.add_argument(
+        "--fast",
+        action="store_true",
+        help="run the int8 file of the model: several times faster on most CPUs, and "
+        "nearly as exact",
+    )
     _add_size_options(parser)
     parser.add_argument(
         "--strength",
         type=float,
         metavar="S",
-        help="mix two models' pictures, from 0, all of --model (here by default "
-        f"{FAITHFUL_MODEL}), to 1, all of --sharp-model",
+        help="mix the results of two models, from 0, all --model (here by default "
+        f"{FAITHFUL_MODEL}), to 1, all --sharp-model",
     )
     parser.add_argument(
         "--sharp-model",
         metavar="MODEL",
-        help=f"the second model of --strength (default: {SHARP_MODEL})",
+        help=f"the second model for --strength (default: {SHARP_MODEL})",
     )
+    parser.add_argument(
+        "--degradation",
+        default="auto",
+        metavar="D",
+        help="how the picture was made, for models that use it: auto to estimate it "
+        "(default), clean, or parts such as jpeg=60,noise=5,blur=0,sharpening=0,"
+        "kernel=bicubic (JPEG quality, levels, HR pixels); the rest is estimated",
+    )
+    parser.add_argument(
+        "--ensemble",
+        type=int,
+        default=1,
+        metavar="N",
+        help="average over 2, 4 or 8 flips and rotations: slightly closer to the "
+        "original, and N times slower (default: 1)",
+    )
+    _add_transparency_options(parser)
     parser.add_argument(
         "--tile",
         type=int,
-        help="LR pixels upscaled at once along a side (default: by the free memory)",
+        help="side of the part processed at once, in LR pixels (default: by the free "
+        "memory)",
     )
     parser.add_argument(
         "--overlap",
         type=int,
-        help=f"LR pixels of context around a tile (default: {DEFAULT_OVERLAP})",
+        help="LR pixels of context towards the next tile (default: what the model file "
+        f"asks for, else {DEFAULT_OVERLAP})",
     )
     parser.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
     parser.add_argument(
         "--visualize",
         action="store_true",
-        help="show LR, bicubic and SR side by side; saved beside the result when "
-        "there is no display",
+        help="show LR, bicubic and SR side by side, or save the figure next to the "
+        "result if there is no display",
     )
     parser.add_argument(
         "--size",
@@ -112,85 +175,149 @@ def _parser(prog):
         metavar=("W", "H"),
         help="figure size in inches",
     )
+    parser.add_argument(
+        "--deinterlace",
+        action="store_true",
+        help="make whole frames of the interlaced ones of a video",
+    )
     _add_comparison_options(parser)
     parser.add_argument(
-        "--quiet", action="store_true", help="no progress bar, no closing line"
+        "--quiet", action="store_true", help="hide the progress bar and the summary"
+    )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print one line of JSON per file, and nothing else: input, output, status "
+        "(enlarged, skipped or failed), size, notes, error",
+    )
+    parser.add_argument(
+        "--verbose",
+        action="store_true",
+        help="print how each picture, or each scene of a video, seems to have been "
+        "made, and what the model was told if that differs",
     )
     return parser
 
 
-def _add_file_options(parser):
+def _shard(text: str) -> tuple[int, int]:
+    """Read K/N as (K, N)."""
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise argparse.ArgumentTypeError(
+            f"expected K/N with K from 1 to N, such as 3/16; received {text!r}"
+        )
+    return int(match[1]), int(match[2])
+
+
+def _add_file_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("files")
     group.add_argument(
         "--lr-path",
         nargs="+",
         metavar="PATH",
-        help="files, folders, and patterns in quotes; ./-x.png for a name with a dash",
+        help="files, folders and quoted patterns; write ./-x.png for a name that "
+        "starts with a dash",
     )
     group.add_argument(
         "--sr-path",
         metavar="PATH",
-        help="for one file the file to write, .png, .jpg, .webp, .tif, .bmp or .avif, "
-        "of an animation .gif, .webp or .png, of a video .mp4, .mkv, .mov or .webm; "
-        f"else a folder (default: beside the input, with {SUFFIX} after its name)",
+        help="the file to write (.png, .jpg, .webp, .tif, .bmp or .avif; for an "
+        "animation .gif, .webp or .png; for a video .mp4, .mkv, .mov or .webm), or for "
+        f"several inputs a folder (default: next to the input, with {SUFFIX} added)",
     )
+    group.add_argument("--recursive", action="store_true", help="include subfolders")
     group.add_argument(
-        "--recursive", action="store_true", help="take the folders in folders too"
+        "--page",
+        type=int,
+        default=1,
+        metavar="N",
+        help="page of a TIFF, from 1 (default: 1)",
     )
     group.add_argument(
         "--ending",
         metavar=".E",
-        help="of results whose name is not given (default: the input's, if it can be "
-        "written, else .png)",
+        help="extension of results that you do not name (default: that of the input "
+        "if it can be written, otherwise .png)",
     )
     existing = group.add_mutually_exclusive_group()
     existing.add_argument(
-        "--skip-existing", action="store_true", help="keep results that are there"
+        "--skip-existing", action="store_true", help="keep existing results"
     )
     existing.add_argument(
         "--overwrite",
         action="store_true",
-        help="replace results that are there, as is always done with the one file that "
-        "--sr-path names",
+        help="replace existing results; a single file named by --sr-path always is",
+    )
+    group.add_argument(
+        "--shard",
+        type=_shard,
+        default=(1, 1),
+        metavar="K/N",
+        help="take every N-th file, starting with the K-th, so that N jobs split the "
+        "work",
     )
     group.add_argument(
         "--workers",
         type=int,
         default=1,
         metavar="N",
-        help="processes that share the files and the threads (default: 1)",
+        help="processes that split the files and the threads (default: 1)",
     )
 
 
-def _add_comparison_options(parser):
+def _add_transparency_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("transparency and textures")
+    group.add_argument(
+        "--alpha",
+        choices=ALPHA,
+        default=ALPHA[0],
+        help="how transparency is enlarged: by the model (default), or bicubic, which "
+        "takes half the time and is softer",
+    )
+    group.add_argument(
+        "--keep-hidden-colours",
+        action="store_true",
+        help="enlarge the colours under transparent pixels as they are, for textures "
+        "whose alpha is a mask",
+    )
+    group.add_argument(
+        "--wrap",
+        action="store_true",
+        help="the picture goes on at its opposite edge, for seamless textures",
+    )
+
+
+def _add_comparison_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("comparison of one picture")
     group.add_argument(
         "--compare",
         metavar="PATH",
-        help="write LR, bicubic and SR beside each other: .html under a slider, .png "
-        "as a figure",
+        help="write LR, bicubic and SR to compare: .html with a slider, or .png",
     )
     group.add_argument(
         "--compare-models",
         nargs="+",
         metavar="MODEL",
-        help="further models to compare with",
+        help="other models to include",
     )
     group.add_argument("--hr-path", metavar="PATH", help="the original, if you have it")
 
 
-def _add_size_options(parser):
+def _add_size_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
-        "size of the result, met to the pixel (default: the model's x4)"
+        "size of the result, met to the pixel (default: x4)"
     )
     group.add_argument(
-        "--outscale", type=float, metavar="X", help="X times as high and wide"
+        "--outscale", type=float, metavar="X", help="X times the height and width"
     )
     group.add_argument(
-        "--width", type=int, metavar="W", help="pixels; keeps the proportions"
+        "--width", type=int, metavar="W", help="pixels; keeps the aspect ratio"
     )
     group.add_argument(
-        "--height", type=int, metavar="H", help="pixels; with --width it may stretch"
+        "--height",
+        type=int,
+        metavar="H",
+        help="pixels; may stretch if combined with --width",
     )
     group.add_argument(
         "--max-side", type=int, metavar="M", help="pixels of the longer side"

@@ -1,25 +1,31 @@
 """Video files, enlarged frame by frame with PyAV, which is FFmpeg.
 
-Frames are streamed. The enlarged ones are encoded into segments in a hidden folder
-beside the output; at the end the segments and the audio of the source are copied into
-one file, without encoding again. What stops on the way goes on after the last whole
-segment when the same work is asked for again. Time stamps stay as they are, so a
-variable frame rate does too.
+Frames are streamed: decoding, enlarging and encoding work at the same time, each in a
+thread, with a few frames between them. The enlarged ones are encoded into segments in a
+hidden folder beside the output; at the end the segments and the audio of the source are
+copied into one file, without encoding again. What stops on the way goes on after the
+last whole segment when the same work is asked for again. Time stamps stay as they are,
+so a variable frame rate does too.
 """
 
+import contextlib
 import io
 import itertools
-import os
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 
-from srlite.pictures.decoding import MAX_PIXELS, decoding, error_reason
-from srlite.errors import ConfigError, ImageError
-from srlite.files import remove_folder, replacing
-from srlite.pictures.writing import check_place, writing
-from srlite.runtime.sizes import target_size
-from srlite.enhance.video_frames import quarter_turns, to_rgb
+from srlite.enhance.scenes import THUMBNAIL, told_by_scene
+from srlite.enhance.video_frames import (
+    decode,
+    first_frame,
+    is_turned,
+    lost_of,
+    opened,
+    start_of,
+    thumbnail,
+    to_rgb,
+    video_stream,
+)
 from srlite.enhance.video_segments import (
     Encoder,
     Form,
@@ -28,25 +34,36 @@ from srlite.enhance.video_segments import (
     segment_folder,
     segments_in,
 )
+from srlite.errors import ConfigError, ImageError
+from srlite.files import remove_folder, replacing
+from srlite.files import writing as writing_file
+from srlite.memory import ahead
+from srlite.pictures.writing import check_place, writing
+from srlite.runtime.sizes import target_size
+from srlite.runtime.telling import Told
 
 # Frames that are lost at most when the work is stopped.
 SEGMENT_FRAMES = 100
+# Frames that wait for each of the works on a frame, or are in it.
+_WAITING = 2
 
 _X264 = ("libx264", {"crf": "18"})
-_CODECS = {
-    ".mkv": _X264,
-    ".mov": _X264,
-    ".mp4": _X264,
-    # Scales of quality differ: 24 of VP9's 63 is near 18 of 51.
-    ".webm": ("libvpx-vp9", {"crf": "24", "row-mt": "1", "cpu-used": "4"}),
+# Scales of quality differ: 24 of VP9's 63 is near 18 of 51.
+_VP9 = ("libvpx-vp9", {"crf": "24", "row-mt": "1", "cpu-used": "4"})
+# Container and encoder.
+_FORMATS = {
+    ".m4v": ("mp4", _X264),
+    ".mkv": ("matroska", _X264),
+    ".mov": ("mov", _X264),
+    ".mp4": ("mp4", _X264),
+    ".webm": ("webm", _VP9),
 }
-_CONTAINERS = {".mkv": "matroska", ".mov": "mov", ".mp4": "mp4", ".webm": "webm"}
 _MAX_SIDE = 16384  # pixels that both encoders take
-# Files may name other files and addresses: no other is opened, no playlist is read.
-_TRUSTING_NOBODY = {
-    "protocol_whitelist": "file",
-    "format_whitelist": "avi,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mpeg,mpegts",
-}
+
+
+def can_write_video(ending: str) -> bool:
+    """Whether videos with this ending, such as ".mp4", can be written."""
+    return ending.lower() in _FORMATS
 
 
 def enhance_video(
@@ -56,6 +73,10 @@ def enhance_video(
     progress: Callable[[int, int], object] | None = None,
     segment_frames: int = SEGMENT_FRAMES,
     warn: Callable[[str], object] | None = None,
+    degradation: Told = "auto",
+    say: Callable[[str], object] | None = None,
+    wrap: bool = False,
+    deinterlace: bool = False,
     **size_options,
 ):
     """Enlarge a video file; audio is copied, subtitles are not.
@@ -72,6 +93,11 @@ def enhance_video(
             it raises comes out; the segments stay.
         segment_frames: frames in a segment.
         warn: function (sentence) for what is left out or changed.
+        degradation: as of `Upscaler.upscale`; what it does not say is estimated for
+            each scene, as `srlite.enhance.scenes` has it.
+        say: function (line) that is told of each scene what was seen, and told.
+        wrap: as of `Upscaler.upscale`.
+        deinterlace: make whole frames of interlaced ones.
         **size_options: as `srlite.runtime.sizes.target_size`.
 
     Returns:
@@ -79,39 +105,45 @@ def enhance_video(
 
     Raises:
         ImageError: the file cannot be read, or the result not be written.
-        ConfigError: PyAV is missing, or an impossible size.
+        ConfigError: PyAV is missing, or an impossible size or degradation.
     """
     av = _load_av()
     kind = Path(sr_path).suffix.lower()
-    if kind not in _CODECS:
+    if kind not in _FORMATS:
         raise ImageError(
             f"cannot write {sr_path}: {lr_path} is a video, so the ending must be one "
-            f"of {', '.join(_CODECS)}"
+            f"of {', '.join(_FORMATS)}"
         )
-    codec = _CODECS[kind]
+    container, codec = _FORMATS[kind]
     if codec[0] not in av.codecs_available:
         raise ConfigError(
             f"PyAV {av.__version__} as installed here has no {codec[0]}; install the "
             "one of PyPI"
         )
     check_place(sr_path)
-    with _opened(lr_path) as source:
-        stream = _video_stream(source, lr_path)
-        _check_audio(source, sr_path)
+    with opened(lr_path) as source:
+        stream = video_stream(source, lr_path)
+        _check_audio(source, sr_path, container)
         others = len(source.streams) - len(source.streams.audio) - 1
         if others and warn is not None:
             warn(
                 f"{lr_path}: of {len(source.streams)} streams, the video and the audio "
                 f"are kept; {others} left out, such as subtitles"
             )
-        first = _first_frame(source, stream, lr_path)
-        form = Form(stream, first, codec)
+        first = first_frame(source, stream, lr_path)
+        form = Form(stream, first, codec, start_of(source))
         stated = stream.frames
+        notes = list(lost_of(stream, first))
+        if first.interlaced_frame and not deinterlace:
+            notes.append("the video is interlaced, as can be seen; use --deinterlace")
+        if warn is not None:
+            for note in notes:
+                warn(note)
     if form.rounded and warn is not None:
         warn(f"{sr_path}: {form.codec} as installed here writes 8 bits, not 10")
     elif form.colours.deep and upscaler.network.eight_bit and warn is not None:
         warn(f"{lr_path}: the model keeps 8 bits of its colours")
-    lr_size = (first.height, first.width)[:: -1 if quarter_turns(first) % 2 else 1]
+    lr_size = (first.height, first.width)[:: -1 if is_turned(first) else 1]
     asked = target_size(lr_size, upscaler.scale, **size_options)
     size = tuple(max(2, side - side % 2) for side in asked)
     if size != asked and warn is not None:
@@ -124,40 +156,71 @@ def enhance_video(
             f"cannot write {sr_path}: a video has at most {_MAX_SIDE} pixels along a "
             f"side, this one will have {size[1]} x {size[0]}; ask for a smaller size"
         )
-    folder = segment_folder(
-        sr_path, identity_of(lr_path, size, codec, segment_frames, upscaler)
+    work = identity_of(
+        lr_path,
+        size,
+        (*codec, deinterlace),
+        segment_frames,
+        upscaler,
+        degradation,
+        wrap,
     )
+    folder = segment_folder(sr_path, work)
     done = segment_frames * len(segments_in(folder))
-    frames = itertools.islice(_decode(lr_path, lr_size), done, None)
+    lines: list[str] = []
+    told = told_by_scene(
+        ((f, f.pts * form.time_base) for f in decode(lr_path, lr_size, deinterlace)),
+        upscaler,
+        degradation,
+        lambda frame: to_rgb(frame, form.colours),
+        lambda frame: thumbnail(frame, THUMBNAIL),
+        done,
+        say and lines.append,
+    )
 
-    def enlarged(segment):
+    def decoded():
+        frames = decode(lr_path, lr_size, deinterlace)
+        for frame, known in zip(itertools.islice(frames, done, None), told):
+            said = [lines.pop(0) for _ in range(len(lines))]
+            yield frame, to_rgb(frame, form.colours), known, said
+
+    def enlarged(items):
+        for frame, lr, known, said in items:
+            sr = upscaler.upscale(lr, size=size, degradation=known, wrap=wrap)
+            yield sr, frame, said
+
+    def shown(items):
         nonlocal done
-        for frame in segment:
-            yield upscaler.upscale(to_rgb(frame, form.colours), size=size), frame
+        for sr, frame, said in items:
+            for line in said:
+                say(line)
+            yield sr, frame
             done += 1
             if progress is not None:
                 progress(done, max(done, form.count))
 
+    # Decoding, enlarging and encoding, each by a thread: a few frames wait in between.
+    sources = ahead(decoded(), _WAITING)
+    results = ahead(enlarged(sources), _WAITING)
     try:
-        for first in frames:
-            rest = itertools.islice(frames, segment_frames - 1)
-            path = folder / f"{done // segment_frames:06d}.nut"
-            with replacing(path) as temporary:
-                segment = enlarged(itertools.chain([first], rest))
-                _encode(temporary, sr_path, form, size, segment)
-    except OSError as error:
-        raise ImageError(f"cannot write {sr_path}: {error_reason(error)}") from error
+        with contextlib.closing(sources), contextlib.closing(results):
+            for first in results:
+                rest = itertools.islice(results, segment_frames - 1)
+                path = folder / f"{done // segment_frames:06d}.nut"
+                with writing_file(sr_path, ImageError), replacing(path) as temporary:
+                    segment = shown(itertools.chain([first], rest))
+                    _encode(temporary, sr_path, form, size, segment)
     finally:
         if not segments_in(folder):
             remove_folder(folder)  # There is nothing to go on with.
     if done < stated and warn is not None:
         warn(f"{lr_path}: only {done} of {stated} frames could be decoded")
     with (
-        _opened(lr_path) as source,
+        opened(lr_path) as source,
         writing(sr_path),
         replacing(sr_path) as temporary,
     ):
-        join(segments_in(folder), source, temporary, form)
+        join(segments_in(folder), source, temporary, container, form)
     remove_folder(folder)
     return size
 
@@ -187,36 +250,13 @@ def _encode(path, sr_path, form, size, frames):
         raise
 
 
-def _opened(path):
-    import av
-
-    # A name with a colon is no protocol.
-    with decoding(path, "a video"):
-        if not os.path.isfile(path):
-            raise ImageError(f"cannot read {path} as a video: there is no such file")
-        return av.open(f"file:{path}", options=_TRUSTING_NOBODY)
-
-
-def _video_stream(source, path):
-    stream = source.streams.best("video")
-    if stream is None:
-        raise ImageError(f"{path} holds no video")
-    if stream.width * stream.height > MAX_PIXELS:
-        raise ImageError(
-            f"{path} has {stream.width} x {stream.height} pixels, more than the limit "
-            f"of {MAX_PIXELS / 10**6:g} megapixels"
-        )
-    return stream
-
-
-def _check_audio(source, sr_path):
+def _check_audio(source, sr_path, container):
     """Refuse audio that the kind of the output does not hold, by writing a header."""
     import av
 
-    kind = _CONTAINERS[Path(sr_path).suffix.lower()]
     for stream in source.streams.audio:
         try:
-            with av.open(io.BytesIO(), "w", format=kind) as scratch:
+            with av.open(io.BytesIO(), "w", format=container) as scratch:
                 scratch.add_stream_from_template(stream)
                 scratch.start_encoding()
         except Exception as error:  # Which kind, is not documented.
@@ -225,28 +265,3 @@ def _check_audio(source, sr_path):
                 f"{stream.codec_context.name} audio, and audio is copied as it is; use "
                 ".mkv"
             ) from error
-
-
-def _first_frame(source, stream, path):
-    with decoding(path, "a video"):
-        for frame in source.decode(stream):
-            return frame
-    raise ImageError(f"{path} holds no frame that can be decoded")
-
-
-def _decode(path, size):
-    """Yield the frames in the order of showing, each with a later time stamp."""
-    with decoding(path, "a video"), _opened(path) as source:
-        stream = _video_stream(source, path)
-        stream.thread_type = "AUTO"
-        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-        step = max(1, round(1 / (rate * stream.time_base)))
-        last = None
-        for frame in source.decode(stream):
-            shape = (frame.height, frame.width)
-            if shape[:: -1 if quarter_turns(frame) % 2 else 1] != size:
-                raise ImageError(f"{path} changes its size on the way; cut it there")
-            if frame.pts is None or (last is not None and frame.pts <= last):
-                frame.pts = 0 if last is None else last + step
-            last = frame.pts
-            yield frame

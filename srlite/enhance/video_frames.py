@@ -1,22 +1,43 @@
-"""Frames of a video as RGB levels, and back in the colours that they came in.
+"""Frames of a video, decoded, as RGB levels, and back in the colours they came in.
 
 The matrix and the range of YCbCr stay. Where a file does not name its matrix, players
 choose by the size, and would choose another one for the enlarged video: so it is named
 then. PyAV is imported by those who call.
 """
 
+import itertools
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
 
 import numpy as np
+from PIL import Image
+
+from srlite.errors import ImageError
+from srlite.pictures.decoding import MAX_PIXELS, decoding
+from srlite.pictures.levels import resize
 
 # Numbers of ITU-T H.273, which PyAV uses too.
 _BT709, _BT601 = 1, 6
 _UNKNOWN = 2
+# Side data that speak of brightness.
+_HDR = {
+    *("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "DYNAMIC_HDR_PLUS"),
+    *("DOVI_RPU_BUFFER", "DOVI_METADATA"),
+}
 _FULL, _LIMITED = 2, 1
 # Matrix by its number: that of the converter, where 5 stands for both forms of BT.601.
 _MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9}
 # Pixels: what is larger than the standards of television before HD.
 _HD_WIDTH, _HD_HEIGHT = 1280, 577
+
+# Files may name other files and addresses: no other is opened, no playlist is read.
+_TRUSTING_NOBODY = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "avi,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mpeg,mpegts",
+}
 
 
 @dataclass(frozen=True)
@@ -27,7 +48,7 @@ class Colours:
         matrix: between RGB and YCbCr, by its number in ITU-T H.273.
         range: 2 for full, 1 for limited.
         primaries: by their number in ITU-T H.273.
-        transfer: the curve, likewise.
+        transfer: the curve, by its number there.
         deep: whether there are more than 8 bits.
     """
 
@@ -38,14 +59,14 @@ class Colours:
     deep: bool
 
     @property
-    def pixel_format(self):
+    def pixel_format(self) -> str:
         """What an enlarged frame is encoded as."""
         if self.deep:
             return "yuv420p10le"
         return "yuv420p"
 
 
-def colours_of(frame):
+def colours_of(frame: Any) -> Colours:
     """Read the colours of an `av.VideoFrame`; what it leaves open, from its size."""
     matrix = frame.colorspace
     if matrix not in _MATRICES:
@@ -62,7 +83,91 @@ def colours_of(frame):
     )
 
 
-def to_rgb(frame, colours):
+def opened(path):
+    """Open a video file for reading."""
+    import av
+
+    # A name with a colon is not a protocol.
+    with decoding(path, "a video"):
+        if not os.path.isfile(path):
+            raise ImageError(f"cannot read {path} as a video: there is no such file")
+        return av.open(f"file:{path}", options=_TRUSTING_NOBODY)
+
+
+def video_stream(source, path):
+    """Return the stream of an open file that is shown; refuse one too large."""
+    stream = source.streams.best("video")
+    if stream is None:
+        raise ImageError(f"{path} holds no video")
+    if stream.width * stream.height > MAX_PIXELS:
+        raise ImageError(
+            f"{path} has {stream.width} x {stream.height} pixels, more than the limit "
+            f"of {MAX_PIXELS / 10**6:g} megapixels"
+        )
+    return stream
+
+
+def first_frame(source, stream, path):
+    """Decode the first frame."""
+    with decoding(path, "a video"):
+        for frame in source.decode(stream):
+            return frame
+    raise ImageError(f"{path} holds no frame that can be decoded")
+
+
+def start_of(source):
+    """Return when the clock of a file starts, in seconds, as it may at any time."""
+    return Fraction(source.start_time or 0, 1_000_000)
+
+
+def decode(path, size, deinterlace):
+    """Yield the frames in the order of showing, each with a later time stamp."""
+    with decoding(path, "a video"), opened(path) as source:
+        stream = video_stream(source, path)
+        stream.thread_type = "AUTO"
+        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        step = max(1, round(1 / (rate * stream.time_base)))
+        last, start = None, round(start_of(source) / stream.time_base)
+        frames = source.decode(stream)
+        for frame in _deinterlaced(frames, stream) if deinterlace else frames:
+            if frame.pts is not None:
+                # A filter may have counted in other units.
+                unit = (frame.time_base or stream.time_base) / stream.time_base
+                frame.pts = round(frame.pts * unit) - start
+                frame.duration = round(frame.duration * unit)
+                frame.time_base = stream.time_base
+            shape = (frame.height, frame.width)
+            if shape[:: -1 if is_turned(frame) else 1] != size:
+                raise ImageError(f"{path} changes its size on the way; cut it there")
+            if frame.pts is None or (last is not None and frame.pts <= last):
+                frame.pts = 0 if last is None else last + step
+            last = frame.pts
+            yield frame
+
+
+def _deinterlaced(frames, stream):
+    """Yield a whole frame for each interlaced one."""
+    from av.filter import Graph
+
+    graph = Graph()
+    source = graph.add_buffer(template=stream)
+    bwdif, sink = (
+        graph.add("bwdif", "send_frame:auto:interlaced"),
+        graph.add("buffersink"),
+    )
+    source.link_to(bwdif)
+    bwdif.link_to(sink)
+    graph.configure()
+    for frame in itertools.chain(frames, [None]):
+        graph.push(frame)
+        while True:
+            try:
+                yield graph.pull()
+            except (BlockingIOError, EOFError):
+                break
+
+
+def to_rgb(frame: Any, colours: Colours) -> np.ndarray:
     """Convert an `av.VideoFrame` to upright RGB.
 
     Returns:
@@ -76,15 +181,56 @@ def to_rgb(frame, colours):
         dst_color_range=_FULL,
         interpolation=_interpolation(),
     ).to_ndarray()
-    return np.ascontiguousarray(np.rot90(rgb, quarter_turns(frame)))
+    return upright(rgb, frame)
 
 
-def quarter_turns(frame):
-    """How often a frame is to be turned by 90 degrees counterclockwise."""
-    return round(frame.rotation / 90) % 4
+def thumbnail(frame: Any, side: int) -> np.ndarray:
+    """Reduce an `av.VideoFrame` to grey levels, uint8 (side, side), as it lies."""
+    # At its own size: FFmpeg reduces in ways that differ by processor, some wrong.
+    grey = frame.reformat(format="gray").to_ndarray()
+    return resize(grey, (side, side), resample=Image.Resampling.BOX)
 
 
-def from_rgb(rgb, colours):
+def upright(rgb: np.ndarray, frame: Any) -> np.ndarray:
+    """Turn and mirror pixels as the display matrix of their frame asks for."""
+    transposed, down, across = _placing(frame)
+    if transposed:
+        rgb = rgb.swapaxes(0, 1)
+    return np.ascontiguousarray(rgb[:: -1 if down else 1, :: -1 if across else 1])
+
+
+def is_turned(frame: Any) -> bool:
+    """Whether a frame is shown on its side."""
+    return _placing(frame)[0]
+
+
+def _placing(frame: Any) -> tuple[bool, bool, bool]:
+    """Whether a frame is transposed, then flipped upside down, then from side to side.
+
+    The matrix maps (x, y), a row, to the place where it is shown. Angles in between,
+    which hardly any program writes, are left aside.
+    """
+    for data in frame.side_data:
+        if data.type.name == "DISPLAYMATRIX":
+            matrix = np.frombuffer(bytes(data), np.int32).reshape(3, 3)[:2, :2]
+            if not matrix[0, 0] and not matrix[1, 1] and matrix[0, 1] and matrix[1, 0]:
+                return True, matrix[0, 1] < 0, matrix[1, 0] < 0
+            if not matrix[0, 1] and not matrix[1, 0]:
+                return False, matrix[1, 1] < 0, matrix[0, 0] < 0
+    return False, False, False
+
+
+def lost_of(stream: Any, frame: Any) -> Iterator[str]:
+    """Yield a sentence for each thing that an enlarged video does not show."""
+    kinds = {data.type.name for data in frame.side_data}
+    if kinds & _HDR:
+        yield "what the video says of HDR, such as its mastering display, is left out"
+    alpha = any(part.is_alpha for part in frame.format.components)
+    if alpha or stream.metadata.get("alpha_mode") == "1":
+        yield "the transparency of a video is left out"
+
+
+def from_rgb(rgb: np.ndarray, colours: Colours) -> Any:
     """Convert RGB levels, uint8 or uint16 (height, width, 3), to an `av.VideoFrame`."""
     import av
 
@@ -99,7 +245,7 @@ def from_rgb(rgb, colours):
     )
 
 
-def _interpolation():
+def _interpolation() -> Any:
     from av.video.reformatter import Interpolation
 
     return (

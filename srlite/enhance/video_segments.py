@@ -13,12 +13,14 @@ import shutil
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from srlite.enhance.video_frames import colours_of, from_rgb, is_turned
 from srlite.files import remove_leftovers, replacing
 from srlite.pictures.writing import writing
-from srlite.enhance.video_frames import colours_of, from_rgb, quarter_turns
+from srlite.runtime.telling import parts_of
 
 
 class Form:
@@ -33,19 +35,20 @@ class Form:
         rate: frames per second, on average.
         aspect: width of a pixel by its height.
         count: frames in all, as far as the file tells; else 0.
+        start: time at which the source's clock starts, seconds.
     """
 
-    def __init__(self, stream, frame, codec):
+    def __init__(self, stream, frame, codec, start=0):
         """Read the form off an `av.VideoStream` and its first `av.VideoFrame`."""
         self.codec, self.options = codec
         self.colours = colours_of(frame)
         self.rounded = self.colours.deep and not _encodes(self.codec, self.colours)
         if self.rounded:
             self.colours = replace(self.colours, deep=False)
-        self.time_base = stream.time_base
+        self.time_base, self.start = stream.time_base, start
         self.rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         aspect = stream.sample_aspect_ratio or Fraction(1)
-        self.aspect = 1 / aspect if quarter_turns(frame) % 2 else aspect
+        self.aspect = 1 / aspect if is_turned(frame) else aspect
         seconds = float((stream.duration or 0) * stream.time_base)
         self.count = stream.frames or round(seconds * self.rate)
 
@@ -82,28 +85,31 @@ class Encoder:
         context.color_primaries = form.colours.primaries
         context.color_trc = form.colours.transfer
 
-    def add(self, sr, source):
+    def add(self, sr: np.ndarray, source: Any) -> None:
         """Encode levels, (*size, 3), at the time of the frame they came from."""
         frame = from_rgb(sr, self._form.colours)
         frame.pts, frame.time_base = source.pts, self._form.time_base
         frame.duration = source.duration
         self._container.mux(self._stream.encode(frame))
 
-    def finish(self):
+    def finish(self) -> None:
         """Write what the encoder still holds, and close the file."""
         self._container.mux(self._stream.encode(None))
         self._container.close()
 
-    def abandon(self):
+    def abandon(self) -> None:
         """Close the file as it is."""
         with contextlib.suppress(Exception):
             self._container.close()
 
 
-def identity_of(lr_path, size, codec, segment_frames, upscaler):
+def identity_of(
+    lr_path, size, codec, segment_frames, upscaler, degradation="auto", wrap=False
+):
     """What must be the same for segments to be of use, as JSON."""
     status = os.stat(lr_path)
     pattern = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    sr = upscaler.upscale(pattern, degradation=degradation, wrap=wrap)
     work = {
         "source": os.path.realpath(lr_path),
         "source_bytes": status.st_size,
@@ -112,12 +118,15 @@ def identity_of(lr_path, size, codec, segment_frames, upscaler):
         "codec": codec,
         "segment_frames": segment_frames,
         # By what it does: the same name may stand for another model.
-        "upscaler": hashlib.sha256(upscaler.upscale(pattern)).hexdigest(),
+        "upscaler": hashlib.sha256(sr).hexdigest(),
+        "estimator": upscaler.estimate(pattern).vector.tolist(),
+        "degradation": parts_of(degradation),
+        "ensemble": upscaler.ensemble,
     }
-    return json.dumps(work, indent=1)
+    return json.dumps(work, indent=1, default=float, sort_keys=True)
 
 
-def segment_folder(sr_path, identity):
+def segment_folder(sr_path: str | os.PathLike, identity: str) -> Path:
     """Find the segments of the same work, or make a folder for new ones."""
     sr_path = Path(os.path.realpath(sr_path))
     folder = sr_path.with_name(f".{sr_path.name[:50]}.segments")
@@ -134,28 +143,76 @@ def segment_folder(sr_path, identity):
     return folder
 
 
-def segments_in(folder):
+def segments_in(folder: Path) -> list[Path]:
     """List the whole segments in a folder, in order."""
     return sorted(folder.glob("*.nut"))
 
 
-def join(segments, source, sr_path, form):
+def join(
+    segments: list[Path],
+    source: Any,
+    sr_path: str | os.PathLike,
+    container: str,
+    form: Form,
+) -> None:
     """Copy the packets of the segments and of the source's audio into one file."""
     import av
 
-    with av.open(f"file:{sr_path}", "w") as result:
+    with av.open(f"file:{sr_path}", "w", format=container) as result:
         with av.open(f"file:{segments[0]}") as segment:
             video = result.add_stream_from_template(segment.streams.video[0])
         video.time_base = form.time_base
-        audio = {
-            stream.index: result.add_stream_from_template(stream)
-            for stream in source.streams.audio
-        }
+        # Where frames do not come at this rate, a player must not be told that they do.
+        constant = _is_constant(segments, form.rate)
+        video.codec_context.framerate = form.rate if constant else Fraction(0)
+        _describe(video, source.streams.best("video"))
+        audio = {}
+        for stream in source.streams.audio:
+            audio[stream.index] = result.add_stream_from_template(stream)
+            _describe(audio[stream.index], stream)
+        result.metadata.update(_said(source))
+        if source.chapters():
+            result.set_chapters(
+                [_moved(chapter, form.start) for chapter in source.chapters()]
+            )
         copies = [_packets_of_segments(segments, video)]
         if audio:
-            copies.append(_packets_of_audio(source, audio))
+            copies.append(_packets_of_audio(source, audio, form.start))
         for packet in heapq.merge(*copies, key=lambda p: p.dts * p.time_base):
             result.mux(packet)
+
+
+def _said(source):
+    """What a file or stream says of itself, but by which program it was written."""
+    made = ("encoder", "duration", "handler_name", "vendor_id", "major_brand")
+    made += ("minor_version", "compatible_brands", "alpha_mode", "rotate")
+    return {k: v for k, v in source.metadata.items() if k.lower() not in made}
+
+
+def _describe(copy, stream):
+    """Copy the language, the title and the flags of a stream to another."""
+    copy.metadata.update(_said(stream))
+    copy.disposition = stream.disposition
+
+
+def _moved(chapter, start):
+    ticks = round(start / chapter["time_base"])
+    moved = {side: chapter[side] - ticks for side in ("start", "end")}
+    return {**chapter, **moved}
+
+
+def _is_constant(segments, rate):
+    """Whether the frames come at a rate, to one unit of their clock."""
+    import av
+
+    times = []
+    for path in segments:
+        with av.open(f"file:{path}") as segment:
+            packets = segment.demux(video=0)
+            times += [(p.pts, p.time_base) for p in packets if p.pts is not None]
+    (first, unit) = times[0]
+    steps = ((pts - first - n / (rate * unit)) for n, (pts, _) in enumerate(times))
+    return all(abs(step) <= 1 for step in steps)
 
 
 def _packets_of_segments(segments, video):
@@ -169,8 +226,11 @@ def _packets_of_segments(segments, video):
                     yield packet
 
 
-def _packets_of_audio(source, copies):
+def _packets_of_audio(source, copies, start):
     for packet in source.demux(source.streams.audio):
         if packet.dts is not None:
+            ticks = round(start / packet.time_base)
+            packet.dts -= ticks
+            packet.pts = packet.dts if packet.pts is None else packet.pts - ticks
             packet.stream = copies[packet.stream.index]
             yield packet

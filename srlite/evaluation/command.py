@@ -1,4 +1,4 @@
-"""Measure models: `python -m srlite.evaluation.command --model light_psnr --hr-dir DIR`.
+"""Measure models: `python -m srlite evaluate --model light_psnr --hr-dir DIR`.
 
 Each HR picture is cut to a multiple of the scale, shrunk with each kernel, rounded to
 8 bit, enlarged by each model, rounded, and compared as the literature does. The scores
@@ -6,51 +6,47 @@ come as a table and, with `--out-dir`, as `scores.csv`, `scores.json`, `scores.m
 `report.html` beside the pictures. docs/evaluation.md tells all of it.
 """
 
-import hashlib
 import os
 import sys
 from functools import partial
 from pathlib import Path
 
-from srlite.backend import silence
-from srlite.evaluation.contenders import open_contender
+from srlite.data.damages import parse_damages
+from srlite.errors import ConfigError, DataError, one_line
+from srlite.evaluation.contenders import PLAIN, TRUE, open_contenders
 from srlite.evaluation.data_sets import (
-    file_name,
     hr_folder,
     known_set,
     paired_folders,
     rename_apart,
-    unique_name,
 )
-from srlite.errors import ConfigError, DataError, ModelError, one_line
+from srlite.evaluation.evaluation import Evaluation
+from srlite.evaluation.gains import gains_by_damage
+from srlite.evaluation.measures import NEEDS, build_measures, file_identity
 from srlite.evaluation.options import NONE, SETS_VARIABLE, evaluation_parser
-from srlite.evaluation.protocol import GIVEN, KERNEL_ORDER, Measures, Protocol
-from srlite.metrics.feature_distances import content_distance, style_distance
+from srlite.evaluation.protocol import GIVEN, Protocol
+from srlite.evaluation.records import PictureFolder, RecordFile, write_scores
+from srlite.evaluation.statistics import aggregate
+from srlite.evaluation.tables import (
+    markdown,
+    terminal_tables,
+    write_csv,
+    write_rows,
+    write_text,
+)
 from srlite.metrics.frechet import MIN_PICTURES, check_count, inception_features
 from srlite.pictures.picture import read_rgb
-from srlite.evaluation.measuring import Evaluation
-from srlite.metrics.niqe import niqe, read_niqe_parameters
-from srlite.evaluation.picture_folder import PictureFolder
-from srlite.evaluation.records import METRICS, RecordFile, write_scores
-from srlite.evaluation.statistics import aggregate
-from srlite.evaluation.tables import markdown, terminal_tables, write_csv, write_text
-
-# What belongs to no model in the folder of pictures.
-_RESERVED = ("lr", "hr")
-_NEEDS = {
-    "content": "--vgg19-weights",
-    "style": "--efficientnet-weights",
-    "niqe": "--niqe-parameters",
-}
 
 
-def main(argv=None, prog="python -m srlite.evaluation.command"):
+def main(argv=None, prog="python -m srlite evaluate"):
     """Run the command; return its exit status."""
     args = evaluation_parser(prog).parse_args(argv)
     protocol = _protocol(args)
     sets = _data_sets(args)
-    measures, warnings = _measures(args)
-    contenders = _contenders(args)
+    measures, warnings = build_measures(args)
+    contenders = open_contenders(
+        args.model, protocol, sets, args.threads, args.degradation or ()
+    )
     _check_report(args, measures)
     _check_fid(args, sets)
     file = pictures = None
@@ -78,8 +74,10 @@ def main(argv=None, prog="python -m srlite.evaluation.command"):
         return 130
     notes = _notes(args, protocol, measures, contenders, sets)
     aggregates = aggregate(evaluation.records)
+    plain = [c.name for c in contenders if c.identity == PLAIN]
+    gains = gains_by_damage(aggregates, plain[0]) if plain else []
     print("\n".join(one_line(note) for note in notes), end="\n\n")
-    print(terminal_tables(aggregates, fid, fid_label))
+    print(terminal_tables(aggregates, fid, fid_label, gains))
     if args.out_dir:
         records = evaluation.records
         write_csv(folder / "scores.csv", records)
@@ -89,8 +87,11 @@ def main(argv=None, prog="python -m srlite.evaluation.command"):
             notes=notes,
             aggregates=aggregates,
             fid=fid,
+            **({"gains": gains} if gains else {}),
         )
-        text = markdown(aggregates, notes, fid, fid_label)
+        if gains:
+            write_rows(folder / "gains.csv", list(gains[0]), gains)
+        text = markdown(aggregates, notes, fid, fid_label, gains)
         write_text(folder / "scores.md", text)
         reused = evaluation.reused and f"; {evaluation.reused} scores were there before"
         print(f"\nscores and pictures are in {folder}{reused or ''}", file=sys.stderr)
@@ -101,18 +102,10 @@ def main(argv=None, prog="python -m srlite.evaluation.command"):
 
 
 def _protocol(args):
-    if unknown := sorted(set(args.kernels) - set(KERNEL_ORDER)):
-        raise ConfigError(
-            f"unknown kernel {', '.join(unknown)}; there are {', '.join(KERNEL_ORDER)}"
-        )
-    if args.jpeg is not None and not 1 <= args.jpeg <= 100:
-        raise ConfigError(f"--jpeg must be from 1 to 100; received {args.jpeg}")
-    if not 0 <= args.noise <= 255:
-        raise ConfigError(f"--noise must be from 0 to 255; received {args.noise:g}")
     if args.scale < 2:
         raise ConfigError(f"--scale must be 2 or more; received {args.scale}")
     kernels = tuple(dict.fromkeys(args.kernels))
-    return Protocol(args.scale, kernels, args.jpeg, args.noise, args.edges)
+    return Protocol(args.scale, kernels, args.edges, parse_damages(args.damage))
 
 
 def _data_sets(args):
@@ -125,66 +118,6 @@ def _data_sets(args):
     return rename_apart(sets)
 
 
-def _contenders(args):
-    found = []
-    for text in dict.fromkeys(args.model):
-        with silence():  # LiteRT tells of its delegates.
-            contender = open_contender(text, args.scale, args.edges, args.threads)
-        taken = [*_RESERVED, *(other.name for other in found)]
-        found.append(contender.renamed(unique_name(file_name(contender.name), taken)))
-    return found
-
-
-def _measures(args):
-    """Build what is measured; also the sentences about what cannot be."""
-    files = {
-        "content": args.vgg19_weights,
-        "style": args.efficientnet_weights,
-        "niqe": args.niqe_parameters,
-    }
-    known = [metric.name for metric in METRICS]
-    wanted = args.metrics or [name for name in known if files.get(name) != NONE]
-    if unknown := sorted(set(wanted) - set(known)):
-        raise ConfigError(
-            f"unknown metric {', '.join(unknown)}; there are {', '.join(known)}"
-        )
-    for name in wanted:
-        if files.get(name) == NONE:
-            raise ConfigError(f"{name} needs a file; give it with {_NEEDS[name]}")
-    builders = {
-        "content": content_distance,
-        "style": style_distance,
-        "niqe": lambda path: partial(
-            _niqe, parameters=read_niqe_parameters(path), border=args.scale
-        ),
-    }
-    extra, identities, warnings = {}, {}, []
-    for name in [name for name in known if name in wanted and name in files]:
-        try:
-            extra[name] = builders[name](files[name])
-        except ModelError as error:
-            if files[name] != "imagenet":
-                raise
-            # The rest of the sentence is about training.
-            reason = str(error).split(";")[0]
-            warnings.append(f"{name} is left out: {reason}; {_NEEDS[name]} takes files")
-            continue
-        identities[name] = _identity(files[name])
-    kept = [name for name in known if name in wanted]
-    kept = [name for name in kept if name in extra or name not in files]
-    return Measures(tuple(kept), extra, identities), warnings
-
-
-def _niqe(sr, _, parameters, border):
-    return niqe(sr, parameters, border)
-
-
-def _identity(file):
-    """What stands for a file of weights in the keys of records."""
-    path = Path(file)
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else file
-
-
 def _check_report(args, measures):
     if args.by is not None and args.by not in measures.names:
         raise ConfigError(
@@ -193,8 +126,7 @@ def _check_report(args, measures):
 
 
 def _write_report(args, argv, folder, records, pictures, notes, fid):
-    from srlite.evaluation.report.report import write_report
-    from srlite.evaluation.report.origin import report_origin
+    from srlite.evaluation.report.report import report_origin, write_report
 
     path = write_report(
         folder,
@@ -226,7 +158,7 @@ def _distances(args, evaluation):
     if weights == NONE:
         return [], "FID"
     features = inception_features(None if weights == "random" else weights)
-    measure = partial(evaluation.distances, features, _identity(weights))
+    measure = partial(evaluation.distances, features, file_identity(weights))
     found = _with_bar(evaluation.count_distances(), "distance", measure)
     if weights != "random":
         return found, "FID"
@@ -242,19 +174,21 @@ def _with_bar(total, unit, work):
 
 
 def _notes(args, protocol, measures, contenders, sets):
-    """Say in sentences how it was measured."""
-    lr = "LR is rounded to 8 bit"
-    lr += f", with noise of {protocol.noise:g} levels" if protocol.noise else ""
-    lr += f", through JPEG of quality {protocol.jpeg}" if protocol.jpeg else ""
+    """List sentences about how it was measured."""
     edges = {
         "none": "the bare network sees the whole picture",
-        "mirrored": "models run in tiles over mirrored edges, as inference.py does",
+        "tiled": "models run in tiles, as inference.py does",
     }[protocol.edges]
     notes = [
         f"x{protocol.scale}, a border of {protocol.scale} pixels is left out; PSNR and "
-        f"SSIM on luma (16..235) and RGB; {edges}; {lr}."
+        f"SSIM on luma (16..235) and RGB; {edges}; LR is rounded to 8 bit."
     ]
     notes += [f"{contender.note}." for contender in contenders if contender.note]
+    notes += [
+        f"{contender.name} is told {_told(contender.degradation)}."
+        for contender in contenders
+        if contender.conditional
+    ]
     if any(data_set.paired for data_set in sets):
         notes.append(
             f'The LR pictures of "{GIVEN}" come from files; their LR error is measured '
@@ -262,7 +196,7 @@ def _notes(args, protocol, measures, contenders, sets):
         )
     missing = [
         f"{name} ({option})"
-        for name, option in _NEEDS.items()
+        for name, option in NEEDS.items()
         if name not in measures.names and not args.metrics
     ]
     if args.inception_weights == NONE and not args.metrics:
@@ -280,6 +214,14 @@ def _notes(args, protocol, measures, contenders, sets):
             )
         )
     return notes
+
+
+def _told(degradation):
+    if degradation == TRUE:
+        return "the true degradation, which no user knows"
+    if degradation == "auto":
+        return "what its estimator sees"
+    return f"{degradation}, and what its estimator sees of the rest"
 
 
 def _out_folder(args):

@@ -2,15 +2,20 @@
 
 A contender is given by one string, with a name and `=` in front if it wants another
 one in tables: a shipped name, a `.tflite` or `.keras` file, a checkpoint, a run
-directory, `bicubic`, `lanczos`, or a command in which `{lr}` and `{sr}` stand for the
-PNG files that it reads and writes.
+directory, `bicubic`, `lanczos`, a command in which `{lr}` and `{sr}` stand for the
+PNG files that it reads and writes, or a folder of pictures that were enlarged before.
 
 Papers measure the bare network: the whole picture, in one call, as it is. The command
-that enlarges pictures shows a model a mirrored border around them, which serves what
-lies at the edges. `edges` says which of the two is measured.
+that enlarges pictures shows a model one tile after the other. `edges` says which of the
+two is measured.
+
+A conditional model is told how LR was made: what its estimator sees, as users have it;
+what a user may set; or, to measure what the estimator costs, the truth.
 """
 
+import contextlib
 import hashlib
+import os
 import re
 import shlex
 import subprocess
@@ -23,18 +28,26 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from srlite.errors import ImageError, ModelError
-from srlite.pictures.picture import read_rgb, resize
-from srlite.models.loading import find_source
+from srlite.backend import silence
+from srlite.data.degradation_vector import parse_degradation
+from srlite.data.sources import pictures_in
+from srlite.errors import ConfigError, ImageError, ModelError
+from srlite.evaluation.data_sets import file_name, results_in, unique_name
 from srlite.memory import available_memory
-from srlite.models.model_files import find_model
+from srlite.metrics.psnr_ssim import centre_crop
+from srlite.models.model_files import find_estimator, find_model
+from srlite.pictures.picture import read_rgb, resize
 from srlite.runtime.upscaler import Upscaler
 
 FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
-EDGES = ("none", "mirrored")
+PLAIN = "bicubic"  # what gains are measured against
+EDGES = ("none", "tiled")
+# What belongs to no model in the folder of pictures.
+_RESERVED = ("lr", "hr")
+TRUE = "true"  # told the degradation that LR went through
 _REACH = 3  # LR pixels of the widest filter to either side
 _NAMED = re.compile(r"([\w.+-]+)=(.+)", re.DOTALL)
 _WHOLE = 2**30  # LR pixels; a tile that holds any picture
@@ -46,40 +59,110 @@ class Contender:
 
     Attributes:
         name: what tables call it.
-        upscale: function from uint8 LR (h, w, 3) to uint8 SR.
-        identity: stands for it in the keys of records: the SHA-256 of its file, or
-            what it is.
+        upscale: function from uint8 LR (h, w, 3) to uint8 SR, which takes
+            `degradation` as `Upscaler.upscale` does where it is conditional; of a
+            folder, from the HR picture's path.
+        identity: stands for it in the keys of records: the SHA-256 of its file, with
+            that of its estimator behind, or what it is.
         note: sentence that belongs beside its figures, or None.
+        conditional: whether it is told how LR was made.
+        degradation: what it is told: text for `parse_degradation`, or `TRUE`.
+        finished: whether it is a folder of pictures.
     """
 
     name: str
     upscale: Callable
     identity: str
     note: str | None = None
+    conditional: bool = False
+    degradation: str = "auto"
+    finished: bool = False
 
     def renamed(self, name):
         """Return the same contender under another name."""
         return replace(self, name=name)
 
+    def told(self, degradation):
+        """Return the same contender, told another `degradation`.
 
-def open_contender(text, scale, edges="none", num_threads=None):
-    """Load what a string names.
+        Raises:
+            ConfigError: a degradation that cannot be.
+        """
+        if degradation != TRUE:
+            parse_degradation(degradation)
+        return replace(self, degradation=degradation)
+
+    def enlarge(self, lr, truth, hr_path=None):
+        """Enlarge uint8 LR (h, w, 3) that went through the `Degradation` `truth`.
+
+        A folder has the result under the name of `hr_path`.
+
+        Raises:
+            ModelError: it cannot enlarge this picture.
+            ImageError: a result in a folder cannot be read.
+        """
+        if self.finished:
+            return self.upscale(hr_path)
+        if not self.conditional:
+            return self.upscale(lr)
+        told = truth if self.degradation == TRUE else self.degradation
+        return self.upscale(lr, degradation=told)
+
+
+def open_contenders(texts, protocol, sets=(), num_threads=None, degradations=()):
+    """Load what is compared, each under a name of its own; `texts` as in the module.
 
     Args:
-        text: see the head of this module.
-        scale: HR pixels per LR pixel.
-        edges: one of `EDGES`.
+        texts: list of strings.
+        protocol: `Protocol`; where LR is damaged, bicubic is added if it is not there.
+        sets: list of `DataSet`, of which a folder must have the results.
         num_threads: CPU threads of a `.tflite`; all cores when None.
+        degradations: what conditional models are told, each measured side by side;
+            "auto" when there is none.
 
-    Returns:
-        `Contender`, which raises `ModelError` on a picture that it cannot enlarge.
+    Raises:
+        ModelError: as `open_contender`.
+        ConfigError: a degradation that cannot be, or that no model takes; a folder
+            where LR is made in several ways.
+        DataError: a folder lacks results.
+    """
+    opened = []
+    told = list(dict.fromkeys(degradations)) or ["auto"]
+    for text in dict.fromkeys(texts):
+        if folder := _open_folder(text, protocol, sets):
+            opened.append(folder)
+            continue
+        with silence():  # LiteRT tells of its delegates.
+            contender = open_contender(
+                text, protocol.scale, protocol.edges, num_threads
+            )
+        if not contender.conditional or len(told) == 1:
+            opened.append(contender.told(told[0]))
+            continue
+        for degradation in told:
+            name = f"{contender.name}-{degradation}"
+            opened.append(contender.told(degradation).renamed(name))
+    if degradations and not any(contender.conditional for contender in opened):
+        raise ConfigError(
+            "none of the models takes a degradation; leave out --degradation"
+        )
+    if protocol.damaged and all(c.identity != PLAIN for c in opened):
+        opened.append(open_contender(PLAIN, protocol.scale))
+    found = []
+    for contender in opened:
+        taken = [*_RESERVED, *(other.name for other in found)]
+        found.append(contender.renamed(unique_name(file_name(contender.name), taken)))
+    return found
+
+
+def open_contender(text, scale, edges="none", num_threads=None):
+    """Load the `Contender` that a string names, as in the module.
 
     Raises:
         ModelError: the model is missing, damaged or of another scale, or the command
             names no `{lr}` or no `{sr}`.
     """
-    match = _NAMED.fullmatch(text)
-    name, text = match.groups() if match and not Path(text).exists() else (None, text)
+    name, text = _split(text)
     if text in FILTERS:
         enlarge = partial(enlarge_plainly, scale=scale, resample=FILTERS[text])
         return Contender(name or text, enlarge, text)
@@ -93,33 +176,54 @@ def open_contender(text, scale, edges="none", num_threads=None):
             "leave it out or give another --scale"
         )
     name = name or Path(text).resolve().name
-    identity = _digest(path)
-    if edges == "mirrored":
-        return Contender(name, upscaler.upscale, identity)
-    if upscaler.network.size is not None:
+    identity, conditional = _digest(path), upscaler.network.conditional
+    if conditional:
+        identity += f" told by {_digest(find_estimator(text))}"
+    note, upscale = None, upscaler.upscale
+    if edges != "tiled" and upscaler.network.size is not None:
         height, width = upscaler.network.size
-        note = (
-            f"{name} takes {width} x {height} pixels only, so it ran in tiles over "
-            "mirrored edges"
+        note = f"{name} takes {width} x {height} pixels only, so it ran in tiles"
+    elif edges != "tiled":
+        bare = Upscaler(upscaler.network, _WHOLE, 0, upscaler.estimator)
+        upscale = partial(_upscale_whole, bare, name)
+    return Contender(name, upscale, identity, note, conditional)
+
+
+def _split(text):
+    """Return the name that a string begins with, or None, and the rest."""
+    match = _NAMED.fullmatch(text)
+    return match.groups() if match and not Path(text).exists() else (None, text)
+
+
+def _open_folder(text, protocol, sets):
+    """Return a `Contender` if a string names a folder of pictures, else None."""
+    name, text = _split(text)
+    if not os.path.isdir(text) or not pictures_in(text):
+        return None
+    with contextlib.suppress(ModelError):
+        find_model(text)
+        return None  # a run
+    name = name or Path(text).resolve().name
+    if len(protocol.conditions) > 1 and not all(s.paired for s in sets):
+        raise ConfigError(
+            f"the pictures in {text} were made of one kind of LR; name it, for "
+            f"instance --kernels {protocol.conditions[0].name}"
         )
-        return Contender(name, upscaler.upscale, identity, note)
-    bare = Upscaler(upscaler.network, tile=_WHOLE, overlap=0)
-    return Contender(name, partial(_upscale_whole, bare, name), identity)
+    paths = results_in(text, sets)
+    digest = hashlib.sha256(b"".join(_digest(p).encode() for p in paths.values()))
+    note = f"{name} was enlarged before, so its seconds are those of reading files"
+
+    def read(hr_path):
+        return centre_crop(read_rgb(paths[hr_path]), protocol.scale)
+
+    return Contender(name, read, digest.hexdigest(), note, finished=True)
 
 
 def enlarge_plainly(lr, scale, resample):
-    """Enlarge by a filter, the picture mirrored at its edges.
+    """Enlarge uint8 LR (h, w, 3) by a Pillow filter, the picture mirrored at its edges.
 
     With `BICUBIC` this is MATLAB's `imresize`, but for the rounding between its two
     passes.
-
-    Args:
-        lr: uint8 (height, width, 3).
-        scale: SR pixels per LR pixel.
-        resample: `PIL.Image.Resampling` filter.
-
-    Returns:
-        uint8 array (scale * height, scale * width, 3).
     """
     border = ((_REACH, _REACH), (_REACH, _REACH), (0, 0))
     mirrored = np.pad(lr.astype(np.float32), border, mode="symmetric")
@@ -129,19 +233,18 @@ def enlarge_plainly(lr, scale, resample):
     return np.clip(np.rint(sr[inside, inside]), 0, 255).astype(np.uint8)
 
 
-def _upscale_whole(upscaler, name, lr):
+def _upscale_whole(upscaler, name, lr, degradation="auto"):
     need = lr.shape[0] * lr.shape[1] * upscaler.network.bytes_per_pixel
     if need > available_memory():
         raise ModelError(
             f"{name} would take {need / 1e9:.0f} GB for {lr.shape[1]} x {lr.shape[0]} "
-            "LR pixels in one call; --edges mirrored measures it in tiles"
+            "LR pixels in one call; --edges tiled measures it in tiles"
         )
-    return upscaler.upscale(lr)
+    return upscaler.upscale(lr, degradation=degradation)
 
 
 def _digest(path):
     """SHA-256 of a model file, of all files of a checkpoint in parts."""
-    path = path if path.suffix == ".tflite" else find_source(path)
     digest = hashlib.sha256()
     folder = path.suffix == ".json"  # the index of a checkpoint
     for file in sorted(path.parent.iterdir()) if folder else [path]:

@@ -4,70 +4,47 @@ Files are listed first and decoded one at a time, so a set may be larger than th
 memory. An HR picture is cut to multiples of the scale, as the literature does.
 """
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from srlite.data.pairs import fit_pair, match_pairs
+from srlite.data.sources import pictures_in
 from srlite.errors import DataError
+from srlite.metrics.psnr_ssim import centre_crop
+from srlite.pictures.decoding import is_picture_name
 from srlite.pictures.picture import read_rgb
-from srlite.data.sources import IMAGE_SUFFIXES
 
 # What folders of HR are called inside a set, whose name is then that of the set.
 _HR_FOLDERS = frozenset(("hr", "gt", "original"))
-# What tells the files of a pair apart: 0001.png and 0001x4.png, a_HR.png and a_LR.png.
-_ENDING = re.compile(r"([_-]?(hr|gt|lr|x\d+))+$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Item:
-    """One picture to measure on.
-
-    Attributes:
-        name: its name within the set, which can be that of a file.
-        hr_path: file of the HR picture.
-        lr_path: file of the LR picture, or None where HR is shrunk.
-    """
+    """One picture to measure on; `lr_path` is None where HR is shrunk."""
 
     name: str
     hr_path: Path
     lr_path: Path | None = None
 
-    def read_hr(self, scale):
-        """Read HR, cut to multiples of `scale`: uint8 (height, width, 3).
+    def read(self, scale):
+        """Read HR, cut to multiples of `scale`, and LR or None: uint8 (h, w, 3).
 
         Raises:
-            ImageError: the file cannot be decoded.
+            ImageError: a file cannot be decoded.
+            DataError: the sizes of a pair differ by more than `fit_pair` cuts.
         """
         hr = read_rgb(self.hr_path)
-        height, width = (side // scale * scale for side in hr.shape[:2])
-        return hr[:height, :width]
-
-    def read_lr(self, hr, scale):
-        """Read the LR picture that belongs to `hr`: uint8 (height, width, 3).
-
-        Raises:
-            ImageError: the file cannot be decoded.
-            DataError: its size is another than that of `hr` by `scale`.
-        """
-        lr = read_rgb(self.lr_path)
-        if tuple(scale * side for side in lr.shape[:2]) != hr.shape[:2]:
-            raise DataError(
-                f"{self.lr_path} is {lr.shape[1]} x {lr.shape[0]} pixels; expected "
-                f"{hr.shape[1] // scale} x {hr.shape[0] // scale}, as {self.hr_path} "
-                f"is {scale} times larger"
-            )
-        return lr
+        if self.lr_path is None:
+            return centre_crop(hr, scale), None
+        lr, hr = fit_pair(read_rgb(self.lr_path), hr, scale, self.hr_path)
+        return hr, lr
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """Pictures whose scores are averaged.
-
-    Attributes:
-        name: what tables call it.
-        items: list of `Item`, ordered by name.
-        paired: whether LR comes from files.
-    """
+    """Pictures whose scores are averaged, by name; LR is in files where `paired`."""
 
     name: str
     items: list
@@ -130,14 +107,7 @@ KNOWN_SETS = {
 
 
 def known_set(name, root):
-    """Find a known set on the disk.
-
-    Args:
-        name: one of `KNOWN_SETS`, in any case.
-        root: folder in which the sets lie, or None.
-
-    Returns:
-        `DataSet`.
+    """Find one of `KNOWN_SETS`, in any case, below the folder `root`.
 
     Raises:
         DataError: there is no set of this name, or it is not below `root`.
@@ -173,26 +143,45 @@ def hr_folder(folder):
 
 
 def paired_folders(lr_folder, hr_folder):
-    """Match LR and HR pictures of two folders by name.
-
-    Names are equal up to the ending of the file and to what tells LR from HR, such as
-    x4, _LR or _HR.
+    """Match LR and HR pictures of two folders by name, as `match_pairs`.
 
     Raises:
         DataError: a folder is missing or empty, a picture has no partner, or two of
             one folder have the same name.
     """
-    lr, hr = _by_name(lr_folder), _by_name(hr_folder)
-    for folder, own, other in ((lr_folder, hr, lr), (hr_folder, lr, hr)):
-        if alone := [str(own[name]) for name in sorted(own.keys() - other.keys())]:
-            more = f" (nor have {len(alone) - 1} more)" if len(alone) > 1 else ""
-            raise DataError(f"{alone[0]} has no partner in {folder}{more}")
-    items = [Item(_flat(name), hr[name], lr[name]) for name in sorted(hr)]
+    files = map(_pictures, (lr_folder, hr_folder))
+    pairs = match_pairs(lr_folder, hr_folder, *files)
+    items = [Item(_flat(pair.name), pair.hr, pair.lr) for pair in pairs]
     return DataSet(_name(hr_folder), items, paired=True)
 
 
+def results_in(folder, sets):
+    """Find the enlarged picture that a folder holds of each picture of some sets.
+
+    Args:
+        folder: where they are, named as the HR pictures but for marks such as `_SR`; in
+            folders with the names of the sets, if there are such.
+        sets: list of `DataSet`.
+
+    Returns:
+        dict of HR path to the path of the enlarged picture.
+
+    Raises:
+        DataError: there is no folder, or a picture is missing or there twice.
+    """
+    found = {}
+    for data_set in sets:
+        place = Path(folder, data_set.name)
+        place = place if place.is_dir() else Path(folder)
+        paths = [item.hr_path for item in data_set.items]
+        top = os.path.commonpath([path.parent for path in paths])
+        pairs = match_pairs(place, top, _pictures(place), paths, spare=True)
+        found |= {pair.hr: pair.lr for pair in pairs}
+    return found
+
+
 def rename_apart(sets):
-    """Give data sets of one name different ones: `a`, `a-2`, ..."""
+    """Rename data sets of the same name: `a`, `a-2`, ..."""
     names, apart = [], []
     for data_set in sets:
         name = unique_name(data_set.name, names)
@@ -222,17 +211,11 @@ def _name(folder):
 
 
 def _is_picture(path):
-    return (
-        path.suffix.lower() in IMAGE_SUFFIXES
-        and not path.name.startswith(".")
-        and path.is_file()
-    )
+    return is_picture_name(path) and path.is_file()
 
 
 def _pictures(folder):
-    if not Path(folder).is_dir():
-        raise DataError(f"no such folder of pictures: {folder}")
-    paths = [path for path in sorted(Path(folder).rglob("*")) if _is_picture(path)]
+    paths = pictures_in(folder)
     if not paths:
         raise DataError(f"there are no pictures in {folder}")
     return paths
@@ -244,17 +227,6 @@ def _items(paths, folder):
         name = _flat(path.relative_to(folder).with_suffix("").as_posix())
         items.append(Item(unique_name(name, [item.name for item in items]), path))
     return items
-
-
-def _by_name(folder):
-    found = {}
-    for path in _pictures(folder):
-        stem = path.relative_to(folder).with_suffix("").as_posix()
-        name = _ENDING.sub("", stem) or stem
-        if name in found:
-            raise DataError(f"{path} and {found[name]} have the same name")
-        found[name] = path
-    return found
 
 
 def _flat(name):

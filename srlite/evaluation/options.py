@@ -1,12 +1,13 @@
-"""The options of `python -m srlite.evaluation.command`."""
+"""The options of `python -m srlite evaluate`."""
 
 import argparse
 
+from srlite.data.damages import ALL_REAL, REAL
 from srlite.evaluation.contenders import EDGES
 from srlite.evaluation.data_sets import KNOWN_SETS
 from srlite.evaluation.protocol import KERNEL_ORDER
-from srlite.metrics.frechet import MIN_PICTURES
 from srlite.evaluation.records import METRICS
+from srlite.metrics.frechet import MIN_PICTURES
 
 SETS_VARIABLE = "SRLITE_SETS_DIR"
 NONE = "none"
@@ -25,9 +26,9 @@ def evaluation_parser(prog):
         default=["light", "light_psnr", "bicubic"],
         metavar="MODEL",
         help="shipped names, .tflite or .keras files, checkpoints, run directories, "
-        "bicubic, lanczos, or commands in quotes with {lr} and {sr}; NAME=MODEL names "
-        "one in tables; differences are from the first (default: light light_psnr "
-        "bicubic)",
+        "bicubic, lanczos, commands in quotes with {lr} and {sr}, or folders of "
+        "results; NAME=MODEL names one in tables; differences are from the first "
+        "(default: light light_psnr bicubic)",
     )
     _add_sources(parser)
     _add_protocol(parser)
@@ -103,17 +104,21 @@ def _add_protocol(parser):
         help=f"of {', '.join(KERNEL_ORDER)} (default: all); bicubic is MATLAB's",
     )
     group.add_argument(
-        "--jpeg",
-        type=int,
-        metavar="Q",
-        help="pass LR through JPEG of this quality, 1 to 100",
+        "--damage",
+        nargs="+",
+        default=[NONE],
+        metavar="DAMAGE",
+        help=f"what LR goes through, each with each kernel: {NONE}, {', '.join(REAL)}, "
+        f"or {ALL_REAL} for all nine; sharp, sharpjpeg70, lanczos; other numbers may "
+        f"stand in them (default: {NONE})",
     )
     group.add_argument(
-        "--noise",
-        type=float,
-        default=0.0,
-        metavar="S",
-        help="add Gaussian noise to LR, of this standard deviation in levels",
+        "--degradation",
+        nargs="+",
+        metavar="TOLD",
+        help="what conditional models are told: auto, what their estimator sees; "
+        "clean, or parts such as jpeg=60,noise=5; true, what LR went through; several "
+        "are measured side by side (default: auto)",
     )
     group.add_argument(
         "--scale", type=int, default=4, help="HR pixels per LR pixel (default: 4)"
@@ -123,7 +128,7 @@ def _add_protocol(parser):
         choices=EDGES,
         default="none",
         help="none measures the bare network on the whole picture, as papers do; "
-        "mirrored what inference.py does, tiles over mirrored edges (default: none)",
+        "tiled what inference.py does, in tiles (default: none)",
     )
 
 

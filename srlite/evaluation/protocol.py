@@ -1,25 +1,57 @@
-"""How LR pictures are made for an evaluation, and what is measured of SR ones.
+"""How LR pictures are made for an evaluation.
 
-LR is what a file would hold: shrunk, then with noise and through JPEG if asked for,
-rounded to 8 bit.
+LR is what a file would hold: shrunk, damaged if asked for, rounded to 8 bit. Each
+kernel is measured with each damage, as one condition, which is called by the name of
+the kernel, or `kernel+damage` where there is a damage.
 """
 
 import hashlib
-import io
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
-from srlite.metrics.faithfulness import colour_error, lr_error
+from srlite.data.damages import Damage, damage_and_shrink, parse_damage
+from srlite.data.degradation_vector import MAX_NOISE, Degradation
 from srlite.data.kernels import KERNELS, shrink
-from srlite.metrics.psnr_ssim import psnr, ssim
+from srlite.errors import ConfigError
 
 # MATLAB's bicubic first, which papers use.
 KERNEL_ORDER = ("bicubic", *(kernel for kernel in KERNELS if kernel != "bicubic"))
 GIVEN = "given"  # the kernel of pairs, which nobody knows
+_NONE = parse_damage("none")
+
+
+class Condition(NamedTuple):
+    """How the LR pictures of one measurement were made.
+
+    Attributes:
+        kernel: one of `kernels.KERNELS`, or `GIVEN`.
+        damage: `damages.Damage`.
+    """
+
+    kernel: str
+    damage: Damage = _NONE
+
+    @property
+    def name(self):
+        """What records and tables call it; `split_condition` reads it."""
+        clean = self.damage.name == _NONE.name
+        return self.kernel if clean else f"{self.kernel}+{self.damage.name}"
+
+    @property
+    def truth(self):
+        """The `Degradation` that LR went through, as far as ten numbers hold it."""
+        known = self.kernel in KERNELS and not self.damage.lanczos
+        odds = [float(self.kernel == kernel) for kernel in KERNELS]
+        return Degradation(
+            kernels=tuple(odds) if known else Degradation().kernels,
+            jpeg=float(self.damage.jpeg or 100),
+            noise=min(self.damage.noise, MAX_NOISE),
+            blur=self.damage.blur,
+            sharpening=self.damage.sharpening,
+        )
 
 
 @dataclass(frozen=True)
@@ -29,73 +61,41 @@ class Protocol:
     Attributes:
         scale: HR pixels per LR pixel; also the border in HR pixels that is left out.
         kernels: names of `kernels.KERNELS`.
-        jpeg: quality of the JPEG that LR passes through, 1 to 100, or None.
-        noise: standard deviation of the noise in LR, levels.
         edges: as in `contenders`, for the keys of records.
+        damages: each of `damages.Damage`, with which each kernel is measured.
     """
 
     scale: int = 4
     kernels: tuple[str, ...] = KERNEL_ORDER
-    jpeg: int | None = None
-    noise: float = 0.0
     edges: str = "none"
+    damages: tuple[Damage, ...] = (_NONE,)
 
-    def make_lr(self, hr, kernel):
+    def __post_init__(self):
+        """Raise `ConfigError` for a kernel that there is none of."""
+        if unknown := sorted(set(self.kernels) - set(KERNEL_ORDER)):
+            raise ConfigError(
+                f"unknown kernel {', '.join(unknown)}; there are "
+                f"{', '.join(KERNEL_ORDER)}"
+            )
+
+    @property
+    def damaged(self):
+        """Whether LR goes through a damage by name."""
+        return any(damage.name != _NONE.name for damage in self.damages)
+
+    @property
+    def conditions(self):
+        """Tuple of each `Condition`, by damage, then by kernel."""
+        return tuple(
+            Condition(kernel, damage)
+            for damage in self.damages
+            for kernel in self.kernels
+        )
+
+    def make_lr(self, hr, condition):
         """Make the LR picture of `hr`, uint8, always the same one."""
-        lr = shrink(hr, kernel, self.scale)
-        if self.noise:
-            # The same noise after each kernel, another one for each picture.
-            random = np.random.default_rng(int(picture_hash(hr)[:16], 16))
-            noisy = lr + self.noise * random.standard_normal(lr.shape)
-            lr = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
-        if self.jpeg is not None:
-            file = io.BytesIO()
-            Image.fromarray(lr).save(file, "JPEG", quality=self.jpeg)
-            lr = np.asarray(Image.open(file))
-        return lr
-
-
-@dataclass(frozen=True)
-class Measures:
-    """What is measured of a picture.
-
-    Attributes:
-        names: names of `score_records.METRICS`.
-        extra: dict of name to function (sr, hr) -> float, of those that need a file:
-            `content`, `style`, `niqe`.
-        identities: dict of name to text that stands for that file.
-    """
-
-    names: tuple[str, ...]
-    extra: dict[str, Callable]
-    identities: dict[str, str]
-
-    def of(self, sr, hr, lr, kernel, scale, seconds):
-        """Measure one enlarged picture.
-
-        Args:
-            sr: uint8 (height, width, 3).
-            hr: uint8, same shape.
-            lr: uint8 (height / scale, width / scale, 3).
-            kernel: what made `lr`; bicubic is assumed of `GIVEN` ones.
-            scale: HR pixels per LR pixel.
-            seconds: time that enlarging took.
-
-        Returns:
-            dict of name to float, without those that the picture has none of.
-        """
-        assumed = "bicubic" if kernel == GIVEN else kernel
-        known = {
-            "psnr": partial(psnr, sr, hr, scale),
-            "ssim": partial(ssim, sr, hr, scale),
-            "psnr_rgb": partial(psnr, sr, hr, scale, "rgb"),
-            "ssim_rgb": partial(ssim, sr, hr, scale, "rgb"),
-            "lr_error": partial(lr_error, sr, lr, assumed, scale),
-            "colour_error": partial(colour_error, sr, lr),
-            "seconds_per_megapixel": lambda: seconds / (hr[..., 0].size / 1e6),
-        } | {name: partial(f, sr, hr) for name, f in self.extra.items()}
-        values = {name: float(known[name]()) for name in self.names}
-        return {name: value for name, value in values.items() if not np.isnan(value)}
+        shrinking = partial(shrink, kernel=condition.kernel, scale=self.scale)
+        return damage_and_shrink(hr, shrinking, condition.damage, self.scale)
 
 
 def picture_hash(picture):

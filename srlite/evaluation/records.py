@@ -8,18 +8,22 @@ files, because JSON knows no infinity.
 
 Two files hold records. `records.jsonl` grows by a line with each record, under a key
 that stands for everything that the record depends on, so that stopped work goes on;
-it also keeps the records of other settings. `scores.json` holds one evaluation.
+it also keeps the records of other settings. `scores.json` holds one evaluation. The
+pictures that were measured lie beside them, each marked with its key.
 """
 
 import hashlib
 import json
 import math
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from srlite.errors import DataError
-from srlite.files import replacing
+from PIL import Image, PngImagePlugin
+
+from srlite.errors import DataError, ImageError
+from srlite.files import replacing, writing
 
 
 class Metric(NamedTuple):
@@ -30,29 +34,78 @@ class Metric(NamedTuple):
         label: heading of a column.
         unit: "" where there is none.
         decimals: digits after the point that mean something.
-        higher_is_better: whether more is better.
+        ideal: the value that others are the better the nearer they are: infinity
+            where more is better, minus infinity where less is.
     """
 
     name: str
     label: str
     unit: str
     decimals: int
-    higher_is_better: bool
+    ideal: float
 
+    @property
+    def better(self):
+        """What is better, in words: more, less, or nearer to a number."""
+        if math.isinf(self.ideal):
+            return "more" if self.ideal > 0 else "less"
+        return f"nearer to {self.ideal:g}"
+
+    @property
+    def title(self):
+        """The label, with the unit where the label does not say it."""
+        extra = self.unit and self.unit not in self.label
+        return f"{self.label} ({self.unit})" if extra else self.label
+
+    def write(self, value, sign=False):
+        """Write a value with its decimals, and a plus if `sign`; `-` for None."""
+        if value is None:
+            return "-"
+        return f"{value:{'+' if sign else ''}.{self.decimals}f}"
+
+    def goodness(self, value):
+        """Return a number that is the higher the better `value` is."""
+        if math.isinf(self.ideal):
+            return math.copysign(1.0, self.ideal) * value
+        return -abs(value - self.ideal)
+
+
+@dataclass(frozen=True)
+class Score:
+    """What was measured of one model on one picture.
+
+    Attributes:
+        data_set, image, kernel, model: names.
+        values: dict of the name of a metric to its value, without those that the
+            picture has none of.
+    """
+
+    data_set: str
+    image: str
+    kernel: str
+    model: str
+    values: dict[str, float]
+
+
+_MORE, _LESS = math.inf, -math.inf
 
 METRICS = (
-    Metric("psnr", "PSNR", "dB", 2, True),
-    Metric("ssim", "SSIM", "", 4, True),
-    Metric("psnr_rgb", "PSNR RGB", "dB", 2, True),
-    Metric("ssim_rgb", "SSIM RGB", "", 4, True),
-    Metric("content", "content", "", 3, False),
-    Metric("style", "style", "", 3, False),
-    Metric("niqe", "NIQE", "", 2, False),
-    Metric("lr_error", "LR error", "levels", 2, False),
-    Metric("colour_error", "colour", "levels", 2, False),
-    Metric("seconds_per_megapixel", "s/MP", "s/MP", 2, False),
+    Metric("psnr", "PSNR", "dB", 2, _MORE),
+    Metric("ssim", "SSIM", "", 4, _MORE),
+    Metric("psnr_rgb", "PSNR RGB", "dB", 2, _MORE),
+    Metric("ssim_rgb", "SSIM RGB", "", 4, _MORE),
+    Metric("content", "content", "", 3, _LESS),
+    Metric("style", "style", "", 3, _LESS),
+    Metric("niqe", "NIQE", "", 2, _LESS),
+    Metric("chroma_db", "chroma", "dB", 2, _MORE),
+    Metric("grain", "grain", "", 2, 1.0),
+    Metric("lr_error", "LR error", "levels", 2, _LESS),
+    Metric("colour_error", "colour", "levels", 2, _LESS),
+    Metric("seconds_per_megapixel", "s/MP", "s/MP", 2, _LESS),
 )
+METRIC = {metric.name: metric for metric in METRICS}
 _START = '{"key": '  # of each line
+_MARK = "srlite:key"  # of a PNG's text
 # What a record is about, in the order of columns.
 FIELDS = ("data_set", "image", "kernel", "model")
 
@@ -68,6 +121,11 @@ def distinct(records, field):
     return list(dict.fromkeys(record[field] for record in records))
 
 
+def select(records, **fields):
+    """List the records whose fields have these values."""
+    return [r for r in records if all(r[key] == fields[key] for key in fields)]
+
+
 def record_key(**settings):
     """Return a short text that stands for settings: equal for equal ones alone."""
     text = json.dumps(settings, sort_keys=True)
@@ -79,9 +137,6 @@ class RecordFile:
 
     def __init__(self, path):
         """Read what is there; a last line that was not finished is forgotten.
-
-        Args:
-            path: the file; its folder is there.
 
         Raises:
             DataError: it cannot be read, or is another kind of file.
@@ -128,30 +183,59 @@ class RecordFile:
         self._records[key] = record
 
 
-def write_scores(path, records, **more):
-    """Write `scores.json`.
+class PictureFolder:
+    """Pictures as `<data set>/<kernel>/<model>/<image>.png`.
 
-    Args:
-        path: the file.
-        records: list of records.
-        **more: further entries, which JSON can hold.
+    Each carries the key under which it was written, so that one of other settings,
+    which has the same name, is not taken for it.
+    """
+
+    def __init__(self, folder):
+        """Keep pictures below a folder, which need not be there."""
+        self._folder = Path(folder)
+
+    def path(self, record):
+        """Return the path of the picture that a record is about."""
+        kinds = record["data_set"], record["kernel"], record["model"]
+        return self._folder.joinpath(*kinds, f"{record['image']}.png")
+
+    def holds(self, record, key):
+        """Whether the picture of a record is there, and was written under `key`."""
+        try:
+            with Image.open(self.path(record), formats=["PNG"]) as image:
+                # Not `text`, which decodes all of the picture.
+                return image.info.get(_MARK) == key
+        except (OSError, ValueError, SyntaxError):
+            return False
+
+    def write(self, record, key, picture):
+        """Write the picture of a record, uint8 (height, width, 3), whole or not at all.
+
+        Raises:
+            ImageError: it cannot be written.
+        """
+        path = self.path(record)
+        text = PngImagePlugin.PngInfo()
+        text.add_text(_MARK, key)
+        with writing(path, ImageError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as temporary:
+                Image.fromarray(picture).save(temporary, pnginfo=text)
+
+
+def write_scores(path, records, **more):
+    """Write `scores.json`: the records, and what else JSON can hold.
 
     Raises:
         DataError: it cannot be written.
     """
     content = {**more, "records": [_encoded(record) for record in records]}
-    try:
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(_finite(content), indent=1) + "\n")
-    except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror}") from error
+    with replacing(path, DataError) as temporary:
+        temporary.write_text(json.dumps(_finite(content), indent=1) + "\n")
 
 
 def read_scores(path):
-    """Read `scores.json`.
-
-    Returns:
-        dict whose `records` is a list of records, with the further entries.
+    """Read `scores.json`: dict of `records`, a list, and the further entries.
 
     Raises:
         DataError: it is missing or another kind of file.

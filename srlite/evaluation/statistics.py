@@ -9,11 +9,21 @@ had other pictures of the same kind been in the set. With several kernels there 
 more, `MEAN_KERNEL`, on which a picture has the mean of its values.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from srlite.evaluation.records import FIELDS, distinct, measured_metrics
+from srlite.evaluation.records import (
+    FIELDS,
+    METRIC,
+    METRICS,
+    distinct,
+    measured_metrics,
+    select,
+)
 
 MEAN_KERNEL = "mean"
+_PLAIN = ("bicubic", "lanczos")
 CONFIDENCE = 0.95
 _RESAMPLINGS = 10_000
 _SEED = 0
@@ -21,19 +31,42 @@ _SEED = 0
 _CHUNK = 2_000_000
 
 
-def aggregate(records):
-    """Summarise records.
+@dataclass(frozen=True)
+class Summary:
+    """A metric of one model over the pictures of a set; see `aggregate`.
 
-    Args:
-        records: list of records, of which no two agree in all of `FIELDS`.
+    Attributes:
+        data_set, kernel, model, metric: names; the kernel "mean" stands for the mean
+            over all of them.
+        count: pictures.
+        mean, median, worst: over the pictures.
+        worst_image: name of the worst one.
+        difference: mean of this model minus the first one, picture by picture; None
+            for the first one, and where a value is infinite.
+        low, high: ends of its 95 % interval; None where it has none.
+    """
+
+    data_set: str
+    kernel: str
+    model: str
+    metric: str
+    count: int
+    mean: float
+    median: float
+    worst: float
+    worst_image: str
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+def aggregate(records):
+    """Summarise records, of which no two agree in all of `FIELDS`.
 
     Returns:
-        List of dicts with `data_set`, `kernel`, `model`, `metric`, `count` (pictures),
-        `mean`, `median`, `worst`, `worst_image`, and, of every model but the first,
-        `difference` (mean of this model minus the first), `low` and `high`, the ends of
-        its 95 % interval, over the pictures that both models have. Differences are
-        absent where there are no such pictures or a value is infinite, the interval
-        where there is only one.
+        List of dicts with the fields of `Summary`. Differences are over the pictures
+        that both models have; they are absent where there are none or a value is
+        infinite, the interval where there is only one.
     """
     metrics = measured_metrics(records)
     values = {}  # (data set, kernel, model, metric) -> {image: value}
@@ -43,14 +76,14 @@ def aggregate(records):
             if metric.name in record:
                 place = (data_set, kernel, model, metric.name)
                 values.setdefault(place, {})[image] = record[metric.name]
-    better = {metric.name: metric.higher_is_better for metric in metrics}
+    goodness = {metric.name: metric.goodness for metric in metrics}
     # A data set may lack the first model of another one, not that of its own.
     first = {}
     for data_set, _, model, _ in values:
         first.setdefault(data_set, model)
     found = []
     for (data_set, kernel, model, metric), of_images in values.items():
-        worst = (min if better[metric] else max)(of_images, key=of_images.get)
+        worst = min(of_images, key=lambda i: goodness[metric](of_images[i]))
         numbers = list(of_images.values())
         entry = {"data_set": data_set, "kernel": kernel, "model": model}
         entry |= {"metric": metric, "count": len(numbers)}
@@ -68,14 +101,11 @@ def aggregate(records):
 
 
 def bootstrap_interval(differences):
-    """Interval of the mean of paired differences, always the same for the same ones.
+    """Return the 95 % interval (low, high) of the mean of paired differences.
 
-    Args:
-        differences: at least two finite floats, one for each picture.
-
-    Returns:
-        (low, high): the 2.5 % and 97.5 % percentiles of the means of `_RESAMPLINGS`
-        samples of as many pictures, drawn with replacement.
+    It holds the percentiles of the means of `_RESAMPLINGS` samples of as many pictures,
+    drawn with replacement, and is always the same for the same finite floats, at least
+    two.
     """
     differences = np.asarray(differences, np.float64)
     count = len(differences)
@@ -110,17 +140,107 @@ def _with_means(records, metrics):
     yield from records
     for data_set in distinct(records, "data_set"):
         of_set = [r for r in records if r["data_set"] == data_set]
-        kernels = distinct(of_set, "kernel")
-        if len(kernels) < 2:
-            continue
-        groups = {}
-        for record in of_set:
-            groups.setdefault((record["model"], record["image"]), []).append(record)
-        for (model, image), group in groups.items():
-            mean = {"data_set": data_set, "image": image, "model": model}
-            mean["kernel"] = MEAN_KERNEL
-            for metric in metrics:
-                of_kernels = [r[metric.name] for r in group if metric.name in r]
-                if len(of_kernels) == len(kernels):
-                    mean[metric.name] = float(np.mean(of_kernels))
-            yield mean
+        if len(distinct(of_set, "kernel")) > 1:
+            yield from averaged(of_set, MEAN_KERNEL, metrics)
+
+
+def averaged(records, name, metrics=METRICS):
+    """Average each picture's values over the kernels.
+
+    Args:
+        records: list of records of one data set.
+        name: the `kernel` of the new records.
+        metrics: of `METRICS`.
+
+    Yields:
+        A record for each model and picture, which lacks a metric that the picture
+        lacks with one of the kernels.
+    """
+    count = len(distinct(records, "kernel"))
+    groups = {}
+    for record in records:
+        groups.setdefault((record["model"], record["image"]), []).append(record)
+    for (model, image), group in groups.items():
+        mean = {"data_set": group[0]["data_set"], "image": image, "model": model}
+        mean["kernel"] = name
+        for metric in metrics:
+            of_kernels = [r[metric.name] for r in group if metric.name in r]
+            if len(of_kernels) == count:
+                mean[metric.name] = float(np.mean(of_kernels))
+        yield mean
+
+
+def choose_reference(models):
+    """Choose what to measure against: bicubic, another plain filter or the last."""
+    return next((model for model in _PLAIN if model in models), models[-1])
+
+
+def tabulate(records, metric, reference):
+    """Summarise one metric, with differences from the model `reference`.
+
+    Returns:
+        dict of (data set, kernel, model) to an entry of `aggregate`;
+        where there are several kernels, also of (data set, `MEAN_KERNEL`, model).
+    """
+    kept = [
+        {key: record[key] for key in (*FIELDS, metric)}
+        for record in sorted(records, key=lambda r: r["model"] != reference)
+        if metric in record
+    ]
+    return {(e["data_set"], e["kernel"], e["model"]): e for e in aggregate(kept)}
+
+
+def kernels_of(records):
+    """List the kernels of some records, and their mean where there are several."""
+    kernels = distinct(records, "kernel")
+    return [*kernels, MEAN_KERNEL] if len(kernels) > 1 else kernels
+
+
+def values(records, metric):
+    """The finite values of a metric: float64 (n,)."""
+    found = np.array([r[metric] for r in records if metric in r], np.float64)
+    return found[np.isfinite(found)]
+
+
+def best(candidates, metric):
+    """Return the models that are best, to the digits that are written.
+
+    Args:
+        candidates: dict of name to number, or None where there is none.
+        metric: name of what the numbers measure.
+    """
+    found = {n: value for n, value in candidates.items() if value is not None}
+    if not found:
+        return []
+    top = max(found.values(), key=METRIC[metric].goodness)
+    write = METRIC[metric].write
+    return [n for n, value in found.items() if write(value) == write(top)]
+
+
+def rank(records, metric, model, count):
+    """Choose the pictures on which a model does best and worst.
+
+    Of the kernels that a data set was measured with, the first one counts.
+
+    Args:
+        records: of any data sets.
+        metric: name of what they are ranked by.
+        model: whose scores count.
+        count: how many of each, at most; none is named twice.
+
+    Returns:
+        Two lists of records: the best, best first, and the worst, worst first. Equals
+        keep their order; pictures without the metric are left out.
+    """
+    first_kernels = {}
+    for record in records:
+        first_kernels.setdefault(record["data_set"], record["kernel"])
+    found = [
+        record
+        for record in select(records, model=model)
+        if metric in record and record["kernel"] == first_kernels[record["data_set"]]
+    ]
+    found.sort(key=lambda r: METRIC[metric].goodness(r[metric]), reverse=True)
+    first = min(count, (len(found) + 1) // 2)
+    last = min(count, len(found) - first)
+    return found[:first], found[len(found) - last :][::-1]

@@ -1,39 +1,33 @@
 """Scores for people: tables on the terminal, Markdown, CSV.
 
-All are made from the aggregates of `score_statistics`. The best value of each metric
+All are made from the aggregates of `statistics`. The best value of each metric
 under one kernel is bold in Markdown.
 """
 
 import csv
-import math
 
 from srlite.errors import DataError
+from srlite.evaluation.records import (
+    FIELDS,
+    METRIC,
+    METRICS,
+    distinct,
+    measured_metrics,
+)
 from srlite.files import replacing
-from srlite.evaluation.records import FIELDS, METRICS, distinct, measured_metrics
 
-_BY_NAME = {metric.name: metric for metric in METRICS}
 _ABSENT = "-"
+_WITH = "with"  # heading of the condition of the least gain
 
 
-def format_value(value, decimals, sign=False):
-    """Write a number with its decimals; `-` for None."""
-    if value is None:
-        return _ABSENT
-    if math.isinf(value):
-        return "inf"
-    return f"{value:{'+' if sign else ''}.{decimals}f}"
-
-
-def terminal_tables(aggregates, fid=(), fid_label="FID"):
-    """Lay out the tables of all data sets.
+def terminal_tables(aggregates, fid=(), fid_label="FID", gains=()):
+    """Lay out the tables of all data sets as text.
 
     Args:
-        aggregates: as from `score_statistics.aggregate`.
+        aggregates: as from `statistics.aggregate`.
         fid: list of dicts with `data_set`, `kernel`, `model` and `fid`.
         fid_label: heading of its column.
-
-    Returns:
-        Text of several lines.
+        gains: as from `gains.gains_by_damage`.
     """
     blocks = []
     for data_set in distinct(aggregates, "data_set"):
@@ -44,35 +38,31 @@ def terminal_tables(aggregates, fid=(), fid_label="FID"):
             f"{data_set} ({count} picture{'s' * (count != 1)}), means; PSNR in dB, "
             "errors in levels\n" + _aligned(_mean_rows(of_set, distances, fid_label))
         )
-        metric = _BY_NAME[of_set[0]["metric"]]
+        metric = METRIC[of_set[0]["metric"]]
         unit = f" in {metric.unit}" if metric.unit else ""
         blocks.append(
             f"{data_set}, {metric.label}{unit} of single pictures\n"
             + _aligned(_spread_rows(of_set, metric))
         )
+        if of_gains := [g for g in gains if g["data_set"] == data_set]:
+            heading = f"{data_set}, {_gain_title(of_gains)}\n"
+            blocks.append(heading + _aligned(_gain_rows(of_gains)))
     return "\n\n".join(blocks)
 
 
-def markdown(aggregates, notes, fid=(), fid_label="FID"):
-    """Write everything as Markdown.
-
-    Args:
-        aggregates: as from `score_statistics.aggregate`.
-        notes: sentences on how it was measured.
-        fid: as for `terminal_tables`.
-        fid_label: as for `terminal_tables`.
-
-    Returns:
-        Text of a file.
-    """
+def markdown(aggregates, notes, fid=(), fid_label="FID", gains=()):
+    """Write everything as Markdown, as `terminal_tables`; `notes` are sentences."""
     parts = ["# Scores", "\n".join(f"- {note}" for note in notes)]
     for data_set in distinct(aggregates, "data_set"):
         of_set = [a for a in aggregates if a["data_set"] == data_set]
         distances = [d for d in fid if d["data_set"] == data_set]
-        parts += [f"## {data_set}", "Means:"]
+        parts += [f"## {data_set}"]
+        if of_gains := [g for g in gains if g["data_set"] == data_set]:
+            parts += [f"{_gain_title(of_gains)}:", _piped(_gain_rows(of_gains))]
+        parts += ["Means:"]
         parts.append(_piped(_mean_rows(of_set, distances, fid_label, in_markdown=True)))
         for name in distinct(of_set, "metric"):
-            metric = _BY_NAME[name]
+            metric = METRIC[name]
             unit = f", {metric.unit}" if metric.unit else ""
             parts.append(f"{metric.label}{unit}:")
             parts.append(_piped(_spread_rows(of_set, metric)))
@@ -86,14 +76,20 @@ def write_csv(path, records):
         DataError: the file cannot be written.
     """
     names = [*FIELDS, *(metric.name for metric in measured_metrics(records))]
-    try:
-        with replacing(path) as temporary:
-            with open(temporary, "w", newline="", encoding="utf-8") as file:
-                rows = csv.DictWriter(file, names)
-                rows.writeheader()
-                rows.writerows(records)
-    except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror}") from error
+    write_rows(path, names, records)
+
+
+def write_rows(path, names, records):
+    """Write dicts as rows of a CSV file, whole or not at all; an absent value is empty.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    with replacing(path, DataError) as temporary:
+        with open(temporary, "w", newline="", encoding="utf-8") as file:
+            rows = csv.DictWriter(file, names)
+            rows.writeheader()
+            rows.writerows(records)
 
 
 def write_text(path, text):
@@ -102,20 +98,19 @@ def write_text(path, text):
     Raises:
         DataError: the file cannot be written.
     """
-    try:
-        with replacing(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror}") from error
+    with replacing(path, DataError) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _mean_rows(of_set, distances, fid_label, in_markdown=False):
     """Heading and rows: kernel, model, the mean of each metric."""
-    metrics = [_BY_NAME[name] for name in distinct(of_set, "metric")]
+    metrics = [METRIC[name] for name in distinct(of_set, "metric")]
     metrics.sort(key=METRICS.index)
     means = {(a["kernel"], a["model"], a["metric"]): a["mean"] for a in of_set}
     fids = {(d["kernel"], d["model"]): d["fid"] for d in distances}
-    rows = [["kernel", "model", *(_heading(metric, in_markdown) for metric in metrics)]]
+    rows = [
+        ["kernel", "model", *(m.title if in_markdown else m.label for m in metrics)]
+    ]
     rows[0] += [fid_label] if fids else []
     for kernel in distinct(of_set, "kernel"):
         models = distinct([a for a in of_set if a["kernel"] == kernel], "model")
@@ -124,14 +119,16 @@ def _mean_rows(of_set, distances, fid_label, in_markdown=False):
             for metric in metrics:
                 others = [means.get((kernel, m, metric.name)) for m in models]
                 value = means.get((kernel, model, metric.name))
-                text = format_value(value, metric.decimals)
+                text = metric.write(value)
                 known = [other for other in others if other is not None]
-                best = (max if metric.higher_is_better else min)(known, default=None)
-                best_text = format_value(best, metric.decimals)
+                best = max(known, key=metric.goodness, default=None)
+                best_text = metric.write(best)
                 marked = in_markdown and len(known) > 1 and text == best_text
                 row.append(f"**{text}**" if marked else text)
             if fids:
-                row.append(format_value(fids.get((kernel, model)), 2))
+                row.append(
+                    f"{fids[kernel, model]:.2f}" if (kernel, model) in fids else _ABSENT
+                )
             rows.append(row)
     return rows
 
@@ -144,16 +141,12 @@ def _spread_rows(of_set, metric):
     if len(names) > 1:
         rows[0] += [f"minus {names[0]}", "95 % interval"]
     for entry in entries:
-        figures = [
-            format_value(entry[kind], metric.decimals)
-            for kind in ("mean", "median", "worst")
-        ]
+        figures = [metric.write(entry[kind]) for kind in ("mean", "median", "worst")]
         row = [entry["kernel"], entry["model"], *figures, entry["worst_image"]]
         if len(names) > 1:
-            digits = metric.decimals
-            row.append(format_value(entry.get("difference"), digits, sign=True))
+            row.append(metric.write(entry.get("difference"), sign=True))
             ends = [
-                format_value(entry[end], digits, sign=True)
+                metric.write(entry[end], sign=True)
                 for end in ("low", "high")
                 if end in entry
             ]
@@ -162,9 +155,21 @@ def _spread_rows(of_set, metric):
     return rows
 
 
-def _heading(metric, with_unit):
-    unit = with_unit and metric.unit and metric.unit not in metric.label
-    return f"{metric.label} ({metric.unit})" if unit else metric.label
+def _gain_title(gains):
+    metric = METRIC[gains[0]["metric"]]
+    unit = f" in {metric.unit}" if metric.unit else ""
+    return f"{metric.label}{unit} by damage, means of the kernels"
+
+
+def _gain_rows(gains):
+    """Heading and rows: damage, model, its mean, and what it gains on the reference."""
+    metric = METRIC[gains[0]["metric"]]
+    rows = [["damage", "model", metric.label, "plain", "gain", "least gain", _WITH]]
+    for g in gains:
+        means = [metric.write(g[k]) for k in ("value", "reference")]
+        more = [metric.write(g[k], sign=True) for k in ("gain", "least")]
+        rows.append([g["damage"], g["model"], *means, *more, g["least_with"]])
+    return rows
 
 
 def _aligned(rows):
@@ -173,7 +178,7 @@ def _aligned(rows):
     left = {0, 1} | {
         i
         for i in range(2, len(widths))
-        if rows[0][i] in ("worst picture", "95 % interval")
+        if rows[0][i] in ("worst picture", "95 % interval", _WITH)
     }
     lines, before = [], None
     for row in rows:

@@ -2,12 +2,28 @@
 
 They are what the network will see: crops of photographs, shrunk with all kernels in
 turn. From the same photos come others, on which the file is tried.
+
+Ranges must also cover what a conditional network will be told: half of its pictures are
+clean and told so, a quarter are damaged, by strengths spread over all that can be told,
+and told so, and a quarter are told of damage that they do not have, as people may do:
+of each at its end, of all at once, or of several.
 """
 
 import itertools
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
+from srlite.data.damages import Damage, damage_and_shrink
+from srlite.data.degradation_vector import (
+    MAX_BLUR,
+    MAX_NOISE,
+    Degradation,
+    parse_degradation,
+)
+from srlite.data.kernels import KERNELS, shrink
 from srlite.data.photographs import usable_photographs
 from srlite.export.checks import fit
 
@@ -17,44 +33,107 @@ CALIBRATING, TRYING = 48, 12
 _MAX_PHOTOS = 400
 
 
-def calibration_pictures(source, scale, size=(SIZE, SIZE), seed=0):
+class Sample(NamedTuple):
+    """A picture to calibrate on.
+
+    Attributes:
+        lr: uint8 (height, width, 3).
+        degradation: what the network is told of it, float32 (10,).
+    """
+
+    lr: np.ndarray
+    degradation: np.ndarray
+
+
+def calibration_samples(
+    source: str | os.PathLike,
+    scale: int,
+    size: tuple[int, int] = (SIZE, SIZE),
+    seed: int = 0,
+    damage: str | Degradation | None = None,
+) -> tuple[list[Sample], list[np.ndarray]]:
     """Cut and shrink photos of a source.
 
     Args:
         source: as for `sources.read_source`, a folder or a tar file say.
         scale: HR pixels per LR pixel.
         size: LR (height, width) of the pictures; smaller photos are mirrored.
-        seed: decides where crops are cut.
+        seed: decides where crops are cut, and the damages.
+        damage: None for clean pictures; "spread" for those of a conditional network;
+            or the `Degradation` that all of them have, but for the kernel.
 
     Returns:
-        (pictures, photos): at most 48 uint8 LR pictures (*size, 3) to calibrate on,
-        and at most 12 uint8 HR crops (scale * height, scale * width, 3) to try the
-        file on. Both come from the same photo when the source has a single one.
+        (samples, photos): at most 48 `Sample` to calibrate on, and at most 12 uint8 HR
+        crops (scale * height, scale * width, 3) to try the file on. Both come from the
+        same photo when the source has a single one.
 
     Raises:
         DataError: the source cannot be read, or has no usable picture.
     """
-    from srlite.data.kernels import KERNELS, shrink
-
     random = np.random.default_rng(seed)
     crops = []
     min_sizes = {str(source): 4 * scale}
-    photographs = usable_photographs(min_sizes, scale, warn=lambda sentence: None)
+    photographs = usable_photographs(min_sizes, scale, say=lambda sentence: None)
     for _, photograph in itertools.islice(photographs, _MAX_PHOTOS):
         crops.append(_cut(photograph.hr, [scale * length for length in size], random))
     tried = _spread(len(crops), min(TRYING, max(1, len(crops) // 5)))
     rest = [i for i in range(len(crops)) if i not in tried] or [0]
     chosen = [rest[i] for i in _spread(len(rest), min(CALIBRATING, len(rest)))]
-    pictures = []
+    samples = []
     for i in range(min(CALIBRATING, len(KERNELS) * len(chosen))):
         turn, place = divmod(i, len(chosen))
         # Few photos are used again, each time with another kernel.
         kernel = KERNELS[(place + turn) % len(KERNELS)]
-        pictures.append(shrink(crops[chosen[place]], kernel, scale))
-    return pictures, [crops[i] for i in tried]
+        made, told = _degradations(kernel, i, random, damage)
+        samples.append(Sample(_make(crops[chosen[place]], made, scale), told.vector))
+    return samples, [crops[i] for i in tried]
 
 
-def _cut(photo, size, random):
+def _degradations(
+    kernel: str,
+    number: int,
+    random: np.random.Generator,
+    damage: str | Degradation | None,
+) -> tuple[Degradation, Degradation]:
+    """Choose how a picture is made, and what is told of it."""
+    plain = Degradation().replace(parse_degradation(f"kernel={kernel}"))
+    if damage is None:
+        return plain, plain
+    if isinstance(damage, Degradation):
+        made = damage.replace({"kernels": plain.kernels})
+        return made, made
+    # One to four damages, each of any strength.
+    strengths = random.random(4) * (random.permutation(4) < random.integers(1, 5))
+    turn, kind = number // 4 % 6, number % 4
+    if kind == 3 and turn < 5:
+        strengths = [*np.eye(4), np.ones(4)][turn]
+    strong = plain.replace(
+        {
+            "jpeg": 100.0 - 99.0 * strengths[0],
+            "noise": MAX_NOISE * strengths[1],
+            "blur": MAX_BLUR * strengths[2],
+            "sharpening": strengths[3],
+        }
+    )
+    return ((plain, plain), (strong, strong), (plain, plain), (plain, strong))[kind]
+
+
+def _make(hr: np.ndarray, degradation: Degradation, scale: int) -> np.ndarray:
+    """Make LR of HR, uint8, with damage if there is any."""
+    kernel = KERNELS[int(np.argmax(degradation.kernels))]
+    damage = Damage(
+        "calibration",
+        blur=degradation.blur,
+        sharpening=degradation.sharpening,
+        noise=degradation.noise,
+        jpeg=round(degradation.jpeg) % 100,  # 100 is none
+    )
+    return damage_and_shrink(hr, lambda hr: shrink(hr, kernel, scale), damage)
+
+
+def _cut(
+    photo: np.ndarray, size: Sequence[int], random: np.random.Generator
+) -> np.ndarray:
     """Cut (height, width) at a random place."""
     corner = [
         random.integers(max(0, length - wanted) + 1)
@@ -64,6 +143,6 @@ def _cut(photo, size, random):
     return fit(photo[tuple(window)], size)
 
 
-def _spread(length, number):
+def _spread(length: int, number: int) -> list[int]:
     """Choose `number` of the places 0 to `length` - 1, evenly."""
     return [int(i) for i in np.linspace(0, length - 1, number)]

@@ -2,24 +2,32 @@
 
 Its size is within a budget; its ops are those that every delegate runs well, which
 also refuses a file whose weights were left behind in variables; an int8 file is int8
-throughout; LiteRT computes on a real photo what the Keras model computes; and 8-bit
-numbers cost no more than `MAX_LOSS` on pictures (`srlite.export.psnr_drop`). A file is its
-bytes here: nothing touches the disk. A check that fails raises `ExportError`.
+throughout; LiteRT computes on a real photo what the Keras model computes, whatever
+degradation both are told; and 8-bit numbers cost no more than `MAX_LOSS` on pictures
+(`srlite.export.psnr_drop`). A file is its bytes here: nothing touches the disk. A check
+that fails raises `ExportError`.
 
 Differences are in levels, 1 level = 1/255: between unrounded outputs, but for int8
 files, which give whole levels.
 """
 
-import collections
+import itertools
+from collections.abc import Callable, Iterable, Sequence, Set
+from typing import Any
 
 import numpy as np
 
+from srlite.data.degradation_vector import SMALLEST, Degradation
 from srlite.errors import ExportError
+from srlite.models.tflite import count_ops
 from srlite.pictures.picture import to_float, to_uint8
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
 
 MAX_BYTES = 5_000_000
+MAX_ESTIMATOR_BYTES = 300_000
+# Largest difference between the ten numbers of an estimator's file and of its model.
+MAX_ESTIMATOR_DIFFERENCE = 1e-3
 
 # Largest difference from the Keras model, in levels, by precision. Measured on the
 # default `rrdb_net`: at most 0.002 in float32. Weights rounded to float16 gave 0.2
@@ -36,69 +44,95 @@ ALLOWED_OPS = frozenset(
         "CONCATENATION",
         "CONV_2D",
         "DEPTH_TO_SPACE",
+        "FULLY_CONNECTED",
         "LEAKY_RELU",
         "MINIMUM",
         "MUL",
         "PRELU",
         "RELU",
+        "RESHAPE",
     }
 )
+# Of estimators, which run on a CPU, once for each picture.
+ESTIMATOR_OPS = frozenset(
+    {
+        "ADD",
+        "CONCATENATION",
+        "CONV_2D",
+        "DIV",
+        "FULLY_CONNECTED",
+        "LEAKY_RELU",
+        "LOG",
+        "LOGISTIC",
+        "MEAN",
+        "MUL",
+        "RESHAPE",
+        "SOFTMAX",
+        "SPACE_TO_DEPTH",
+        "SQUARE",
+        "STRIDED_SLICE",
+        "SUB",
+        "SUM",
+    }
+)
+# PAD makes the cut to the sides that an estimator takes.
+SEEING_OPS = ALLOWED_OPS | ESTIMATOR_OPS | {"PAD"}
 # DEQUANTIZE widens float16 weights; QUANTIZE stands between uint8 and int8.
 _FURTHER_OPS = {"float16": {"DEQUANTIZE"}, "int8": {"QUANTIZE"}}
 
 # Photo sizes (height, width) in LR pixels at which a file of any size is compared.
 CHECK_SIZES = ((128, 128), (61, 97), (1, 1))
+# Those of a file that an estimator is built into, which must see something.
+SEEING_SIZES = ((128, 128), (61, 97), (SMALLEST, SMALLEST))
+# Those of an estimator's file.
+ESTIMATOR_SIZES = ((127, 127), (63, 95), (SMALLEST, SMALLEST))
+# What conditional generators and their files are told while they are compared.
+CHECK_DEGRADATIONS = (
+    Degradation(),
+    Degradation((0.0, 0.0, 0.2, 0.8, 0.0, 0.0), 40.0, 8.0, 1.5, 0.6),
+)
 
 
-def check_size(content, max_bytes=MAX_BYTES):
-    """Raise `ExportError` if a ``.tflite`` (bytes) is larger than `max_bytes`."""
-    if len(content) > max_bytes:
+def check_size(
+    content: bytes, max_bytes: int | None = MAX_BYTES, estimator_bytes: int = 0
+) -> None:
+    """Raise ExportError for a file that is too large.
+
+    Args:
+        content: the file, bytes.
+        max_bytes: what it may have, with its estimator if it has one; None for any.
+        estimator_bytes: size of the estimator's file that goes with it.
+    """
+    total = len(content) + estimator_bytes
+    if max_bytes is not None and total > max_bytes:
+        what = "file and its estimator have" if estimator_bytes else "file has"
         raise ExportError(
-            f"the file has {len(content):,} bytes, the budget is {max_bytes:,}: "
-            "make the model smaller or export it in float16"
+            f"the {what} {total:,} bytes, the budget is {max_bytes:,}: "
+            "make the model smaller, export it in float16, or raise the budget "
+            "(--max-bytes N, or none)"
         )
 
 
-def operators(content):
-    """Yield (op name, `Operator`) for each op of a ``.tflite`` (bytes), as it runs."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    names = {code: name for name, code in vars(schema.BuiltinOperator).items()}
-    model = schema.Model.GetRootAs(content)
-    for i in range(model.SubgraphsLength()):
-        graph = model.Subgraphs(i)
-        for j in range(graph.OperatorsLength()):
-            code = model.OperatorCodes(graph.Operators(j).OpcodeIndex())
-            # Old codes fill one byte, newer ones the wider field; the larger holds.
-            number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-            name = names.get(number, f"OP_{number}")
-            if name == "CUSTOM":
-                name = code.CustomCode().decode()
-            yield name, graph.Operators(j)
-
-
-def count_ops(content):
-    """Count the ops of a ``.tflite`` (bytes): dict of name to number, most first."""
-    counts = collections.Counter(name for name, _ in operators(content))
-    return dict(counts.most_common())
-
-
-def check_ops(content, precision="float32"):
+def check_ops(
+    content: bytes, precision: str = "float32", allowed: Set[str] = ALLOWED_OPS
+) -> dict[str, int]:
     """Count the ops of a ``.tflite``, and refuse those that phones run badly.
 
     Args:
         content: the file, bytes.
         precision: "float16" allows DEQUANTIZE as well, which widens the weights, and
             "int8" allows QUANTIZE.
+        allowed: names of ops: `ALLOWED_OPS`, `ESTIMATOR_OPS` for an estimator, or
+            `SEEING_OPS` for a file that an estimator is built into.
 
     Returns:
         dict, op name -> count, the commonest first.
 
     Raises:
-        ExportError: an op is not in `ALLOWED_OPS`.
+        ExportError: another op.
     """
     counts = count_ops(content)
-    allowed = ALLOWED_OPS | _FURTHER_OPS.get(precision, set())
+    allowed = allowed | _FURTHER_OPS.get(precision, set())
     if foreign := sorted(counts.keys() - allowed):
         raise ExportError(
             f"the file has ops that are not allowed: {', '.join(foreign)} "
@@ -107,15 +141,10 @@ def check_ops(content, precision="float32"):
     return counts
 
 
-def check_quantization(content):
-    """Check that an int8 ``.tflite`` computes with integers alone.
+def check_quantization(content: bytes) -> None:
+    """Raise ExportError for an int8 ``.tflite`` (bytes) that computes with floats.
 
-    Args:
-        content: the file, bytes.
-
-    Raises:
-        ExportError: a tensor holds floats, or input or output is not uint8 quantised
-            with exactly (1/255, 0).
+    Its inputs and its output must be uint8 quantised with exactly (1/255, 0).
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -128,11 +157,13 @@ def check_quantization(content):
             raise ExportError(
                 f"the file is not int8 throughout: {tensor.Name().decode()} is {name}"
             )
-    for number in (graph.Inputs(0), graph.Outputs(0)):
+    for number in (*graph.InputsAsNumpy(), graph.Outputs(0)):
         tensor = tensors[number]
         step = tensor.Quantization().ScaleAsNumpy()
         zero = tensor.Quantization().ZeroPointAsNumpy()
-        exact = np.array_equal(step, np.float32([1 / 255])) and not np.any(zero)
+        exact = np.array_equal(step, np.array([1 / 255], np.float32)) and not np.any(
+            zero
+        )
         if types[tensor.Type()] != "UINT8" or not exact:
             raise ExportError(
                 f"{tensor.Name().decode()} is {types[tensor.Type()]} quantised with "
@@ -140,12 +171,19 @@ def check_quantization(content):
             )
 
 
-def check_difference(content, generator, precision, photos, sizes=CHECK_SIZES):
+def check_difference(
+    content: bytes,
+    generator: Any,
+    precision: str,
+    photos: Iterable[np.ndarray],
+    sizes: Iterable[tuple[int, int]] = CHECK_SIZES,
+) -> tuple[float, float]:
     """Run a ``.tflite`` beside its Keras model on photos.
 
     Args:
         content: the file, bytes.
-        generator: the `keras.Model` it was made from.
+        generator: the `keras.Model` it was made from; a conditional one is told each
+            of `CHECK_DEGRADATIONS`.
         precision: decides the limit, see `MAX_DIFFERENCE`, `MAX_MEAN_DIFFERENCE`.
         photos: uint8 arrays (height, width, 3).
         sizes: (height, width) in LR pixels to bring each photo to.
@@ -157,14 +195,16 @@ def check_difference(content, generator, precision, photos, sizes=CHECK_SIZES):
         ExportError: the difference is above its limit, or is not a number.
     """
     run = runner(content)
-    differences = []
-    for photo in photos:
-        for size in sizes:
-            lr = to_float(fit(photo, size))[None, ..., : generator.input_shape[-1]]
-            expected = np.clip(generator(lr, training=False), 0.0, 1.0)
-            received = run(lr)  # (1, scale*H, scale*W, channels)
-            differences.append(np.abs(received - expected).ravel() * 255.0)
-    differences = np.concatenate(differences)
+    channels = generator.inputs[0].shape[-1]
+    told = CHECK_DEGRADATIONS if len(generator.inputs) == 2 else [None]
+    found = []
+    for photo, size, degradation in itertools.product(photos, sizes, told):
+        lr = to_float(fit(photo, size))[None, ..., :channels]
+        inputs = lr if degradation is None else [lr, degradation.vector[None]]
+        expected = np.clip(generator(inputs, training=False), 0.0, 1.0)
+        received = run(lr, degradation and degradation.vector)
+        found.append(np.abs(received - expected).ravel() * 255.0)
+    differences = np.concatenate(found)
     largest, mean = float(differences.max()), float(differences.mean())
     # `not <=`, so that NaN is refused too.
     if precision in MAX_DIFFERENCE and not largest <= MAX_DIFFERENCE[precision]:
@@ -181,25 +221,68 @@ def check_difference(content, generator, precision, photos, sizes=CHECK_SIZES):
     return largest, mean
 
 
-def runner(content):
+def check_estimator(
+    content: bytes,
+    estimator: Any,
+    photos: Iterable[np.ndarray],
+    sizes: Iterable[tuple[int, int]] = ESTIMATOR_SIZES,
+) -> float:
+    """Run the ``.tflite`` of an estimator beside its Keras model on crops of photos.
+
+    Args:
+        content: the file, bytes.
+        estimator: the `keras.Model` it was made from.
+        photos: uint8 arrays (height, width, 3).
+        sizes: (height, width) in LR pixels to bring each photo to.
+
+    Returns:
+        largest absolute difference between numbers of the degradation.
+
+    Raises:
+        ExportError: it is above `MAX_ESTIMATOR_DIFFERENCE`, or is not a number.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    run = Interpreter(model_content=content).get_signature_runner()
+    differences = []
+    for photo, size in itertools.product(photos, sizes):
+        lr = to_float(fit(photo, size))[None]
+        expected = np.asarray(estimator(lr, training=False))
+        differences.append(np.abs(run(lr=lr)["degradation"] - expected))  # (1, 10)
+    largest = float(np.max(differences))
+    if not largest <= MAX_ESTIMATOR_DIFFERENCE:
+        raise ExportError(
+            f"the file's degradation differs from its model's by up to {largest:.3g}; "
+            f"at most {MAX_ESTIMATOR_DIFFERENCE:g} is allowed"
+        )
+    return largest
+
+
+def runner(content: bytes) -> Callable[..., np.ndarray]:
     """Load a ``.tflite`` (bytes) with input `lr` and output `sr`, float or uint8.
 
     Returns:
-        Function float32 (1, H, W, channels) -> (1, scale*H, scale*W, channels), [0, 1].
+        Function of float32 (1, H, W, channels) in [0, 1], and of float32 (10,) for a
+        file with an input `degradation`, -> (1, scale*H, scale*W, channels), [0, 1].
     """
     from ai_edge_litert.interpreter import Interpreter
 
     signature = Interpreter(model_content=content).get_signature_runner()
-    takes_levels = signature.get_input_details()["lr"]["dtype"] == np.uint8
+    types = {name: x["dtype"] for name, x in signature.get_input_details().items()}
 
-    def run(lr):
-        sr = signature(lr=to_uint8(lr) if takes_levels else lr)["sr"]
+    def run(lr: np.ndarray, degradation: np.ndarray | None = None) -> np.ndarray:
+        inputs = {"lr": lr}
+        if "degradation" in types:
+            inputs["degradation"] = np.asarray(degradation, np.float32)[None]
+        for name, value in inputs.items():
+            inputs[name] = to_uint8(value) if types[name] == np.uint8 else value
+        sr = signature(**inputs)["sr"]
         return to_float(sr) if sr.dtype == np.uint8 else sr
 
     return run
 
 
-def fit(photo, size):
+def fit(photo: np.ndarray, size: Sequence[int]) -> np.ndarray:
     """Crop the middle of a photo, or mirror it at its edges, to (height, width)."""
     padding, window = [], []
     for length, wanted in zip(photo.shape, size, strict=False):

@@ -2,22 +2,40 @@
 
 Beside each ``.tflite`` its report is written as JSON. With `--all`, a file that fails
 its checks is named, and the others are written all the same.
+
+A conditional model's estimator is written too: beside one file under its name and
+`_estimator`, beside the whole set as ``estimator.tflite``. A file with a degradation
+or an estimator built in needs none.
 """
 
 import argparse
+import contextlib
+import dataclasses
+import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from srlite.backend import import_keras, silence
-from srlite.errors import ConfigError, DataError, ExportError
-from srlite.export.export import SAMPLE_PHOTO, export_tflite
-from srlite.files import replacing
-from srlite.models.loading import find_source, load_generator, scale_of
+from srlite.data.degradation_vector import SMALLEST
 from srlite.data.photographs import load_images
+from srlite.errors import ConfigError, DataError, ExportError
+from srlite.export.checks import MAX_BYTES, PRECISIONS
+from srlite.export.estimator import EstimatorReport, check_path, estimator_file
+from srlite.export.export import SEEING_PRECISIONS, export_tflite
 from srlite.export.psnr_drop import LossMeter
-from srlite.export.checks import PRECISIONS
+from srlite.files import SAMPLE, replacing
+from srlite.models.model_files import (
+    estimator_beside,
+    find_estimator,
+    find_model,
+    load_estimator,
+    load_generator,
+    scale_of,
+)
 from srlite.models.tflite import describe
-from srlite.runtime.upscaler import DEFAULT_OVERLAP
+from srlite.runtime.opening import DEFAULT_OVERLAP
 
 # Static sides in LR pixels of the set that `--all` writes; None is any size.
 SHIPPED = tuple((precision, None) for precision in PRECISIONS) + tuple(
@@ -25,15 +43,8 @@ SHIPPED = tuple((precision, None) for precision in PRECISIONS) + tuple(
 )
 
 
-def main(argv=None, prog="export_tflite.py"):
-    """Run the command.
-
-    Args:
-        argv: arguments; those of the process by default.
-        prog: name of the command, for its help.
-
-    Returns:
-        Exit status: 0, or 1 when some files of `--all` could not be made.
+def main(argv: list[str] | None = None, prog: str = "export_tflite.py") -> int:
+    """Run the command; return 0, or 1 when some files of `--all` could not be made.
 
     Raises:
         SrliteError: as `load_generator` and `export_tflite`.
@@ -43,39 +54,100 @@ def main(argv=None, prog="export_tflite.py"):
         print(describe(args.describe))
         return 0
     import_keras("export", backends=("tensorflow",))
+    from srlite.export.single_input import build_in, is_auto
+
     with silence():
-        source = find_source(args.model)
-        generator = load_generator(args.model)
+        source = find_model(args.model, trained=True)
+        generator = load_generator(source)
     options = {
         "source": source,
         "calibration": args.calibration_dir,
         "overlap": args.overlap,
+        "max_bytes": args.max_bytes,
+        "degradation": args.degradation,
     }
+    estimator = None  # what is written beside
+    if len(generator.inputs) == 2 and args.degradation is None:
+        with silence():
+            estimator = estimator_file(find_estimator(args.model))
+        options["estimator_bytes"] = len(estimator[0])
+    elif len(generator.inputs) == 2 and is_auto(args.degradation):
+        options["estimator"] = _estimator_to_build_in(args.model)
+    told, _ = build_in(generator, args.degradation, options.get("estimator"))
     if args.hr_dir:
-        photos = load_images(args.hr_dir, min_size=2 * scale_of(generator) + 1)
+        scale = scale_of(generator)
+        seen = SMALLEST if "estimator" in options else 2
+        photos = load_images(args.hr_dir, min_size=seen * scale + 1)
         where = " ".join(map(str, args.hr_dir))
-        options["meter"] = LossMeter(generator, photos, where, args.overlap)
-        options["photos"] = [SAMPLE_PHOTO, *photos[:4]]
+        options["meter"] = LossMeter(told, photos, where, args.overlap)
+        options["photos"] = [SAMPLE, *photos[:4]]
     if args.output:
         precision = args.precision or "float32"
-        _write(generator, args.output, precision, args.input_size, options)
+        check_path(args.output)
+        with _beside(estimator_beside(Path(args.output)), estimator):
+            _write(generator, args.output, precision, args.input_size, options)
         return 0
-    return _write_all(generator, Path(args.all), Path(args.model), options)
+    return _write_all(generator, Path(args.all), Path(args.model), options, estimator)
 
 
-def _write_all(generator, folder, model, options):
+def _estimator_to_build_in(model: str) -> Any:
+    path = find_estimator(model)
+    if path.suffix != ".keras":
+        raise ExportError(
+            f"an estimator is built in from its .keras file; there is only {path}: put "
+            "the .keras beside the model"
+        )
+    with silence():
+        return load_estimator(path)
+
+
+@contextlib.contextmanager
+def _beside(
+    path: Path, estimator: tuple[bytes, EstimatorReport] | None
+) -> Iterator[None]:
+    """Write and print an estimator, (content, report), when the block succeeds."""
+    if estimator is None:
+        yield
+        return
+    content, report = estimator
+    report = dataclasses.replace(report, path=path)
+    with (
+        replacing(path, ExportError) as draft,
+        replacing(path.with_suffix(".json"), ExportError) as beside,
+    ):
+        draft.write_bytes(content)
+        beside.write_text(report.to_json() + "\n")
+        yield
+    print(report)
+
+
+def _write_all(
+    generator: Any,
+    folder: Path,
+    model: Path,
+    options: dict,
+    estimator: tuple[bytes, EstimatorReport] | None,
+) -> int:
     """Write the whole set; return 1 when a file of it could not be made."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ExportError(f"cannot make {folder}: {error.strerror}") from None
+    with _beside(folder / "estimator.tflite", estimator):
+        return _write_set(generator, folder, model, options)
+
+
+def _write_set(generator: Any, folder: Path, model: Path, options: dict) -> int:
     name = model.resolve().name if model.is_dir() else model.stem
-    failures = {}
+    failures: dict[str, list[str]] = {}
     for precision, side in SHIPPED:
+        if "estimator" in options and precision not in SEEING_PRECISIONS:
+            continue
         ending = f"_{side}" if side else ""
         path = folder / f"{name}_{precision}{ending}.tflite"
         try:
-            _write(generator, path, precision, side and (side, side), options)
+            size = (side, side) if side else None
+            _write(generator, path, precision, size, options)
         except (DataError, ExportError) as error:
             failures.setdefault(f"{error}", []).append(path.name)
     for reason, names in failures.items():
@@ -83,25 +155,34 @@ def _write_all(generator, folder, model, options):
     return 1 if failures else 0
 
 
-def _write(generator, path, precision, input_size, options):
+def _write(
+    generator: Any,
+    path: str | os.PathLike,
+    precision: str,
+    input_size: tuple[int, int] | None,
+    options: dict,
+) -> None:
     """Write one file and its report, and print that."""
     with silence():
         report = export_tflite(generator, path, input_size, precision, **options)
-        beside = Path(path).with_suffix(".json")
-        try:
-            with replacing(beside) as draft:
-                draft.write_text(report.to_json() + "\n")
-        except OSError as error:
-            raise ExportError(f"cannot write {beside}: {error.strerror}") from None
+        with replacing(Path(path).with_suffix(".json"), ExportError) as draft:
+            draft.write_text(report.to_json() + "\n")
     print(report)
 
 
-def _parse(argv, prog):
+def _budget(text: str) -> int | None:
+    if text == "none":
+        return None
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"a number of bytes, or none; not {text!r}")
+    return int(text)
+
+
+def _parse(argv: list[str] | None, prog: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog=prog,
-        description="Convert a trained generator to .tflite files, and prove that "
-        "LiteRT computes with them what Keras computes with the model. Beside each "
-        "file its report is written as JSON.",
+        description="Convert a trained generator to .tflite files, and check that "
+        "LiteRT and Keras agree on the result. A JSON report is written next to each.",
     )
     parser.add_argument(
         "--model", help=".keras file, checkpoint, run directory or shipped name"
@@ -111,16 +192,16 @@ def _parse(argv, prog):
     target.add_argument(
         "--all",
         metavar="DIR",
-        help="write the whole set there: every precision at any size, and static "
-        "files for GPUs, NPUs and browsers",
+        help="write the whole set to this folder: every precision for any size, and "
+        "fixed-size files for GPUs, NPUs and browsers",
     )
     target.add_argument(
-        "--describe", metavar="F.tflite", help="print what a file is, and leave"
+        "--describe", metavar="F.tflite", help="print what a file contains, and exit"
     )
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,
-        help="float16 and dynamic (int8) are of the weights alone, int8 is of "
+        help="float16 and dynamic (int8) apply to the weights only, int8 to "
         "everything (default: float32)",
     )
     parser.add_argument(
@@ -128,27 +209,43 @@ def _parse(argv, prog):
         nargs=2,
         type=int,
         metavar=("H", "W"),
-        help="static input of this height and width in LR pixels (default: any size)",
+        help="fixed input height and width in LR pixels (default: any size)",
     )
     parser.add_argument(
         "--calibration-dir",
         metavar="DIR",
-        help="photographs, which int8 is calibrated on",
+        help="photographs to calibrate int8 on",
     )
     parser.add_argument(
         "--hr-dir",
         nargs="+",
         metavar="DIR",
-        help="pictures on which PSNR is measured against the model; int8 may lose at "
-        "most 0.2 dB there",
+        help="pictures to compare the PSNR of file and model on; int8 may lose at most "
+        "0.2 dB",
+    )
+    parser.add_argument(
+        "--degradation",
+        metavar="TEXT",
+        help="build how the pictures were made into a conditional model: clean, or "
+        "parts such as jpeg=60,noise=5,blur=0,sharpening=0.5,kernel=bicubic (the rest "
+        "means no damage, and every kernel alike); or auto to build in the "
+        "estimator, for whole pictures, in float32 and float16 (default: a second "
+        "input, and the estimator as a file beside)",
+    )
+    parser.add_argument(
+        "--max-bytes",
+        type=_budget,
+        default=MAX_BYTES,
+        metavar="N",
+        help="what a file may have, or none (default: %(default)s)",
     )
     parser.add_argument(
         "--overlap",
         type=int,
-        default=DEFAULT_OVERLAP,
         metavar="N",
-        help="LR pixels of context that tiles should have, noted in the file "
-        "(default: %(default)s)",
+        help="LR pixels of context that tiles need, noted in the file (default: "
+        f"{DEFAULT_OVERLAP}; of int8 all that the network sees, so that tiles equal "
+        "the whole picture)",
     )
     args = parser.parse_args(argv)
     if not args.describe and not args.model:
@@ -158,6 +255,6 @@ def _parse(argv, prog):
             "--all writes every precision at its own sizes; give --precision and "
             "--input-size with --output"
         )
-    if args.overlap < 0:
+    if args.overlap is not None and args.overlap < 0:
         raise ConfigError(f"--overlap must be 0 or more; received {args.overlap}")
     return args

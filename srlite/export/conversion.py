@@ -6,63 +6,194 @@
   activations are rounded to 8 bits as they come;
 - "int8": everything is int8; `lr` and `sr` are uint8 levels, (1/255, 0).
 
+A conditional generator's file has a second input, `degradation`, (1, 10), of the type
+of `lr`: all pictures of a call share it. A batch of any size there would bring ops for
+shapes, which phones run badly.
+
 What makes int8 good here is done before the converter sees the network: its channels
 are equalised (`equalisation`), and its ranges are set (`quantisation`).
 """
 
+import ctypes
+import gc
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
-from srlite.errors import ExportError
+from srlite.data.degradation_vector import SIZE, Degradation
+from srlite.errors import ExportError, error_reason
+from srlite.export.calibration import Sample
+from srlite.export.checks import runner
+from srlite.models.model_files import step_of
+
+_MEASURED = 256  # LR pixels a side of the picture on which memory is measured
 
 
-def convert(keras, generator, path, input_size, precision, pictures=None):
+def convert(
+    keras: Any,
+    generator: Any,
+    path: Path,
+    input_size: tuple[int, int] | None,
+    precision: str,
+    samples: Sequence[Sample] | None = None,
+    batch: int | None = None,
+) -> None:
     """Write a generator as a ``.tflite`` file.
 
     Args:
         keras: the module, on TensorFlow.
-        generator: Functional `keras.Model` from LR to SR.
+        generator: Functional `keras.Model` from LR, and perhaps a degradation, to SR.
         path: the file to write.
         input_size: LR (height, width) of a static input; None for any size.
         precision: see above.
-        pictures: uint8 LR pictures (H, W, channels) that int8 is calibrated on; of
-            `input_size` if that is given.
+        samples: what int8 is calibrated on, `calibration.Sample`; their pictures are
+            of the generator's channels, and of `input_size` if that is given.
+        batch: pictures of a call, None for any number; 1 for a static input.
 
     Raises:
-        ExportError: the model cannot be converted.
+        ExportError: the model cannot be converted, or not for this size.
         OSError: the file cannot be written.
     """
-    import tensorflow as tf
+    from srlite.models.generators import inputs_of, is_conditional
 
-    channels = generator.input_shape[-1]
-    shape = (1, *input_size, channels) if input_size else (None, None, None, channels)
-    lr = keras.Input(batch_shape=shape, name="lr")
+    channels, step = generator.inputs[0].shape[-1], step_of(generator)
+    if any(side % step for side in input_size or ()):
+        raise ExportError(
+            f"input_size must be multiples of {step} for this model; received "
+            f"{input_size}"
+        )
+    shape = (1, *input_size) if input_size else (batch, None, None)
+    shapes = {"lr": (*shape, channels)}
+    if is_conditional(generator):
+        shapes["degradation"] = (1, SIZE)
+    feeds = [  # what the converter calls the file with, to calibrate it
+        {
+            "lr": sample.lr[None] / np.float32(255.0),
+            "degradation": sample.degradation[None],
+        }
+        for sample in samples or ()
+    ]
+    generator = _without_resizes(keras, generator)
     if precision == "int8":
         from srlite.export.equalisation import equalise
         from srlite.export.quantisation import quantise
 
-        sr = quantise(equalise(generator, pictures), pictures)(lr)
-    else:
-        sr = keras.ops.clip(generator(lr), 0.0, 1.0)
+        called = [inputs_of(generator, *feed.values()) for feed in feeds]
+        generator = quantise(equalise(generator, called), called)
+    inputs = {
+        name: keras.Input(batch_shape=shape, name=name)
+        for name, shape in shapes.items()
+    }
+    sr = generator(inputs_of(generator, inputs["lr"], inputs.get("degradation")))
+    if precision != "int8":
+        sr = keras.ops.clip(sr, 0.0, 1.0)
+    feeds = [{name: feed[name] for name in shapes} for feed in feeds]
+    write(keras, inputs, {"sr": sr}, path, **_options(precision, feeds))
+
+
+def _without_resizes(keras: Any, generator: Any) -> Any:
+    """Enlarge by copies and a pixel shuffle where a network repeats its pixels.
+
+    The result is the same. The op for it does not convert for pictures of any size, and
+    for a size it brings others that GPUs do not have.
+    """
+
+    def repeats(layer: Any) -> bool:
+        return (
+            isinstance(layer, keras.layers.UpSampling2D)
+            and layer.interpolation == "nearest"
+            and layer.size[0] == layer.size[1]
+        )
+
+    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        if not repeats(layer):
+            return layer(*args, **kwargs)
+        factor = layer.size[0]
+        copies = keras.ops.concatenate([args[0]] * factor**2, axis=-1)
+        return keras.ops.depth_to_space(copies, factor)
+
+    if not any(map(repeats, generator.layers)):
+        return generator
+    return keras.models.clone_model(
+        generator, clone_function=lambda layer: layer, call_function=call
+    )
+
+
+def write(
+    keras: Any,
+    inputs: dict[str, Any],
+    outputs: dict[str, Any],
+    path: Path,
+    **options: Any,
+) -> None:
+    """Write a graph from named `keras.Input`s to outputs as a ``.tflite`` file.
+
+    Raises:
+        ExportError: the graph cannot be converted.
+        OSError: the file cannot be written.
+    """
+    # Without a signature Keras makes the batch of a static input unknown.
+    signature = {
+        name: keras.InputSpec(shape=x.shape, dtype="float32", name=name)
+        for name, x in inputs.items()
+    }
     try:
-        keras.Model(lr, {"sr": sr}).export(
+        keras.Model(inputs, outputs).export(
             str(path),
             format="litert",
             verbose=False,
-            # Without a signature Keras makes the batch of a static input unknown.
-            input_signature=[keras.InputSpec(shape=shape, dtype="float32", name="lr")],
-            **_options(tf, precision, pictures),
+            input_signature=[signature],
+            **_options("float32") | options,
         )
     except OSError:
         raise
     except Exception as error:  # whatever Keras and the converter choose to raise
-        reason = f"{error}".strip().split("\n")[0]
-        raise ExportError(f"the model cannot be converted: {reason}") from error
+        raise ExportError(
+            f"the model cannot be converted: {error_reason(error)}"
+        ) from error
 
 
-def _options(tf, precision, pictures):
+def measure_memory(content: bytes, channels: int) -> int | None:
+    """Measure what a call takes for each LR pixel.
+
+    Args:
+        content: the file, bytes, of any height and width.
+        channels: of its pictures.
+
+    Returns:
+        Bytes, with a share of the file's own; None where the system does not say.
+    """
+    gc.collect()  # so that nothing is freed while this is measured
+    before = _resident_memory()
+    run = runner(content)
+    lr = np.zeros((1, _MEASURED, _MEASURED, channels), np.float32)
+    run(lr, Degradation().vector)
+    after = _resident_memory()
+    if before is None or after is None:
+        return None
+    return max(1, -(-(after - before) // _MEASURED**2))
+
+
+def _resident_memory() -> int | None:
+    """Bytes that this process holds, without those that it has freed; or None."""
+    try:
+        # Else what is taken might be what was freed before.
+        ctypes.CDLL(None).malloc_trim(0)
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, AttributeError, TypeError):  # not Linux, or without glibc
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _options(precision: str, feeds: Sequence[dict] = ()) -> dict[str, Any]:
     """What the converter is told."""
+    import tensorflow as tf
+
     ops = tf.lite.OpsSet.TFLITE_BUILTINS
-    options = {"target_spec": {"supported_ops": [ops]}}
+    options: dict[str, Any] = {"target_spec": {"supported_ops": [ops]}}
     if precision != "float32":
         options["optimizations"] = [tf.lite.Optimize.DEFAULT]
     if precision == "float16":
@@ -71,7 +202,5 @@ def _options(tf, precision, pictures):
         options["target_spec"]["supported_ops"] = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         options["inference_input_type"] = options["inference_output_type"] = tf.uint8
         # For what `quantisation` left alone, an op that it does not know.
-        options["representative_dataset"] = lambda: (
-            {"lr": picture[None] / np.float32(255.0)} for picture in pictures[:6]
-        )
+        options["representative_dataset"] = lambda: iter(feeds[:6])
     return options

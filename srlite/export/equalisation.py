@@ -7,41 +7,47 @@ quantisation of a trained network leaves the stream a handful of levels.
 
 Channels can be made equally large without a change of the function: a positive factor
 on a channel passes through additions, concatenations, LeakyReLU, PReLU and ReLU, and
-is taken up by the convolution or BatchNorm before and by the convolution behind it.
+is taken up by the convolution, dense layer or BatchNorm before and by the convolution
+or dense layer behind it.
 That is cross-layer equalisation (Nagel et al. 2019, https://arxiv.org/abs/1906.04721,
 section 4.1), with two differences: a channel is all the places that share its factor,
 a whole residual stream say, rather than a pair of layers; and ranges are measured on
 pictures rather than read off weights.
 """
 
+import itertools
+from typing import Any
+
 import keras
 import numpy as np
 from keras import layers
+
+from srlite.export.graphs import Groups, steps_of, taken_by
 
 # Pass a positive factor on their input on to their output.
 _HOMOGENEOUS = (layers.LeakyReLU, layers.PReLU, layers.ReLU, layers.Rescaling)
 _ROUNDS = 200
 
 
-def equalise(generator, pictures):
-    """Rescale the channels of a network to equal ranges.
+def equalise(generator: Any, samples: list) -> Any:
+    """Rescale the channels of a network to equal ranges, measured on samples.
 
     Args:
-        generator: Functional `keras.Model`, (batch, H, W, channels), [0, 1].
-        pictures: uint8 LR pictures (H, W, channels), on which ranges are measured.
+        generator: Functional `keras.Model`, (batch, H, W, channels), [0, 1]; a
+            conditional one takes a list of that and of (batch, 10).
+        samples: what it is called with: float32 (1, H, W, channels), or lists of that
+            and of (1, 10).
 
     Returns:
         A new `keras.Model` that computes the same, up to float32 rounding.
     """
     generator = _copy(generator)
     places, free = _find_channels(generator)
-    logs = _measure(generator, pictures)
+    logs = _measure(generator, samples)
     factors = np.exp(_solve(places, logs, free))
-    for op in generator.operations:
-        if isinstance(op, layers.InputLayer):
-            continue
+    for op in steps_of(generator):
         given = factors[places[id(op.output)]]
-        if _is_convolution(op):
+        if _is_linear(op):
             taken = factors[places[id(op.input)]]
             op.kernel.assign(np.asarray(op.kernel) * given / taken[:, None])
             if op.use_bias:
@@ -52,54 +58,46 @@ def equalise(generator, pictures):
     return generator
 
 
-def _copy(generator):
+def _copy(generator: Any) -> Any:
     copy = keras.models.clone_model(generator)
     copy.set_weights(generator.get_weights())
     return copy
 
 
-def _is_convolution(op):
-    return (
-        type(op) is layers.Conv2D
-        and op.groups == 1
-        and op.activation is keras.activations.linear
-    )
+def _is_linear(op: Any) -> bool:
+    """Whether it is a layer whose kernel is (..., channels taken, channels given)."""
+    plain = type(op) is layers.Dense or (type(op) is layers.Conv2D and op.groups == 1)
+    return plain and op.activation is keras.activations.linear
 
 
-def _is_normalisation(op):
+def _moves_no_channel(op: Any) -> bool:
+    return isinstance(op, layers.Reshape) and op.input.shape[-1] == op.output.shape[-1]
+
+
+def _is_normalisation(op: Any) -> bool:
     return isinstance(op, layers.BatchNormalization) and op.center and op.scale
 
 
-def _inputs(op):
-    return op.input if isinstance(op.input, list | tuple) else [op.input]
-
-
-def _find_channels(generator):
+def _find_channels(generator: Any) -> tuple[dict[int, np.ndarray], np.ndarray]:
     """Find the channels that must share a factor.
 
     Returns:
         (places, free): dict of `id(tensor)` to the numbers of the tensor's channels;
         bool array over these numbers, whether a factor is free to choose.
     """
-    parents, places, bound = [], {}, []
+    groups, count = Groups(), itertools.count()
+    places: dict[int, list[int]] = {}
+    bound: list[int] = []
 
-    def new(tensor):
-        numbers = list(range(len(parents), len(parents) + tensor.shape[-1]))
-        parents.extend(numbers)
-        return numbers
+    def new(tensor: Any) -> list[int]:
+        return [next(count) for _ in range(tensor.shape[-1])]
 
-    def root(number):
-        while parents[number] != number:
-            number = parents[number]
-        return number
-
-    for op in generator.operations:
-        if isinstance(op, layers.InputLayer):
-            places[id(op.output)] = new(op.output)
-            bound += places[id(op.output)]
-            continue
-        taken = [places[id(tensor)] for tensor in _inputs(op)]
-        if _is_convolution(op):
+    for tensor in generator.inputs:
+        places[id(tensor)] = new(tensor)
+        bound += places[id(tensor)]
+    for op in steps_of(generator):
+        taken = [places[id(tensor)] for tensor in taken_by(op)]
+        if _is_linear(op):
             given = new(op.output)
         elif _is_normalisation(op):
             given = new(op.output)
@@ -110,8 +108,10 @@ def _find_channels(generator):
             given = taken[0]
             for other in taken[1:]:
                 for one, two in zip(given, other, strict=True):
-                    parents[root(two)] = root(one)
+                    groups.join(one, two)
         elif isinstance(op, _HOMOGENEOUS) and not np.any(getattr(op, "offset", 0)):
+            given = taken[0]
+        elif _moves_no_channel(op):
             given = taken[0]
         else:  # nothing is known of it
             given = new(op.output)
@@ -119,22 +119,22 @@ def _find_channels(generator):
         places[id(op.output)] = given
     for tensor in generator.outputs:
         bound += places[id(tensor)]
-    places = {key: np.array([root(n) for n in given]) for key, given in places.items()}
-    free = np.ones(len(parents), bool)
-    free[[root(number) for number in bound]] = False
-    return places, free
+    found = {key: np.array(list(map(groups.find, x))) for key, x in places.items()}
+    free = np.ones(next(count), bool)
+    free[list(map(groups.find, bound))] = False
+    return found, free
 
 
-def _measure(generator, pictures):
+def _measure(generator: Any, samples: list) -> dict[int, np.ndarray]:
     """Measure log of the largest magnitude per channel: dict of `id(tensor)`."""
     tensors = [op.output for op in generator.operations]
     probe = keras.Model(generator.input, tensors)
     largest = [np.zeros(tensor.shape[-1]) for tensor in tensors]
-    for picture in pictures:
-        values = probe(picture[None] / np.float32(255.0), training=False)
-        for known, value in zip(largest, values, strict=True):
+    for sample in samples:
+        for known, value in zip(largest, probe(sample, training=False), strict=True):
             value = np.abs(keras.ops.convert_to_numpy(value))
-            np.maximum(known, value.max(axis=(0, 1, 2)), out=known)
+            value = value.reshape(-1, value.shape[-1])
+            np.maximum(known, value.max(axis=0), out=known)
     # A channel that is always zero may have any factor; it takes a middling one.
     return {
         id(tensor): np.log(np.where(value > 0, value, np.median(value) or 1.0))
@@ -142,7 +142,9 @@ def _measure(generator, pictures):
     }
 
 
-def _solve(places, logs, free):
+def _solve(
+    places: dict[int, np.ndarray], logs: dict[int, np.ndarray], free: np.ndarray
+) -> np.ndarray:
     """Find log factors by which the channels of each tensor come out equally large.
 
     A channel has places in several tensors, so this is a fit: the sum over all places

@@ -3,46 +3,153 @@
 The file's input is `lr`, its output `sr`: RGB, channels last, float32 in [0, 1], or
 for "int8" uint8 levels; `conversion` tells the precisions. Any height and width by
 default, for CPUs; `input_size` makes a static (1, H, W, 3), which GPUs, NPUs and
-browsers ask for. What it is stands in its metadata (`tflite_metadata`).
+browsers ask for. What it is stands in its metadata (`models.tflite`).
 
-A file is handed over only when it has passed the checks of `tflite_checks`: size,
+A conditional generator's file has a second input, `degradation`, (1, 10), unless a
+degradation or the estimator is built in (`single_input`). `estimator` exports those.
+
+A file is handed over only when it has passed the checks of `checks`: size,
 ops, difference from the Keras model on a real photo; an int8 file also that of
-`psnr_loss`. It grows under a temporary name beside its target, so a failure leaves
+`psnr_drop`. It grows under a temporary name beside its target, so a failure leaves
 nothing and harms nothing. Converting needs Keras on TensorFlow; both are imported
 inside the functions that use them.
 """
 
-import hashlib
+import dataclasses
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import srlite
 from srlite.backend import import_keras
-from srlite.export.calibration import SIZE, calibration_pictures
-from srlite.export.conversion import convert
+from srlite.data.degradation_vector import SMALLEST, Degradation
 from srlite.errors import ExportError
-from srlite.export.export_report import ExportReport
-from srlite.files import replacing
-from srlite.pictures.picture import read_rgb
-from srlite.models.loading import check_generator, scale_of
-from srlite.export.psnr_drop import LossMeter, check_loss
+from srlite.export.calibration import SIZE, Sample, calibration_samples
 from srlite.export.checks import (
+    ALLOWED_OPS,
     CHECK_SIZES,
     MAX_BYTES,
     PRECISIONS,
+    SEEING_OPS,
+    SEEING_SIZES,
     check_difference,
     check_ops,
     check_quantization,
     check_size,
 )
-from srlite.models.tflite import add_metadata
-from srlite.runtime.upscaler import DEFAULT_OVERLAP
+from srlite.export.conversion import convert, measure_memory
+from srlite.export.estimator import (
+    EstimatorReport,
+    check_path,
+    export_estimator,
+    is_estimator,
+    ops_text,
+    sizes_text,
+)
+from srlite.export.psnr_drop import LossMeter, check_loss
+from srlite.files import SAMPLE, replacing
+from srlite.models.model_files import check_generator, scale_of, step_of
+from srlite.models.tflite import add_metadata, origin
+from srlite.pictures.picture import read_rgb
+from srlite.runtime.opening import DEFAULT_OVERLAP
+from srlite.runtime.upscaler import Told
 
-SAMPLE_PHOTO = Path(__file__).parent / "samples" / "astronaut_lr.png"
+# Those of a file that an estimator is built into: it tells damages apart that are
+# smaller than a step of 8 bits.
+SEEING_PRECISIONS = ("float32", "float16")
+MAX_REACH = 32  # LR pixels of an overlap that is chosen for a file
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportReport:
+    """What was written, and how far it is from the Keras model.
+
+    Attributes:
+        path: the file.
+        precision: "float32", "float16", "dynamic" or "int8".
+        input_size: static (height, width) in LR pixels, or None for any size.
+        file_bytes: size of the file in bytes.
+        ops: op name -> count.
+        checked_sizes: (height, width) in LR pixels of the photos it was compared on.
+        largest_difference: in levels, over all pixels of all photos.
+        mean_difference: in levels, mean of the absolute difference.
+        psnr: kernel -> (dB of the model, dB of the file) on luma, or None when it was
+            not measured.
+        psnr_photos: what `psnr` was measured on, in words, or None.
+        degradation: how the file is told how a picture was made, as its metadata says
+            it (`models.tflite`).
+        estimator_bytes: size of the estimator's file that goes with it, or 0.
+    """
+
+    path: Path
+    precision: str
+    input_size: tuple[int, int] | None
+    file_bytes: int
+    ops: dict[str, int]
+    checked_sizes: tuple[tuple[int, int], ...]
+    largest_difference: float
+    mean_difference: float
+    psnr: dict[str, tuple[float, float]] | None = None
+    psnr_photos: str | None = None
+    degradation: str | dict | None = None
+    estimator_bytes: int = 0
+
+    @property
+    def psnr_loss(self) -> float | None:
+        """Largest loss over the kernels in dB, or None when it was not measured."""
+        if self.psnr is None:
+            return None
+        return max(model - file for model, file in self.psnr.values())
+
+    def __str__(self) -> str:
+        """Lay the report out for the terminal."""
+        size = sizes_text([self.input_size]) if self.input_size else "any"
+        ops, checked = ops_text(self.ops), sizes_text(self.checked_sizes)
+        lines = [
+            f"{self.path}",
+            f"  precision   {self.precision}",
+            f"  input size  {size}",
+            f"  file size   {self.file_bytes:,} bytes{self._together()}",
+            *self._told(),
+            f"  ops         {ops}",
+            f"  difference  largest {self.largest_difference:.2g}, "
+            f"mean {self.mean_difference:.2g} levels (1/255), photos at {checked}",
+        ]
+        if self.psnr is not None:
+            lines += [
+                f"  PSNR        loses at most {self.psnr_loss:.3f} dB against the "
+                f"model, on {self.psnr_photos}",
+                *(
+                    f"              {kernel:17}{model:.2f} dB, file {file:.2f} dB"
+                    for kernel, (model, file) in self.psnr.items()
+                ),
+            ]
+        return "\n".join(lines)
+
+    def _together(self) -> str:
+        if not self.estimator_bytes:
+            return ""
+        total = self.file_bytes + self.estimator_bytes
+        return f", and {self.estimator_bytes:,} of its estimator: {total:,}"
+
+    def _told(self) -> Iterator[str]:
+        """Yield the line that says how the file is told, if it is."""
+        if self.degradation is None:
+            return
+        words = {"input": "a second input", "auto": "estimated in the file"}
+        if isinstance(self.degradation, dict):
+            text = f"built in: {self.degradation['words']}"
+        else:
+            text = words[self.degradation]
+        yield f"  degradation {text}"
+
+    def to_json(self) -> str:
+        """Return the report as JSON text."""
+        fields = dataclasses.asdict(self) | {"path": str(self.path)}
+        return json.dumps(fields | {"psnr_loss": self.psnr_loss}, indent=2)
 
 
 def export_tflite(
@@ -50,33 +157,44 @@ def export_tflite(
     path: str | os.PathLike,
     input_size: tuple[int, int] | None = None,
     precision: str = "float32",
-    max_bytes: int = MAX_BYTES,
+    max_bytes: int | None = MAX_BYTES,
     photos: Sequence[str | os.PathLike | np.ndarray] | None = None,
     calibration: str | os.PathLike | None = None,
     meter: LossMeter | None = None,
-    overlap: int = DEFAULT_OVERLAP,
+    overlap: int | None = None,
     source: str | os.PathLike | None = None,
-) -> ExportReport:
-    """Convert a generator to a ``.tflite`` file and prove it.
+    degradation: Told | None = None,
+    estimator: Any = None,
+    estimator_bytes: int = 0,
+) -> ExportReport | EstimatorReport:
+    """Convert a generator, or an estimator, to a ``.tflite`` file and prove it.
 
     Args:
         generator: `keras.Model`, (batch, H, W, channels) -> (batch, scale*H, scale*W,
-            channels), float32, [0, 1], of any height and width.
+            channels), float32, [0, 1], of any height and width; a conditional one takes
+            a list of that and of (batch, 10). Or an estimator, for which the options
+            below have no meaning, but for `photos` and `source`.
         path: the file to write, ending in ``.tflite``; replaced if it exists.
         input_size: (height, width) in LR pixels of a static input; None for any size.
         precision: one of `PRECISIONS`.
-        max_bytes: size budget in bytes.
+        max_bytes: size budget in bytes, of the file and its estimator; None for none.
         photos: what to compare on, paths or uint8 arrays (height, width, 3); cropped
             or mirrored to the sizes compared. By default the bundled photo.
         calibration: folder or tar file of photographs, as `sources` reads them; int8
             needs it.
         meter: `LossMeter`, if PSNR shall be measured; an int8 file is measured on
             `calibration` without it.
-        overlap: LR pixels of context that a tile of the file should have.
+        overlap: LR pixels of context that a tile of the file should have. When None,
+            `DEFAULT_OVERLAP`, or of int8, whose least difference is a whole level, all
+            that the network sees, if that is at most `MAX_REACH`.
         source: file that the generator was read from, or None; its SHA-256 is noted.
+        degradation: what to build into the file of a conditional generator, see
+            `build_in`; None for a second input.
+        estimator: `keras.Model`, for "auto".
+        estimator_bytes: size of the estimator's file that goes with this one.
 
     Returns:
-        `ExportReport`.
+        `ExportReport`, or of an estimator `EstimatorReport`.
 
     Raises:
         ExportError: an impossible argument; the model cannot be converted; the file
@@ -84,49 +202,65 @@ def export_tflite(
             than allowed or, int8, loses more dB; it cannot be written. Nothing is left
             then.
         BackendError: Keras on TensorFlow is not there.
+        ConfigError: a degradation that cannot be.
         DataError: `calibration` cannot be read, or holds no picture.
         ModelError: `generator` is not of the shape above.
         ImageError: a photo cannot be read.
     """
     path = Path(path)
+    pictures = [
+        photo if isinstance(photo, np.ndarray) else read_rgb(photo)
+        for photo in photos or [SAMPLE]
+    ]
+    if is_estimator(generator):
+        return export_estimator(generator, path, pictures, source)
     _check_arguments(path, input_size, precision, calibration)
     keras = import_keras("export", backends=("tensorflow",))
     check_generator(generator)
-    channels, scale = generator.input_shape[-1], scale_of(generator)
+    from srlite.export.graphs import reach_of
+    from srlite.export.single_input import build_in
+
+    if overlap is None:
+        reach = reach_of(generator) + step_of(generator) - 1  # windows move by a step
+        short = precision == "int8" and reach <= MAX_REACH
+        overlap = reach if short else DEFAULT_OVERLAP
+    generator, told = build_in(generator, degradation, estimator)
+    if seeing := told == "auto":
+        _check_seeing(input_size, precision)
+    channels, scale = generator.inputs[0].shape[-1], scale_of(generator)
     static = (input_size[0], input_size[1]) if input_size else None
-    sizes = (static,) if static else CHECK_SIZES
-    photos = [
-        photo if isinstance(photo, np.ndarray) else read_rgb(photo)
-        for photo in photos or [SAMPLE_PHOTO]
-    ]
-    pictures = None
-    if precision == "int8":
-        pictures, tried = calibration_pictures(
-            calibration, scale, input_size or (SIZE, SIZE)
+    sizes: tuple[tuple[int, int], ...] = SEEING_SIZES if seeing else CHECK_SIZES
+    sizes = (static,) if static else sizes
+    samples = None
+    if precision == "int8" and calibration is not None:
+        damage: str | Degradation | None = "spread" if told == "input" else None
+        if isinstance(told, dict):
+            damage = Degradation.from_vector(told["vector"])
+        samples, tried = calibration_samples(
+            calibration, scale, input_size or (SIZE, SIZE), damage=damage
         )
-        pictures = [picture[..., :channels] for picture in pictures]
-        if meter is None and channels == 3:
+        samples = [Sample(x.lr[..., :channels], x.degradation) for x in samples]
+        if meter is None:
             ending = "s" if len(tried) > 1 else ""
             where = f"{calibration} ({len(tried)} crop{ending})"
             meter = LossMeter(generator, tried, where, overlap)
-    fields = _metadata(precision, scale, channels, overlap, source)
-    try:
-        with replacing(path) as draft:
-            convert(keras, generator, draft, input_size, precision, pictures)
-            content = add_metadata(draft.read_bytes(), fields)
-            draft.write_bytes(content)
-            check_size(content, max_bytes)
-            ops = check_ops(content, precision)
-            if precision == "int8":
-                check_quantization(content)
-            largest, mean = check_difference(
-                content, generator, precision, photos, sizes
-            )
-            psnr = meter.measure(draft) if meter else None
-            if meter and precision == "int8":
-                check_loss(psnr, precision, meter.where)
-    except OSError as error:
-        raise ExportError(f"cannot write {path}: {error.strerror or error}") from error
+    fields = _metadata(generator, precision, overlap, told) | origin(source)
+    with replacing(path, ExportError) as draft:
+        batch = 1 if seeing else None
+        convert(keras, generator, draft, input_size, precision, samples, batch)
+        if static is None:
+            fields["bytes_per_pixel"] = measure_memory(draft.read_bytes(), channels)
+        content = add_metadata(draft.read_bytes(), fields)
+        draft.write_bytes(content)
+        check_size(content, max_bytes, estimator_bytes)
+        allowed = SEEING_OPS if seeing else ALLOWED_OPS
+        ops = check_ops(content, precision, allowed)
+        if precision == "int8":
+            check_quantization(content)
+        largest, mean = check_difference(content, generator, precision, pictures, sizes)
+        psnr = meter.measure(draft) if meter else None
+        if meter and psnr and precision == "int8":
+            check_loss(psnr, precision, meter.where)
     return ExportReport(
         path=path,
         precision=precision,
@@ -138,10 +272,17 @@ def export_tflite(
         mean_difference=mean,
         psnr=psnr,
         psnr_photos=meter.where if meter else None,
+        degradation=told,
+        estimator_bytes=estimator_bytes,
     )
 
 
-def _check_arguments(path, input_size, precision, calibration):
+def _check_arguments(
+    path: Path,
+    input_size: Sequence[int] | None,
+    precision: str,
+    calibration: str | os.PathLike | None,
+) -> None:
     if precision not in PRECISIONS:
         choices = ", ".join(PRECISIONS)
         raise ExportError(f"precision must be one of {choices}; received {precision!r}")
@@ -155,26 +296,34 @@ def _check_arguments(path, input_size, precision, calibration):
             "input_size must be (height, width) in LR pixels, at least 1 each; "
             f"received {input_size}"
         )
-    if path.suffix != ".tflite":
-        raise ExportError(f"the output must end in .tflite; received {path}")
-    if path.is_dir():
-        raise ExportError(f"cannot write {path}: it is a folder")
+    check_path(path)
 
 
-def _metadata(precision, scale, channels, overlap, source):
+def _check_seeing(input_size: Sequence[int] | None, precision: str) -> None:
+    """Refuse what a file cannot be that an estimator is built into."""
+    if precision not in SEEING_PRECISIONS:
+        raise ExportError(
+            "an estimator that is built in needs float32 or float16, as it looks for "
+            f"what is smaller than a step of 8 bits; received {precision}"
+        )
+    if input_size and min(input_size) < SMALLEST:
+        raise ExportError(
+            f"an estimator sees pictures of at least {SMALLEST} x {SMALLEST} LR "
+            f"pixels; received an input size of {input_size}"
+        )
+
+
+def _metadata(generator: Any, precision: str, overlap: int, told: Any) -> dict:
     pixels = {"dtype": "float32", "range": [0, 1]}
     if precision == "int8":
         pixels = {"dtype": "uint8", "range": [0, 255]}
-    digest = None
-    if source is not None:
-        digest = hashlib.sha256(Path(source).read_bytes()).hexdigest()
     return {
-        "scale": scale,
-        "channels": channels,
+        "scale": scale_of(generator),
+        "channels": generator.inputs[0].shape[-1],
         "input": pixels,
         "output": pixels,
         "precision": precision,
         "overlap": overlap,
-        "srlite": srlite.__version__,
-        "source_sha256": digest,
+        "degradation": told,
+        "step": step_of(generator),
     }

@@ -11,19 +11,25 @@ https://arxiv.org/abs/1712.05877, section 3), which converters read as the range
 the tensors; nothing is trained.
 """
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import layers
 
+from srlite.export.graphs import Groups, steps_of, taken_by
+
 _CLIPPED = 1e-4
 # Every 7th value is looked at: a prime, so that all channels come in turn.
 _STRIDE = 7
+_FEW = 1000  # of so many values none is left out
 
 _ROUNDED = (
     layers.Add,
     layers.BatchNormalization,
     layers.Concatenate,
     layers.Conv2D,
+    layers.Dense,
     layers.LeakyReLU,
     layers.PReLU,
     layers.ReLU,
@@ -33,49 +39,70 @@ _ROUNDED = (
 _FOLDED = (layers.BatchNormalization, layers.Rescaling)
 
 
-def quantise(generator, pictures):
-    """Round the activations of a network to 8 bits.
+def quantise(generator: Any, samples: list) -> Any:
+    """Round the activations of a network to 8 bits, by ranges measured on samples.
 
-    Args:
-        generator: Functional `keras.Model`, (batch, H, W, channels), [0, 1].
-        pictures: uint8 LR pictures (H, W, channels), on which ranges are measured.
+    The arguments are as of `equalisation.equalise`.
 
     Returns:
-        A new `keras.Model` of the same shape; its input and output are rounded to
+        A new `keras.Model` of the same shape; its inputs and output are rounded to
         levels and clipped to [0, 1].
     """
-    ranges = _find_ranges(generator, pictures)
+    ranges = _find_ranges(generator, samples)
 
-    def call(op, *args, **kwargs):
+    def call(op: Any, *args: Any, **kwargs: Any) -> Any:
         result = op(*args, **kwargs)
         return _round(result, *ranges[op.name]) if op.name in ranges else result
 
     copy = keras.models.clone_model(generator, call_function=call)
     copy.set_weights(generator.get_weights())
-    lr = keras.Input(generator.input_shape[1:])
-    return keras.Model(lr, _round(copy(_round(lr, 0.0, 1.0)), 0.0, 1.0))
+    for name, bias in _biases(generator, samples).items():
+        copy.get_layer(name).bias.assign(bias)
+    inputs = [keras.Input(taken.shape[1:], name=taken.name) for taken in copy.inputs]
+    levels = [_round(taken, 0.0, 1.0) for taken in inputs]
+    if len(inputs) == 1:
+        inputs, levels = inputs[0], levels[0]
+    return keras.Model(inputs, _round(copy(levels), 0.0, 1.0))
 
 
-def _round(tensor, low, high):
+def _biases(generator: Any, samples: list) -> dict[str, np.ndarray]:
+    """Take up what rounding a kernel changes on average (Nagel et al. 2019, 4.2).
+
+    Returns:
+        dict of a convolution's name to its new bias.
+    """
+    convs = [x for x in steps_of(generator) if isinstance(x, layers.Conv2D)]
+    convs = [op for op in convs if op.use_bias]
+    probe = keras.Model(generator.input, [op.input for op in convs])
+    seen = [
+        [np.mean(value, axis=(0, 1, 2)) for value in keras.tree.flatten(probe(sample))]
+        for sample in samples
+    ]
+    biases = {}
+    for op, *means in zip(convs, *seen, strict=True):
+        kernel = np.asarray(op.kernel, np.float64)  # (height, width, taken, given)
+        step = np.abs(kernel).max(axis=(0, 1, 2)) / 127 + 1e-12
+        lost = kernel - np.rint(kernel / step) * step
+        biases[op.name] = op.bias + np.mean(means, axis=0) @ lost.sum(axis=(0, 1))
+    return biases
+
+
+def _round(tensor: Any, low: float, high: float) -> Any:
     return keras.quantizers.fake_quant_with_min_max_vars(tensor, low, high)
 
 
-def _inputs(op):
-    return op.input if isinstance(op.input, list | tuple) else [op.input]
-
-
-def _find_ranges(generator, pictures):
+def _find_ranges(generator: Any, samples: list) -> dict[str, tuple[float, float]]:
     """Find what to round: dict of operation name to (low, high)."""
-    steps = [op for op in generator.operations if not _is_input(op)]
+    steps = steps_of(generator)
     makers = {id(op.output): op for op in generator.operations}
     folded = {
         id(op.input)
         for op in steps
         if isinstance(op, _FOLDED) and isinstance(makers[id(op.input)], layers.Conv2D)
     }
-    low, high = _measure(generator, pictures)
+    low, high = _measure(generator, samples)
     groups = _share(generator, steps)
-    ranges = {}
+    ranges: dict[int, tuple[float, float]] = {}
     for key, group in groups.items():
         least, most = ranges.get(group, (0.0, 0.0))  # zero must be a level
         ranges[group] = min(least, low[key]), max(most, high[key])
@@ -88,37 +115,38 @@ def _find_ranges(generator, pictures):
     }
 
 
-def _is_input(op):
-    return isinstance(op, layers.InputLayer)
-
-
-def _share(generator, steps):
+def _share(generator: Any, steps: list) -> dict[int, int]:
     """Map `id(tensor)` to the tensor, by id, whose range it shares."""
-    parents = {id(op.output): id(op.output) for op in generator.operations}
-
-    def root(key):
-        while parents[key] != key:
-            key = parents[key]
-        return key
-
+    groups = Groups(id(op.output) for op in generator.operations)
     for op in steps:
+        joins = isinstance(op, layers.Concatenate | layers.Reshape)
         # The pixel shuffle is an operation without a public class.
-        if isinstance(op, layers.Concatenate) or type(op).__name__ == "DepthToSpace":
-            for tensor in _inputs(op):
-                parents[root(id(tensor))] = root(id(op.output))
-    return {key: root(key) for key in parents}
+        if joins or type(op).__name__ == "DepthToSpace" or _copies(op):
+            for tensor in taken_by(op):
+                groups.join(id(op.output), id(tensor))
+    return groups.found()
 
 
-def _measure(generator, pictures):
+def _copies(op: Any) -> bool:
+    """Whether it is a convolution that gives values that it takes, as they are."""
+    if not isinstance(op, layers.Conv2D) or op.use_bias:
+        return False
+    kernel = np.reshape(op.kernel, (-1, op.filters))
+    return bool(np.isin(kernel, (0, 1)).all() and (kernel.sum(axis=0) == 1).all())
+
+
+def _measure(
+    generator: Any, samples: list
+) -> tuple[dict[int, float], dict[int, float]]:
     """Measure where most values lie: two dicts of `id(tensor)` to float."""
     tensors = [op.output for op in generator.operations]
     probe = keras.Model(generator.input, tensors)
-    ends = []  # (pictures, tensors, 2)
-    for picture in pictures:
-        values = probe(picture[None] / np.float32(255.0), training=False)
-        looked_at = [np.ravel(value)[::_STRIDE] for value in values]
-        ends.append([np.quantile(v, [_CLIPPED, 1.0 - _CLIPPED]) for v in looked_at])
-    ends = np.array(ends)
+    found = []  # (samples, tensors, 2)
+    for sample in samples:
+        values = [np.ravel(value) for value in probe(sample, training=False)]
+        looked_at = [v[:: _STRIDE if len(v) > _FEW else 1] for v in values]
+        found.append([np.quantile(v, [_CLIPPED, 1.0 - _CLIPPED]) for v in looked_at])
+    ends = np.array(found)
     keys = [id(tensor) for tensor in tensors]
     low, high = ends[..., 0].min(axis=0), ends[..., 1].max(axis=0)
     return dict(zip(keys, low.tolist())), dict(zip(keys, high.tolist()))

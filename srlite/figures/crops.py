@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from srlite.pictures.levels import enlarge_bicubic, luma
-from srlite.figures.regions import strongest_square
 
 CROP = 96  # HR pixels
 _SURROUNDINGS = (240, 320)  # HR pixels: height, width
@@ -77,9 +76,6 @@ def make_view(lr, hr, models):
             are left out.
         models: dict of name to uint8 array of the shape of `hr`; "bicubic" comes to the
             front, and is made of `lr` where it is not among them.
-
-    Returns:
-        `View`.
     """
     height, width = lr.shape[:2]
     scale = hr.shape[0] // height
@@ -108,6 +104,25 @@ def make_view(lr, hr, models):
     return View(lr, hr, models, crop, surroundings, scale)
 
 
+def strongest_square(strength, side):
+    """Find the square of `side` pixels with the largest sum, the first among equals.
+
+    Returns:
+        (top, left) in pixels of `strength`, a real array (height, width).
+    """
+    height, width = strength.shape
+    sums = np.zeros((height + 1, width + 1))
+    sums[1:, 1:] = np.cumsum(np.cumsum(strength, axis=0, dtype=np.float64), axis=1)
+    squares = (
+        sums[side:, side:]
+        - sums[:-side, side:]
+        - sums[side:, :-side]
+        + sums[:-side, :-side]
+    )  # (height - side + 1, width - side + 1)
+    top, left = np.unravel_index(squares.argmax(), squares.shape)
+    return int(top), int(left)
+
+
 def _around(start, length, wanted, whole):
     """(start, length) of what lies around a stretch, as long as wanted if it can be."""
     wanted = min(wanted, whole)
@@ -116,13 +131,9 @@ def _around(start, length, wanted, whole):
 
 
 def error_scale(views):
-    """Choose the one scale of all difference maps.
+    """Choose the one scale of all difference maps, in levels.
 
-    Args:
-        views: list of `View`.
-
-    Returns:
-        Levels: the smallest of `ERROR_SCALES` that holds 99.5 % of the pixels' errors.
+    It is the smallest of `ERROR_SCALES` that holds 99.5 % of the pixels' errors.
     """
     errors = [view.error(model).ravel() for view in views for model in view.models]
     wanted = np.percentile(np.concatenate(errors), _SHARE)

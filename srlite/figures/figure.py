@@ -8,8 +8,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 
+from srlite.figures.crops import strongest_square
 from srlite.pictures.levels import resize
-from srlite.figures.regions import strongest_square
 
 _PANEL_WIDTH = 4.0  # inches
 _TEXT_HEIGHT = 0.35  # inches that a row's titles take
@@ -67,12 +67,7 @@ def draw_comparison(lr, bicubic, sr, size=None, more=()):
 
 
 def find_telling_region(bicubic, sr, lr_size):
-    """Find the square where SR differs most from bicubic.
-
-    Args:
-        bicubic: uint8 (height, width, 3), pixels of the result.
-        sr: uint8 array of the same shape.
-        lr_size: (height, width) of the LR picture.
+    """Find the square where SR differs most from bicubic, uint8 of the same shape.
 
     Returns:
         (top, left, side) in LR pixels; the side is a fifth of the picture's smaller

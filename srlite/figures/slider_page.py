@@ -122,18 +122,7 @@ $slider
 
 
 def slider_page(title, panels, caption="", left=0, right=1):
-    """Build a page of one slider.
-
-    Args:
-        title: its heading.
-        panels: as `slider`.
-        caption: a sentence below the pictures.
-        left: as `slider`.
-        right: as `slider`.
-
-    Returns:
-        The page as text.
-    """
+    """Build a page of one slider, as text, with a sentence below the pictures."""
     return _PAGE.substitute(
         policy=CONTENT_POLICY,
         title=html.escape(title),
@@ -145,16 +134,13 @@ def slider_page(title, panels, caption="", left=0, right=1):
 
 
 def slider(panels, left=0, right=1):
-    """Build a slider: a part of a page.
+    """Build a slider, a part of a page, as HTML.
 
     Args:
         panels: two or more (name, uint8 array (h, w, 3)) of one scene; all are shown
             in the size of the largest, smaller ones with their pixels visible.
         left: number of the panel that is first seen on the left.
-        right: likewise on the right; another one.
-
-    Returns:
-        HTML.
+        right: number of another one, first seen on the right.
     """
     height, width = max(picture.shape[:2] for _, picture in panels)
     clips = {left: "0 50% 0 0", right: "0 0 0 50%"}

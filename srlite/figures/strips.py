@@ -12,6 +12,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+# Okabe and Ito 2008 (https://jfly.uni-koeln.de/color): people with any kind of colour
+# vision tell these apart. For the lines and bars of all charts.
+OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+
 CELL = 288  # pixels: side of a magnified crop
 GAP = 12  # pixels
 _LINE = 22  # pixels
@@ -22,15 +26,7 @@ _BAR = (20, 14)  # pixels: distance from the cell's sides, height
 
 
 def error_map(error, scale):
-    """Colour errors.
-
-    Args:
-        error: array (height, width), levels.
-        scale: levels that have the brightest colour; so have more.
-
-    Returns:
-        Pillow image of mode "P": dark where there is no error.
-    """
+    """Colour errors (height, width), dark at 0, brightest at `scale` levels."""
     share = np.clip(error / scale, 0, 1)
     image = Image.fromarray(np.rint(255 * share).astype(np.uint8), "P")
     image.putpalette(_palette())
@@ -43,15 +39,9 @@ def colour_bar(width, height):
 
 
 def overview(picture, boxes, side):
-    """Show where boxes lie in a picture.
+    """Draw boxes (`crops.Box`) in a uint8 picture, the last one framed thickly.
 
-    Args:
-        picture: uint8 (height, width, 3).
-        boxes: list of `views.Box`, the last one framed thickly.
-        side: pixels of the longer side of the result, at most those of the picture.
-
-    Returns:
-        Pillow RGB image.
+    The longer side of the Pillow image has at most `side` pixels.
     """
     height, width = picture.shape[:2]
     factor = min(1, side / max(height, width))
@@ -70,17 +60,14 @@ def overview(picture, boxes, side):
 
 
 def draw_strip(view, labels, scale, title):
-    """Draw a strip.
+    """Draw a strip as a Pillow image: columns `CELL` pixels wide, `GAP` apart.
 
     Args:
-        view: `views.View`.
+        view: `crops.View`.
         labels: dict of column to the lines of text under it, all equally many; the
             columns are "LR", the models, "HR".
         scale: of the maps, levels.
-        title: lines of text that say what is shown.
-
-    Returns:
-        Pillow RGB image: a column is `CELL` pixels wide, `GAP` apart.
+        title: lines of text that name what is shown.
     """
     columns = view.columns(view.crop)
     lines = len(next(iter(labels.values())))

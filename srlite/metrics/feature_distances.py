@@ -12,6 +12,9 @@ is imported when a network is built.
 """
 
 import math
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -33,19 +36,14 @@ class FeatureDistance:
     very large.
     """
 
-    def __init__(self, features, scales=None):
-        """Take a network.
-
-        Args:
-            features: `keras.Model`, RGB in [0, 1] to one output or several.
-            scales: divisor of each output; 1 when None.
-        """
+    def __init__(self, features: Any, scales: Sequence[float] | None = None) -> None:
+        """Take a network from RGB in [0, 1] to its outputs, and their divisors."""
         self._features = features
         self._scales = scales or (1.0,) * len(features.outputs)
-        self._hr = None
-        self._wanted = []
+        self._hr: np.ndarray | None = None
+        self._wanted: list[list[np.ndarray]] = []
 
-    def __call__(self, sr, hr):
+    def __call__(self, sr: np.ndarray, hr: np.ndarray) -> float:
         """Measure the distance of two pictures, uint8 (height, width, 3).
 
         Returns:
@@ -61,7 +59,7 @@ class FeatureDistance:
             weights.append(part.shape[0] * part.shape[1])
         return float(np.average(distances, weights=weights))
 
-    def _wanted_of(self, hr):
+    def _wanted_of(self, hr: np.ndarray) -> Iterable[list[np.ndarray]]:
         """Features of the parts of HR, one list for each."""
         parts = _parts(hr)
         if len(parts) > _KEPT:
@@ -70,14 +68,14 @@ class FeatureDistance:
             self._hr, self._wanted = hr, [self._taps(part) for part in parts]
         return self._wanted
 
-    def _taps(self, picture):
+    def _taps(self, picture: np.ndarray) -> list[np.ndarray]:
         """Features of a picture, a list of float32 (h, w, filters)."""
         taps = self._features.predict_on_batch(to_float(picture)[None])
         # Keras returns an only output bare.
         return [tap[0] for tap in (taps if isinstance(taps, list) else [taps])]
 
 
-def content_distance(weights):
+def content_distance(weights: str | os.PathLike | None) -> FeatureDistance:
     """Build the distance in VGG19.
 
     Args:
@@ -93,7 +91,7 @@ def content_distance(weights):
     return FeatureDistance(vgg19_features(VGG19_TAPS, weights), VGG19_SCALES)
 
 
-def style_distance(weights):
+def style_distance(weights: str | os.PathLike | None) -> FeatureDistance:
     """Build the distance in EfficientNetB4; as `content_distance`."""
     import_keras("the style distance")
     from srlite.models.features import efficientnet_b4_features
@@ -101,7 +99,7 @@ def style_distance(weights):
     return FeatureDistance(efficientnet_b4_features(EFFICIENTNET_TAPS, weights))
 
 
-def _parts(picture):
+def _parts(picture: np.ndarray) -> list[np.ndarray]:
     """Cut a picture into equal parts of at most `_PART` pixels a side."""
     rows, columns = (
         np.linspace(0, side, -(-side // _PART) + 1).astype(int)

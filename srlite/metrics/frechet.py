@@ -12,9 +12,13 @@ Mean and covariance grow picture by picture, so memory does not depend on how ma
 there are. Keras is imported when the network is built.
 """
 
+import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from srlite.backend import import_keras
 from srlite.errors import DataError, ModelError
@@ -25,12 +29,15 @@ from srlite.pictures.picture import resize
 MIN_PICTURES = 50
 SIDE = 299  # pixels that InceptionV3 was trained on
 
+# From uint8 (height, width, 3) to a vector.
+Features = Callable[[np.ndarray], np.ndarray]
+
 
 class RunningGaussian:
     """Mean and covariance of vectors that come in batches.
 
     The covariance is held as a factor: rows F with F^T F / (count - 1) equal to it. It
-    has at most twice as many rows as a vector has numbers, and is no squared quantity,
+    has at most twice as many rows as a vector has numbers, and is not squared,
     so that nothing is lost to rounding.
 
     Attributes:
@@ -38,13 +45,13 @@ class RunningGaussian:
         mean: float64 (size,), or None before the first.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         """Begin without a vector."""
         self.count = 0
-        self.mean = None
-        self._rows = []
+        self.mean: Any = None
+        self._rows: list[np.ndarray] = []
 
-    def add(self, vectors):
+    def add(self, vectors: npt.ArrayLike) -> None:
         """Take in some vectors, (batch, size).
 
         The update of Chan, Golub and LeVeque 1983.
@@ -62,10 +69,11 @@ class RunningGaussian:
             self.mean = self.mean + shift * (count / total)
         self.count = total
         if sum(map(len, self._rows)) > 2 * len(mean):
-            self._rows = [np.linalg.qr(np.concatenate(self._rows), mode="r")]
+            rows = np.concatenate(self._rows)
+            self._rows = [np.asarray(np.linalg.qr(rows, mode="r"))]
 
     @property
-    def factor(self):
+    def factor(self) -> np.ndarray:
         """float64 (rows, size), whose F^T F is the covariance.
 
         Raises:
@@ -76,20 +84,13 @@ class RunningGaussian:
         return np.concatenate(self._rows) / np.sqrt(self.count - 1)
 
 
-def frechet_distance(one, other):
-    """Distance of two Gaussians: |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)).
+def frechet_distance(one: RunningGaussian, other: RunningGaussian) -> float:
+    """Return |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) of two Gaussians, 0 or more.
 
     With C1 = F^T F and C2 = G^T G the trace of the root is the sum of the singular
     values of F G^T: the eigenvalues of C1 C2 are the squares of these. So there are no
     complex numbers, which the root of C1 C2 itself gets by rounding, and few pictures
-    make a small matrix.
-
-    Args:
-        one: `RunningGaussian` of two vectors or more.
-        other: `RunningGaussian` of two vectors or more.
-
-    Returns:
-        The squared Frechet distance, 0 or more.
+    make a small matrix. Both must be of two vectors or more.
     """
     f, g = one.factor, other.factor
     cross = np.linalg.svd(f @ g.T, compute_uv=False).sum()
@@ -97,31 +98,7 @@ def frechet_distance(one, other):
     return float(max(np.sum((one.mean - other.mean) ** 2) + spread, 0.0))
 
 
-def frechet_inception_distance(features, pictures, others, minimum=MIN_PICTURES):
-    """Measure the distance between two sets of pictures.
-
-    Args:
-        features: function from uint8 (height, width, 3) to a vector, such as
-            `inception_features` makes.
-        pictures: iterable of uint8 pictures (height, width, 3).
-        others: another one.
-        minimum: fewest pictures of each set.
-
-    Returns:
-        0 or more.
-
-    Raises:
-        DataError: there are fewer pictures.
-    """
-    gaussians = []
-    for some in (pictures, others):
-        gaussian = fit_gaussian(features, some)
-        check_count(gaussian.count, minimum)
-        gaussians.append(gaussian)
-    return frechet_distance(*gaussians)
-
-
-def fit_gaussian(features, pictures):
+def fit_gaussian(features: Features, pictures: Iterable[np.ndarray]) -> RunningGaussian:
     """Fit a `RunningGaussian` to the features of pictures, one at a time."""
     gaussian = RunningGaussian()
     for picture in pictures:
@@ -129,16 +106,16 @@ def fit_gaussian(features, pictures):
     return gaussian
 
 
-def check_count(count, minimum=MIN_PICTURES):
+def check_count(count: int) -> None:
     """Raise `DataError` if there are fewer pictures than FID needs."""
-    if count < minimum:
+    if count < MIN_PICTURES:
         raise DataError(
-            f"FID needs {minimum} pictures at least; received {count}, of which the "
-            "distance would say little"
+            f"FID needs {MIN_PICTURES} pictures at least; received {count}, of which "
+            "the distance would say little"
         )
 
 
-def inception_features(weights, side=SIDE):
+def inception_features(weights: str | os.PathLike | None, side: int = SIDE) -> Features:
     """Build the function from a picture to InceptionV3's 2048 pooled features.
 
     Args:
@@ -178,7 +155,7 @@ def inception_features(weights, side=SIDE):
             "a file of keras.applications.InceptionV3 without the top"
         ) from error
 
-    def features(picture):
+    def features(picture: np.ndarray) -> np.ndarray:
         # Antialiased: aliases would count as features (Parmar et al. 2022,
         # https://arxiv.org/abs/2104.11222).
         seen = resize(picture.astype(np.float32), (side, side))

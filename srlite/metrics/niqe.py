@@ -9,13 +9,14 @@ usual for super-resolution, luma is rounded and a border is left out.
 """
 
 import math
+import os
 from pathlib import Path
 
 import numpy as np
 
-from srlite.errors import DataError
-from srlite.pictures.picture import luma
 from srlite.data.kernels import downsampling_matrix
+from srlite.errors import DataError, error_reason
+from srlite.pictures.picture import luma
 
 BLOCK = 96  # pixels; the published parameters belong to this size
 _FEATURES = 36  # 18 at each of two scales
@@ -25,14 +26,14 @@ _SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))  # section II C: the four neighbours
 _SHAPES = np.arange(0.2, 10.0005, 0.001)
 
 
-def _gamma(x):
+def _gamma(x: np.ndarray) -> np.ndarray:
     return np.vectorize(math.gamma, otypes=[float])(x)
 
 
 _RATIOS = _gamma(2 / _SHAPES) ** 2 / (_gamma(1 / _SHAPES) * _gamma(3 / _SHAPES))
 
 
-def read_niqe_parameters(path):
+def read_niqe_parameters(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
     """Read the Gaussian of pristine photographs.
 
     Args:
@@ -60,15 +61,16 @@ def read_niqe_parameters(path):
     except ImportError:
         raise DataError(f"reading {path} needs SciPy: pip install scipy") from None
     except Exception as error:  # both readers raise many kinds for a wrong file
-        reason = f"{error}".strip().split("\n")[0]
         raise DataError(
             f"{path} does not hold the parameters of NIQE, arrays mu_prisparam of "
             f"{_FEATURES} and cov_prisparam of {_FEATURES} x {_FEATURES} values "
-            f"({reason})"
+            f"({error_reason(error)})"
         ) from error
 
 
-def niqe(picture, parameters, border):
+def niqe(
+    picture: np.ndarray, parameters: tuple[np.ndarray, np.ndarray], border: int
+) -> float:
     """Measure how far a picture is from natural ones.
 
     Args:
@@ -107,7 +109,7 @@ def niqe(picture, parameters, border):
     return math.sqrt(max(offset @ pooled @ offset, 0.0))  # equation 10
 
 
-def _features(y, side):
+def _features(y: np.ndarray, side: int) -> np.ndarray:
     """Features of each block at one scale: (blocks, 18)."""
     normalised = _normalised(y)
     return np.array(
@@ -119,14 +121,14 @@ def _features(y, side):
     )
 
 
-def _normalised(y):
+def _normalised(y: np.ndarray) -> np.ndarray:
     """Subtract the local mean and divide by the local deviation (equation 1)."""
     mean = _blurred(y)
     variance = np.abs(_blurred(y * y) - mean * mean)  # abs: of tiny negative ones
     return (y - mean) / (np.sqrt(variance) + 1.0)
 
 
-def _blurred(y):
+def _blurred(y: np.ndarray) -> np.ndarray:
     """Gaussian of 7 x 7 pixels and sigma 7/6; edge pixels are repeated."""
     places = np.arange(-3, 4)
     weights = np.exp(-(places**2) / (2 * (7 / 6) ** 2))
@@ -137,7 +139,7 @@ def _blurred(y):
     return sum(w * y[:, i : i + width] for i, w in enumerate(weights))
 
 
-def _block_features(block):
+def _block_features(block: np.ndarray) -> list[float]:
     """Fit the block, then its products with four neighbours: 2 + 4 x 4 numbers."""
     shape, left, right = _fit(block)
     features = [shape, (left + right) / 2]
@@ -149,7 +151,7 @@ def _block_features(block):
     return features
 
 
-def _fit(x):
+def _fit(x: np.ndarray) -> tuple[float, float, float]:
     """Fit an asymmetric generalised Gaussian by its moments (equations 5 to 8).
 
     Returns:

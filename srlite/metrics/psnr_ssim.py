@@ -2,22 +2,29 @@
 
 On 8-bit luma (ITU-R BT.601, 16..235), with a border of `scale` pixels left out, which
 is what MATLAB's scripts for Set5 and Set14 do and what published tables mean; or on
-RGB, as newer papers do. Validation while training and `evaluation` both measure with
-these functions, so that their figures can be compared.
+RGB, as newer papers do. Colour, which luma leaves out, has two measures of its own, on
+the Cb and Cr of JPEG (ITU-R BT.601, full range). Validation while training and
+`evaluation` both measure with these functions, so that their figures can be compared.
+
+Sharp details may be invented; what the LR picture does say may not be changed.
+`lr_error` and `colour_error` measure that, in levels (1/255), without HR.
 """
 
 import numpy as np
 
-from srlite.pictures.picture import luma
+from srlite.data.kernels import shrink
+from srlite.pictures.levels import luma
 
 # Wang et al. 2004, section III C.
 _WINDOW = 11  # pixels
 _SIGMA = 1.5  # pixels
 _C1, _C2 = (0.01 * 255.0) ** 2, (0.03 * 255.0) ** 2
 _BAND = 64  # rows
+# Levels of grain in HR, up to which a picture counts as one without colour.
+_COLOURLESS = 0.5
 
 
-def psnr(sr, hr, border, channel="luma"):
+def psnr(sr: np.ndarray, hr: np.ndarray, border: int, channel: str = "luma") -> float:
     """Peak signal-to-noise ratio.
 
     Args:
@@ -34,36 +41,102 @@ def psnr(sr, hr, border, channel="luma"):
             channel.
     """
     sr, hr = _inside(sr, hr, border, 1, channel)
-    error = np.mean((sr - hr) ** 2)
-    return float("inf") if error == 0 else float(10 * np.log10(255.0**2 / error))
+    return _ratio(sr, hr)
 
 
-def ssim(sr, hr, border, channel="luma"):
-    """Structural similarity.
+def ssim(sr: np.ndarray, hr: np.ndarray, border: int, channel: str = "luma") -> float:
+    """Structural similarity, at most 1; `channel` "rgb" is the mean over the channels.
 
     Wang et al. 2004 (https://doi.org/10.1109/TIP.2003.819861), equation 13, with a
     Gaussian window of 11 x 11 pixels and sigma 1.5, K1 0.01, K2 0.03 and L 255; the
-    mean over the places where the window lies inside the border.
-
-    Args:
-        sr: uint8 (height, width, 3).
-        hr: uint8, same shape.
-        border: HR pixels left out on each side; the scale, by custom.
-        channel: "luma" or "rgb", the mean of the three channels' similarities.
-
-    Returns:
-        At most 1, which equal pictures have.
-
-    Raises:
-        ValueError: different shapes, less than a window inside the border, or another
-            channel.
+    mean over the places where the window lies inside the border. Arguments and errors
+    are those of `psnr`.
     """
     sr, hr = _inside(sr, hr, border, _WINDOW, channel)
     channels = [(sr[..., c], hr[..., c]) for c in range(sr.shape[-1])]
     return float(np.mean([_mean_similarity(*pair) for pair in channels]))
 
 
-def smallest_side(scale):
+def chroma_psnr(sr: np.ndarray, hr: np.ndarray, border: int) -> float:
+    """Peak signal-to-noise ratio of Cb and Cr together.
+
+    Arguments and errors are those of `psnr`.
+
+    Returns:
+        dB; infinite for equal colours, NaN where HR has none.
+    """
+    sr, hr = map(_chroma, _inside(sr, hr, border, 3, "rgb"))
+    if _roughness(hr) <= _COLOURLESS:
+        return float("nan")
+    return _ratio(sr, hr)
+
+
+def grain(sr: np.ndarray, hr: np.ndarray, border: int) -> float:
+    """How rough the colours are, over those of HR; as `psnr`.
+
+    The root mean square of the Laplacian (4 at the centre, -1 at its four neighbours)
+    of Cb and Cr. Below 1 colours are smoothed, above it they are noisy or mottled.
+
+    Returns:
+        0 or more; 1 for equal pictures, NaN where HR has no colour.
+    """
+    ours, theirs = (_roughness(_chroma(x)) for x in _inside(sr, hr, border, 3, "rgb"))
+    return ours / theirs if theirs > _COLOURLESS else float("nan")
+
+
+def lr_error(sr: np.ndarray, lr: np.ndarray, kernel: str, scale: int) -> float:
+    """Mean absolute difference in levels of LR and SR shrunk again by its `kernel`."""
+    return float(np.abs(shrink(sr, kernel, scale).astype(int) - lr).mean())
+
+
+def colour_error(sr: np.ndarray, lr: np.ndarray) -> float:
+    """Largest difference, over the channels, of the mean levels of SR and LR."""
+    means = (picture.mean(axis=(0, 1)) for picture in (sr, lr))
+    return float(np.abs(np.subtract(*means)).max())
+
+
+def _ratio(sr: np.ndarray, hr: np.ndarray) -> float:
+    """PSNR of two float64 arrays of one shape, in dB."""
+    error = np.mean((sr - hr) ** 2)
+    return float("inf") if error == 0 else float(10 * np.log10(255.0**2 / error))
+
+
+def _chroma(rgb: np.ndarray) -> np.ndarray:
+    """Cb and Cr, each around 0: float64 (height, width, 2)."""
+    y = rgb @ [0.299, 0.587, 0.114]
+    return np.stack([(rgb[..., 2] - y) / 1.772, (rgb[..., 0] - y) / 1.402], axis=-1)
+
+
+def _roughness(x: np.ndarray) -> float:
+    """Root mean square of the Laplacian: levels."""
+    inside = x[1:-1, 1:-1]
+    around = x[:-2, 1:-1] + x[2:, 1:-1] + x[1:-1, :-2] + x[1:-1, 2:]
+    return float(np.sqrt(np.mean((4 * inside - around) ** 2)))
+
+
+def centre_crop(image: np.ndarray, scale: int, size: int | None = None) -> np.ndarray:
+    """Cut a picture so that LR has whole pixels, and perhaps to its middle.
+
+    Of a side that is no longer than `size`, what is over is cut off at the end, as the
+    literature does with whole pictures.
+
+    Args:
+        image: (height, width, channels).
+        scale: the result's height and width are multiples of it.
+        size: highest height and width of the result; None for the whole picture.
+
+    Returns:
+        View of the picture.
+    """
+    slices = []
+    for length in image.shape[:2]:
+        kept = min(length, size or length) // scale * scale
+        first = (length - kept) // 2 if size and length > size else 0
+        slices.append(slice(first, first + kept))
+    return image[tuple(slices)]
+
+
+def smallest_side(scale: int) -> int:
     """Return the shortest side, in HR pixels, of pictures that can be measured.
 
     Also after they are cut to multiples of `scale`, which is the border too.
@@ -71,7 +144,9 @@ def smallest_side(scale):
     return scale * (2 + -(-_WINDOW // scale))
 
 
-def _inside(sr, hr, border, least, channel):
+def _inside(
+    sr: np.ndarray, hr: np.ndarray, border: int, least: int, channel: str
+) -> tuple[np.ndarray, np.ndarray]:
     """Check and cut two pictures: float64 (height, width, channels), 0..255."""
     if sr.shape != hr.shape:
         raise ValueError(f"sr and hr must have one shape; got {sr.shape}, {hr.shape}")
@@ -82,13 +157,13 @@ def _inside(sr, hr, border, least, channel):
     if channel not in ("luma", "rgb"):
         raise ValueError(f"channel must be 'luma' or 'rgb'; received {channel!r}")
     inside = slice(border, -border or None)
-    pair = (x[inside, inside] for x in (sr, hr))
+    sr, hr = sr[inside, inside], hr[inside, inside]
     if channel == "luma":
-        return tuple(luma(x)[..., None] for x in pair)
-    return tuple(x.astype(np.float64) for x in pair)
+        return luma(sr)[..., None], luma(hr)[..., None]
+    return sr.astype(np.float64), hr.astype(np.float64)
 
 
-def _mean_similarity(a, b):
+def _mean_similarity(a: np.ndarray, b: np.ndarray) -> float:
     """SSIM of one channel: float64 (height, width)."""
     total, height = 0.0, len(a) - _WINDOW + 1
     # In bands that fit into the cache: twice as fast for a large photograph.
@@ -98,7 +173,7 @@ def _mean_similarity(a, b):
     return total / (height * (a.shape[1] - _WINDOW + 1))
 
 
-def _similarities(a, b):
+def _similarities(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """SSIM at each place of the window: (height - 10, width - 10)."""
     mean_a, mean_b = _windowed(a), _windowed(b)
     product = mean_a * mean_b
@@ -110,7 +185,7 @@ def _similarities(a, b):
     )
 
 
-def _windowed(x):
+def _windowed(x: np.ndarray) -> np.ndarray:
     """Gaussian means over the window, first of columns, then of rows."""
     places = np.arange(_WINDOW) - _WINDOW // 2
     weights = np.exp(-(places**2) / (2 * _SIGMA**2))

@@ -9,29 +9,31 @@ into flat pieces `name#0`, `name#1`, ..., whose shape the index knows.
 import json
 import math
 import os
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+from srlite.backend import import_safetensors
 
 INDEX = "index.json"
 # What a tensor takes in a file's header beside its name, and a header beside tensors.
 _ENTRY, _HEADER = 150, 1024
 
 
-def write(folder, tensors, metadata, part_size):
-    """Write tensors into an empty folder.
-
-    Args:
-        folder: `Path`.
-        tensors: dict of `part/path` to NumPy array.
-        metadata: dict that JSON can hold.
-        part_size: highest size of a file in bytes; 64 KiB at least.
+def write(
+    folder: Path, tensors: dict[str, np.ndarray], metadata: dict, part_size: int
+) -> None:
+    """Write arrays by `part/path` into an empty folder, in files of `part_size` bytes.
 
     Raises:
-        OSError: the disk is full, say.
+        OSError: the disk is full, for instance.
     """
-    from safetensors.numpy import save_file
-
-    files, shapes, room, counts = {}, {}, {}, {}
+    save_file = import_safetensors().numpy.save_file
+    files: dict[str, dict] = {}
+    shapes: dict[str, list[int]] = {}
+    room: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for name, tensor in tensors.items():
         part = name.split("/")[0]
         size = part_size - _HEADER - _ENTRY - 2 * len(name)
@@ -56,7 +58,7 @@ def write(folder, tensors, metadata, part_size):
     _sync(folder / INDEX)
 
 
-def read(folder):
+def read(folder: Path) -> tuple[dict, dict[str, np.ndarray]]:
     """Read what `write` wrote.
 
     Returns:
@@ -66,15 +68,15 @@ def read(folder):
         ValueError, KeyError, TypeError, AttributeError, SafetensorError: a file is
             missing or damaged.
     """
-    from safetensors.numpy import load_file
+    load_file = import_safetensors().numpy.load_file
 
-    def whole(name):
+    def whole(name: str) -> Path:
         if not (folder / name).is_file():
             raise ValueError(f"{name} is missing")
         return folder / name
 
     index = json.loads(whole(INDEX).read_text())
-    pieces = {}
+    pieces: dict[str, Any] = {}
     for name in index.pop("files"):
         pieces |= load_file(whole(name))
     for name, shape in index.pop("shapes").items():
@@ -84,6 +86,6 @@ def read(folder):
     return index, pieces
 
 
-def _sync(path):
+def _sync(path: Path) -> None:
     with open(path, "rb+") as file:
         os.fsync(file.fileno())

@@ -16,26 +16,30 @@ its own (`checkpoint_parts`), and an index. The folder too gets its name last.
 
 import hashlib
 import json
+import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from srlite.models import checkpoint_parts
+from srlite.backend import import_safetensors
 from srlite.errors import CheckpointError, DamagedCheckpointError
-from srlite.files import remove_folder, replacing, replacing_folder
+from srlite.files import remove_folder, replacing, replacing_folder, writing
+from srlite.models import checkpoint_parts
 
+Parts = Mapping[str, Any]  # of name to anything with Keras `variables`
+Tensors = dict[str, np.ndarray]  # of `part/path`
 FORMAT = "srlite-checkpoint-2"
-_FORMER = "srlite-checkpoint-1"  # its SHA-256 is over names and bytes of tensors alone
 _NAME = re.compile(r"(?P<stage>[a-z_]+)-(?P<step>\d{8})(\.safetensors)?")
 
 
-# What a run may have begun or go on without: `learning_rate_factor` came later, and
-# `loss_scale` belongs to one precision alone. Variables keep the values they have.
-_OPTIONAL = re.compile(r".*/learning_rate_factor|loss_scale/.*")
+# It belongs to one precision alone: a run may have begun or go on without it.
+_OPTIONAL = "loss_scale/"
 
 
-def _named_variables(parts):
+def _named_variables(parts: Parts) -> dict[str, Any]:
     """Map `part/path` to the Keras variable, for each part."""
     variables = {}
     for part, owner in parts.items():
@@ -47,7 +51,7 @@ def _named_variables(parts):
     return variables
 
 
-def values(parts):
+def values(parts: Parts) -> Tensors:
     """Copy the variables of `parts`: dict of `part/path` to NumPy array."""
     import keras
 
@@ -57,21 +61,27 @@ def values(parts):
     }
 
 
-def _digest(tensors, metadata):
+def _digest(tensors: Tensors, metadata: dict) -> str:
     """SHA-256 of everything that a checkpoint says, except itself."""
-    former = metadata.get("format") == _FORMER
     digest = hashlib.sha256()
-    if not former:
-        stated = {k: v for k, v in metadata.items() if k != "sha256"}
-        digest.update(json.dumps(stated, sort_keys=True).encode())
+    stated = {k: v for k, v in metadata.items() if k != "sha256"}
+    digest.update(json.dumps(stated, sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
-        kind = "" if former else f" {tensor.dtype} {tensor.shape} "
-        digest.update(f"{name}{kind}".encode())
+        digest.update(f"{name} {tensor.dtype} {tensor.shape} ".encode())
         digest.update(np.ascontiguousarray(tensor).data)
     return digest.hexdigest()
 
 
-def save(directory, stage, step, parts, config, keep=3, store_every=0, part_size=None):
+def save(
+    directory: str | os.PathLike,
+    stage: str,
+    step: int,
+    parts: Parts,
+    config: dict,
+    keep: int = 3,
+    store_every: int = 0,
+    part_size: int | None = None,
+) -> Path:
     """Write a checkpoint and delete the oldest of its stage beyond `keep`.
 
     Args:
@@ -103,7 +113,15 @@ def save(directory, stage, step, parts, config, keep=3, store_every=0, part_size
     return path
 
 
-def save_best(directory, stage, step, parts, config, score):
+def save_best(
+    directory: str | os.PathLike,
+    stage: str,
+    step: int,
+    parts: Parts,
+    config: dict,
+    score: float,
+    by: str = "psnr",
+) -> Path | None:
     """Write a checkpoint, in one file, if its score is the highest so far.
 
     Args:
@@ -113,6 +131,8 @@ def save_best(directory, stage, step, parts, config, score):
         parts: dict of name to anything with Keras `variables`.
         config: dict that JSON can hold.
         score: of any unit; higher is better.
+        by: how it was measured. It is compared with scores of that measure alone, and
+            the best by another one stays.
 
     Returns:
         Path of the file, or None when the best so far stays.
@@ -121,30 +141,38 @@ def save_best(directory, stage, step, parts, config, score):
         CheckpointError: the best so far is damaged, or the new one cannot be written
             or holds a value that is not finite.
     """
-    former = list(Path(directory).glob(f"best-{stage}-*.safetensors"))
-    if not score > max(map(_score, former), default=float("-inf")):
+    found = Path(directory).glob(f"best-{stage}-*.safetensors")
+    scores = {old: score for old in found for score, how in [_score(old)] if how == by}
+    if not score > max(scores.values(), default=float("-inf")):
         return None
     path = Path(directory) / f"best-{stage}-{step:08d}.safetensors"
-    _write(path, stage, step, parts, config, score=str(score))
-    for old in former:
+    _write(path, stage, step, parts, config, score=str(score), by=by)
+    for old in scores:
         if old != path:
             old.unlink()
     return path
 
 
-def _score(path):
-    from safetensors import SafetensorError, safe_open
-
+def _score(path: Path) -> tuple[float, str]:
+    safetensors = import_safetensors()
     try:
-        with safe_open(path, framework="numpy") as file:
-            return float((file.metadata() or {})["score"])
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            return float(metadata["score"]), metadata.get("by", "psnr")
+    except (safetensors.SafetensorError, OSError, KeyError, ValueError) as error:
         raise CheckpointError(f"{path} is damaged: {error}; remove it") from None
 
 
-def _write(path, stage, step, parts, config, part_size=None, **more):
-    from safetensors.numpy import save_file
-
+def _write(
+    path: Path,
+    stage: str,
+    step: int,
+    parts: Parts,
+    config: dict,
+    part_size: int | None = None,
+    **more: str,
+) -> None:
+    safetensors = import_safetensors()
     held = values(parts)
     for name, tensor in held.items():
         if not np.isfinite(tensor).all():
@@ -159,26 +187,24 @@ def _write(path, stage, step, parts, config, part_size=None, **more):
         **more,
     }
     metadata["sha256"] = _digest(held, metadata)
-    try:
+    with writing(path, CheckpointError, (OSError, safetensors.SafetensorError)):
         path.parent.mkdir(parents=True, exist_ok=True)
         if part_size is None:
             with replacing(path) as temporary:
-                save_file(held, temporary, metadata)
+                safetensors.numpy.save_file(held, temporary, metadata)
         else:
             with replacing_folder(path) as temporary:
                 checkpoint_parts.write(temporary, held, metadata, part_size)
-    except OSError as error:
-        raise CheckpointError(f"cannot write {path}: {error}") from None
 
 
-def _remove(path):
+def _remove(path: Path) -> None:
     if path.is_dir():
         remove_folder(path)
     else:
         path.unlink()
 
 
-def find(directory, stage):
+def find(directory: str | os.PathLike, stage: str) -> list[tuple[int, Path]]:
     """List a stage's checkpoints.
 
     Returns:
@@ -192,14 +218,14 @@ def find(directory, stage):
     return sorted(found)
 
 
-def remove_after(directory, stage, step):
+def remove_after(directory: str | os.PathLike, stage: str, step: int) -> None:
     """Remove a stage's checkpoints of more than `step` updates."""
     for other, path in find(directory, stage):
         if other > step:
             _remove(path)
 
 
-def read(path):
+def read(path: str | os.PathLike) -> tuple[dict, Tensors]:
     """Read a checkpoint and make sure that it is whole.
 
     Returns:
@@ -209,13 +235,14 @@ def read(path):
     Raises:
         DamagedCheckpointError: the file is damaged or foreign.
         CheckpointError: there is no such file.
+        BackendError: safetensors is not installed.
     """
-    from safetensors import SafetensorError
-
+    safetensors = import_safetensors()
+    broken = (safetensors.SafetensorError, OSError, ValueError, TypeError)
     path = Path(path)
     try:
         metadata, tensors = _read(path)
-        if metadata.get("format") not in (FORMAT, _FORMER):
+        if metadata.get("format") != FORMAT:
             raise DamagedCheckpointError(f"{path} is not a checkpoint of srlite")
         if _digest(tensors, metadata) != metadata["sha256"]:
             raise ValueError("its content does not match its SHA-256")
@@ -226,7 +253,7 @@ def read(path):
         }
     except FileNotFoundError:
         raise CheckpointError(f"no such checkpoint: {path}") from None
-    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
+    except (*broken, AttributeError) as error:
         raise DamagedCheckpointError(f"{path} is damaged: {error}") from None
     except KeyError as error:
         raise DamagedCheckpointError(f"{path} is damaged: no {error} in it") from None
@@ -239,17 +266,15 @@ def read(path):
     return info, tensors
 
 
-def _read(path):
-    from safetensors import safe_open
-
+def _read(path: Path) -> tuple[dict, Tensors]:
     if path.is_dir():
         return checkpoint_parts.read(path)
-    with safe_open(path, framework="numpy") as file:
+    with import_safetensors().safe_open(path, framework="numpy") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}
         return file.metadata() or {}, tensors
 
 
-def load(path, parts):
+def load(path: str | os.PathLike, parts: Parts) -> dict:
     """Set the variables of `parts` to those of a checkpoint, all or none.
 
     Args:
@@ -268,7 +293,7 @@ def load(path, parts):
     return info
 
 
-def assign(tensors, parts, path):
+def assign(tensors: Tensors, parts: Parts, path: str | os.PathLike) -> None:
     """Set the variables of `parts` to tensors read from `path`, all or none.
 
     Raises:
@@ -277,7 +302,7 @@ def assign(tensors, parts, path):
     variables = _named_variables(parts)
     common = [name for name in variables if name in tensors]
     names = variables.keys() ^ tensors.keys()
-    odd = sorted(name for name in names if not _OPTIONAL.fullmatch(name)) or [
+    odd = sorted(name for name in names if not name.startswith(_OPTIONAL)) or [
         name for name in common if variables[name].shape != tensors[name].shape
     ]
     if odd:

@@ -16,6 +16,9 @@ JAX, which knows no assignment, differentiates through the division as in the pa
 Either way the norm is held near 1, but the two backends train differently with it.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -24,19 +27,20 @@ from srlite.errors import ConfigError
 LEAKY_SLOPE = 0.2  # SRGAN's and ESRGAN's
 
 
-def _spectrally_normalised(layer):
+def _spectrally_normalised(layer: layers.Layer) -> layers.Layer:
     return layers.SpectralNormalization(layer, name=f"{layer.name}_sn")
 
 
 def vgg_discriminator(
-    patch_size=None,
-    filters=(32, 64, 128, 256),
-    dense_units=100,
-    strided_kernel_size=4,
-    batch_norm=True,
-    spectral_norm=False,
-    channels=3,
-):
+    patch_size: int | None = None,
+    filters: Sequence[int] = (32, 64, 128, 256),
+    dense_units: int = 100,
+    strided_kernel_size: int = 4,
+    batch_norm: bool = True,
+    spectral_norm: bool = False,
+    channels: int = 3,
+    more_dense_units: Sequence[int] = (),
+) -> keras.Model:
     """Build the VGG-like discriminator of SRGAN and ESRGAN.
 
     The default is the light one: 1.8 M parameters, pictures of any size. The published
@@ -60,6 +64,7 @@ def vgg_discriminator(
         spectral_norm: divide every kernel, the dense ones too, by its largest singular
             value.
         channels: picture channels, 1 or 3.
+        more_dense_units: units of further dense layers, each with its LeakyReLU.
 
     Returns:
         `keras.Model`, (batch, P, P, channels) -> (batch, 1).
@@ -73,7 +78,14 @@ def vgg_discriminator(
         )
     constrained = _spectrally_normalised if spectral_norm else lambda layer: layer
 
-    def convolution(x, width, kernel_size, strides, name, normalised=batch_norm):
+    def convolution(
+        x: Any,
+        width: int,
+        kernel_size: int,
+        strides: int,
+        name: str,
+        normalised: bool = batch_norm,
+    ) -> Any:
         conv = layers.Conv2D(
             width,
             kernel_size,
@@ -97,7 +109,9 @@ def vgg_discriminator(
         x = layers.GlobalAveragePooling2D(name="pool")(x)  # (B, filters[-1])
     else:
         x = layers.Flatten(name="flatten")(x)
-    x = constrained(layers.Dense(dense_units, name="dense"))(x)
-    x = layers.LeakyReLU(negative_slope=LEAKY_SLOPE, name="dense_lrelu")(x)
+    for i, units in enumerate((dense_units, *more_dense_units), start=1):
+        name = f"dense{i}" if i > 1 else "dense"
+        x = constrained(layers.Dense(units, name=name))(x)
+        x = layers.LeakyReLU(negative_slope=LEAKY_SLOPE, name=f"{name}_lrelu")(x)
     logit = constrained(layers.Dense(1, name="logit"))(x)  # (B, 1)
     return keras.Model(picture, logit, name="vgg_discriminator")

@@ -14,12 +14,16 @@ random weights, which is for tests.
 
 import difflib
 import math
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 
 from srlite.errors import ConfigError, ModelError
 
+Weights = str | os.PathLike | None
 # The mean of ImageNet's pixels in RGB, levels; VGG was trained with it subtracted.
 _CAFFE_MEAN = (123.68, 116.779, 103.939)
 # The mean and standard deviations of ImageNet's pixels in RGB, [0, 1].
@@ -27,7 +31,9 @@ _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STDDEV = (0.229, 0.224, 0.225)
 
 
-def _pretrained(application, weights, flag, loss):
+def _pretrained(
+    application: Callable, weights: Weights, flag: str, loss: str
+) -> keras.Model:
     """Build a `keras.applications` network without its top and give it its weights."""
     name = application.__name__
     if weights == "imagenet":
@@ -57,7 +63,7 @@ def _pretrained(application, weights, flag, loss):
     return network
 
 
-def _check_names(names, known, network_name):
+def _check_names(names: Sequence[str], known: Sequence[str], network_name: str) -> None:
     if not names:
         raise ConfigError(f"name at least one layer of {network_name}; received none")
     for name in names:
@@ -73,8 +79,8 @@ def _check_names(names, known, network_name):
             )
 
 
-def _for_channels(features, channels):
-    """Let a network of RGB pictures take grey ones if `channels` is 1."""
+def _for_channels(features: keras.Model, channels: int) -> keras.Model:
+    """Make a network of RGB pictures take grey ones if `channels` is 1."""
     if channels == 3:
         return features
     grey = keras.Input((None, None, 1), name="grey")
@@ -84,7 +90,7 @@ def _for_channels(features, channels):
     return features
 
 
-def _preprocessed(picture, preprocessing):
+def _preprocessed(picture: Any, preprocessing: str) -> Any:
     """Rescale RGB in [0, 1] to what a VGG was trained on."""
     if preprocessing == "caffe":
         offset = [-mean for mean in _CAFFE_MEAN]
@@ -101,14 +107,14 @@ def _preprocessed(picture, preprocessing):
 
 
 def vgg_features(
-    network,
-    layers,
-    weights="imagenet",
+    network: str,
+    layers: Sequence[str],
+    weights: Weights = "imagenet",
     *,
-    before_activation=True,
-    preprocessing="caffe",
-    channels=3,
-):
+    before_activation: bool = True,
+    preprocessing: str = "caffe",
+    channels: int = 3,
+) -> keras.Model:
     """Build a frozen VGG with taps at its convolutions.
 
     Simonyan and Zisserman 2014 (https://arxiv.org/abs/1409.1556); taps before the
@@ -169,14 +175,18 @@ def vgg_features(
     return _for_channels(features, channels)
 
 
-def vgg19_features(layers, weights="imagenet", **options):
+def vgg19_features(
+    layers: Sequence[str], weights: Weights = "imagenet", **options: Any
+) -> keras.Model:
     """Build the frozen VGG19; arguments as those of `vgg_features`."""
     return vgg_features("vgg19", layers, weights, **options)
 
 
 def efficientnet_b4_features(
-    layers=("block5f_project_conv",), weights="imagenet", channels=3
-):
+    layers: Sequence[str] = ("block5f_project_conv",),
+    weights: Weights = "imagenet",
+    channels: int = 3,
+) -> keras.Model:
     """Build the frozen EfficientNetB4 with taps at its linear convolutions.
 
     Tan and Le 2019 (https://arxiv.org/abs/1905.11946). A `project_conv` ends a block's
@@ -209,7 +219,7 @@ def efficientnet_b4_features(
     ]
     _check_names(layers, known, "EfficientNetB4")
 
-    def call(layer, *args, **kwargs):
+    def call(layer: Callable, *args: Any, **kwargs: Any) -> Any:
         # Dropout would act under training=True although nothing is trainable. Keras's
         # own rescalings go too: 1/255, as the input is in [0, 1] already, and, in the
         # ImageNet graph alone, the one that the next line adds for every graph.

@@ -9,49 +9,51 @@ Gradients flow through them to kernel, gamma and beta, as they would through Bat
 
 import collections
 import functools
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
 from keras import layers, ops
 
 
-def fold_batch_norm(network):
+def fold_batch_norm(network: keras.Model) -> Callable:
     """Return a faster function that computes what `network(x, training=False)` does.
 
     It follows the network's variables. A BatchNorm that stands elsewhere than behind a
     convolution, or is not alone there, is computed as it is.
 
     Args:
-        network: Functional `keras.Model` with one input, of layers that are called
-            once; its precision is what it is now.
+        network: Functional `keras.Model` of layers that are called once; its precision
+            is what it is now.
 
     Returns:
-        Function of a float32 tensor (batch, H, W, channels), to what the network makes
-        of it, up to rounding.
+        Function of the network's input, or of the list of its inputs, to what the
+        network makes of them, up to rounding.
     """
     pairs = _find_pairs(network)
     if not pairs:
         return functools.partial(network, training=False)
     normalisations = {layer.name for layer in pairs.values()}
 
-    def clone(layer):
+    def clone(layer: layers.Layer) -> layers.Layer:
         config = layer.get_config()
         if layer.name in pairs:
             config["use_bias"] = True
         return type(layer).from_config(config)
 
-    def call(layer, *args, **kwargs):
+    def call(layer: layers.Layer, *args: Any, **kwargs: Any) -> Any:
         return args[0] if layer.name in normalisations else layer(*args, **kwargs)
 
     copy = keras.models.clone_model(network, clone_function=clone, call_function=call)
 
-    def compute(x):
+    def compute(x: Any) -> Any:
         with keras.StatelessScope(list(_values(network, copy, pairs))):
             return copy(x, training=False)
 
     return compute
 
 
-def _find_pairs(network):
+def _find_pairs(network: keras.Model) -> dict:
     """Find what folds: dict of a convolution's name to its BatchNorm."""
     steps = [op for op in network.operations if not isinstance(op, layers.InputLayer)]
     makers = {id(op.output): op for op in steps}
@@ -71,7 +73,7 @@ def _find_pairs(network):
     return pairs
 
 
-def _values(network, copy, pairs):
+def _values(network: keras.Model, copy: keras.Model, pairs: dict) -> Iterator:
     """Yield (variable, value) for all variables of the copy."""
     for layer in copy.layers:
         if not layer.variables:
@@ -86,7 +88,7 @@ def _values(network, copy, pairs):
                 yield own, variable.value
 
 
-def _fold(conv, normalisation):
+def _fold(conv: layers.Layer, normalisation: layers.Layer) -> tuple:
     """Compute kernel and bias of both layers as one convolution."""
     factor = ops.rsqrt(normalisation.moving_variance + normalisation.epsilon)
     if normalisation.scale:

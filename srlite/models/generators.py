@@ -11,74 +11,59 @@ option here: it stands between a convolution and its activation, where it folds 
 the convolution on export and costs nothing on the phone. The residual stream itself
 (head, last convolution of each dense block, fusion, tail) is never normalised.
 
+A conditional generator has a second input, `degradation`: how its picture was made, as
+`degradation_vector` defines it. A small dense layer reads it, and what it says is added
+to the features, the same at every place (Zhang et al. 2018,
+https://arxiv.org/abs/1712.06116, gave such a vector to a network first).
+
 SRResNet is SRGAN's generator (Ledig et al. 2017, https://arxiv.org/abs/1609.04802,
 section 2.1 and figure 4).
+
+The third one is in `half_net`.
 """
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import layers
 
+from srlite.data.degradation_vector import SIZE
 from srlite.errors import ConfigError
-
-LEAKY_SLOPE = 0.2  # ESRGAN's
-
-
-def _conv(filters, name, size=3, use_bias=True, zeros=False, initializer_scale=1.0):
-    # He et al. 2015 (https://arxiv.org/abs/1502.01852), made smaller by a factor as in
-    # ESRGAN section 3.1; VarianceScaling's scale is that of the variance.
-    initializer = keras.initializers.VarianceScaling(
-        scale=2.0 * initializer_scale**2, mode="fan_in", distribution="truncated_normal"
-    )
-    return layers.Conv2D(
-        filters,
-        size,
-        padding="same",
-        use_bias=use_bias,
-        kernel_initializer="zeros" if zeros else initializer,
-        name=name,
-    )
-
-
-def _check_scale(scale):
-    if scale < 2 or scale & (scale - 1):
-        raise ConfigError(f"scale must be a power of two, at least 2; received {scale}")
-
-
-def _activation(x, name):
-    return layers.LeakyReLU(negative_slope=LEAKY_SLOPE, name=f"{name}_lrelu")(x)
+from srlite.models.blocks import activation, check_scale, conv, shifted, told_of
+from srlite.models.half_net import half_net
 
 
 def _dense_block(
-    x,
-    growth_channels,
-    num_convolutions,
-    residual_scaling,
-    batch_norm,
-    initializer_scale,
-    name,
-):
+    x: Any,
+    growth_channels: int,
+    num_convolutions: int,
+    residual_scaling: float,
+    batch_norm: bool,
+    initializer_scale: float,
+    name: str,
+) -> Any:
     """Densely connected convolutions with a scaled residual around them."""
-    conv = functools.partial(_conv, initializer_scale=initializer_scale)
+    scaled = functools.partial(conv, initializer_scale=initializer_scale)
     filters = x.shape[-1]
     seen = [x]
     for i in range(1, num_convolutions):
         y = layers.Concatenate(name=f"{name}_concat{i}")(seen) if i > 1 else x
-        y = conv(growth_channels, f"{name}_conv{i}", use_bias=not batch_norm)(y)
+        y = scaled(growth_channels, f"{name}_conv{i}", use_bias=not batch_norm)(y)
         if batch_norm:
             y = layers.BatchNormalization(name=f"{name}_bn{i}")(y)
-        seen.append(_activation(y, f"{name}_{i}"))
+        seen.append(activation(y, f"{name}_{i}"))
     y = layers.Concatenate(name=f"{name}_concat")(seen) if len(seen) > 1 else x
-    y = conv(filters, f"{name}_conv{num_convolutions}")(y)
+    y = scaled(filters, f"{name}_conv{num_convolutions}")(y)
     y = layers.Rescaling(residual_scaling, name=f"{name}_scale")(y)
     return layers.Add(name=f"{name}_add")([x, y])
 
 
-def _upsample_at_once(x, lr, scale, anchor):
+def _upsample_at_once(x: Any, lr: Any, scale: int, anchor: bool) -> Any:
     """From features to the picture by one convolution and one pixel shuffle."""
     # With an anchor, training starts at the nearest-neighbour enlargement itself.
-    x = _conv(lr.shape[-1] * scale**2, "tail", zeros=anchor)(x)  # (B, H, W, s**2 * C)
+    x = conv(lr.shape[-1] * scale**2, "tail", zeros=anchor)(x)  # (B, H, W, s**2 * C)
     if anchor:
         # Four at a time: XNNPACK leaves a concatenation of more than 5 to slower code.
         for i in range(1, scale.bit_length()):
@@ -87,34 +72,38 @@ def _upsample_at_once(x, lr, scale, anchor):
     return keras.ops.depth_to_space(x, scale)  # (B, scale*H, scale*W, channels)
 
 
-def _upsample_by_steps(x, scale, filters, channels, upsampling):
+def _upsample_by_steps(
+    x: Any, scale: int, filters: int, channels: int, upsampling: str
+) -> Any:
     """From features to the picture by x2 steps, (B, scale*H, scale*W, channels)."""
     for i in range(1, scale.bit_length()):
         if upsampling == "depth_to_space_x2":
-            x = _conv(4 * filters, f"up{i}")(x)
+            x = conv(4 * filters, f"up{i}")(x)
             x = keras.ops.depth_to_space(x, 2)
         else:
             x = layers.UpSampling2D(2, interpolation="nearest", name=f"up{i}_size")(x)
-            x = _conv(filters, f"up{i}")(x)
-        x = _activation(x, f"up{i}")
-    x = _activation(_conv(filters, "tail1")(x), "tail1")
-    return _conv(channels, "tail2")(x)
+            x = conv(filters, f"up{i}")(x)
+        x = activation(x, f"up{i}")
+    x = activation(conv(filters, "tail1")(x), "tail1")
+    return conv(channels, "tail2")(x)
 
 
 def rrdb_net(
-    scale=4,
-    filters=64,
-    growth_channels=32,
-    num_blocks=1,
-    num_dense_blocks=6,
-    num_convolutions=4,
-    residual_scaling=0.2,
-    batch_norm=True,
-    upsampling="depth_to_space",
-    anchor=True,
-    initializer_scale=1.0,
-    channels=3,
-):
+    scale: int = 4,
+    *,
+    filters: int = 64,
+    growth_channels: int = 32,
+    num_blocks: int = 1,
+    num_dense_blocks: int = 6,
+    num_convolutions: int = 4,
+    residual_scaling: float = 0.2,
+    batch_norm: bool = True,
+    upsampling: str = "depth_to_space",
+    anchor: bool = True,
+    initializer_scale: float = 1.0,
+    conditional: bool = False,
+    channels: int = 3,
+) -> keras.Model:
     """Build the RRDB generator.
 
     Args:
@@ -136,16 +125,20 @@ def rrdb_net(
             so it asks for `upsampling="depth_to_space"`.
         initializer_scale: factor on the He-normal initial kernels of the dense blocks
             (0.1 in the authors' code; the other kernels are not scaled there either).
+        conditional: take a second input, the degradation, and add a function of it to
+            the features after the head and before each dense block. It is 0 at first,
+            so that weights learnt without it serve on.
         channels: picture channels, 1 or 3.
 
     Returns:
-        `keras.Model`, (batch, H, W, channels) -> (batch, scale*H, scale*W, channels).
+        `keras.Model`, (batch, H, W, channels) -> (batch, scale*H, scale*W, channels);
+        a conditional one takes a list of that and of (batch, 10).
 
     Raises:
         ConfigError: `scale` is not a power of two, or `upsampling` is unknown or does
             not go with `anchor`.
     """
-    _check_scale(scale)
+    check_scale(scale)
     choices = ("depth_to_space", "depth_to_space_x2", "nearest")
     if upsampling not in choices:
         raise ConfigError(
@@ -157,10 +150,18 @@ def rrdb_net(
             f"received upsampling={upsampling!r}"
         )
     lr = keras.Input((None, None, channels), name="lr")
-    head = x = _conv(filters, "head")(lr)  # (B, H, W, filters)
+    head = x = conv(filters, "head")(lr)  # (B, H, W, filters)
+    inputs, told = lr, None
+    if conditional:
+        degradation = keras.Input((SIZE,), name="degradation")
+        inputs = [lr, degradation]
+        told = told_of(degradation)
+        head = x = shifted(x, told, "head")
     for b in range(1, num_blocks + 1):
         block_input = x
         for d in range(1, num_dense_blocks + 1):
+            if conditional and (b, d) != (1, 1):  # where the head was shifted just now
+                x = shifted(x, told, f"rrdb{b}_dense{d}")
             x = _dense_block(
                 x,
                 growth_channels,
@@ -173,22 +174,23 @@ def rrdb_net(
         if num_dense_blocks > 1:
             x = layers.Rescaling(residual_scaling, name=f"rrdb{b}_scale")(x)
             x = layers.Add(name=f"rrdb{b}_add")([block_input, x])
-    x = layers.Add(name="fusion_add")([head, _conv(filters, "fusion")(x)])
+    x = layers.Add(name="fusion_add")([head, conv(filters, "fusion")(x)])
     if upsampling == "depth_to_space":
         sr = _upsample_at_once(x, lr, scale, anchor)
     else:
         sr = _upsample_by_steps(x, scale, filters, channels, upsampling)
-    return keras.Model(lr, sr, name="rrdb_net")
+    return keras.Model(inputs, sr, name="rrdb_net")
 
 
 def srresnet(
-    scale=4,
-    filters=64,
-    num_blocks=16,
-    batch_norm=True,
-    initializer_scale=1.0,
-    channels=3,
-):
+    scale: int = 4,
+    *,
+    filters: int = 64,
+    num_blocks: int = 16,
+    batch_norm: bool = True,
+    initializer_scale: float = 1.0,
+    channels: int = 3,
+) -> keras.Model:
     """Build SRResNet, the generator of SRGAN.
 
     Residual blocks of two 3x3 convolutions, one long skip, a pixel shuffle per x2, and
@@ -211,35 +213,39 @@ def srresnet(
     Raises:
         ConfigError: `scale` is not a power of two.
     """
-    _check_scale(scale)
+    check_scale(scale)
 
-    def prelu(x, name):
+    def prelu(x: Any, name: str) -> Any:
         # He et al. 2015 (https://arxiv.org/abs/1502.01852), section 2.1: from 0.25.
         start = keras.initializers.Constant(0.25)
         return layers.PReLU(start, shared_axes=[1, 2], name=f"{name}_prelu")(x)
 
-    def normalised(x, name, factor=1.0):
-        x = _conv(filters, name, use_bias=not batch_norm, initializer_scale=factor)(x)
+    def normalised(x: Any, name: str, factor: float = 1.0) -> Any:
+        x = conv(filters, name, use_bias=not batch_norm, initializer_scale=factor)(x)
         return layers.BatchNormalization(name=f"{name}_bn")(x) if batch_norm else x
 
     lr = keras.Input((None, None, channels), name="lr")
-    head = x = prelu(_conv(filters, "head", size=9)(lr), "head")  # (B, H, W, filters)
+    head = x = prelu(conv(filters, "head", size=9)(lr), "head")  # (B, H, W, filters)
     for b in range(1, num_blocks + 1):
         y = prelu(normalised(x, f"block{b}_conv1", initializer_scale), f"block{b}")
         y = normalised(y, f"block{b}_conv2", initializer_scale)
         x = layers.Add(name=f"block{b}_add")([x, y])
     x = layers.Add(name="fusion_add")([head, normalised(x, "fusion")])
     for i in range(1, scale.bit_length()):
-        x = keras.ops.depth_to_space(_conv(4 * filters, f"up{i}")(x), 2)
+        x = keras.ops.depth_to_space(conv(4 * filters, f"up{i}")(x), 2)
         x = prelu(x, f"up{i}")
-    sr = _conv(channels, "tail", size=9)(x)  # (B, scale*H, scale*W, channels)
+    sr = conv(channels, "tail", size=9)(x)  # (B, scale*H, scale*W, channels)
     return keras.Model(lr, sr, name="srresnet")
 
 
-GENERATORS = {"rrdb_net": rrdb_net, "srresnet": srresnet}
+GENERATORS: dict[str, Callable[..., keras.Model]] = {
+    "half_net": half_net,
+    "rrdb_net": rrdb_net,
+    "srresnet": srresnet,
+}
 
 
-def build_generator(options, scale, channels=3):
+def build_generator(options: dict, scale: int, channels: int = 3) -> keras.Model:
     """Build a generator from its options as a dict, as a run's config holds them.
 
     Args:
@@ -261,3 +267,29 @@ def build_generator(options, scale, channels=3):
             f"unknown generator {name}; there are {', '.join(GENERATORS)}"
         )
     return GENERATORS[name](scale, channels=channels, **options)
+
+
+def is_conditional(generator: keras.Model) -> bool:
+    """Return whether a generator takes a degradation beside the picture."""
+    return len(generator.inputs) == 2
+
+
+def inputs_of(generator: keras.Model, lr: Any, degradation: Any) -> Any:
+    """Return what a generator is called with: LR, and the degradation if it takes it.
+
+    Args:
+        generator: `keras.Model`.
+        lr: (batch, H, W, channels), [0, 1].
+        degradation: (batch, 10), or None for a generator that takes none.
+    """
+    return [lr, degradation] if is_conditional(generator) else lr
+
+
+def told_layers(generator: keras.Model) -> set[str]:
+    """Return the names of the layers that a generator has because it is told."""
+    beginnings = ("degradation", "told")
+    return {
+        layer.name
+        for layer in generator.layers
+        if layer.name.startswith(beginnings) or "_shift" in layer.name
+    }

@@ -1,24 +1,56 @@
-"""The models that come with srlite, and how a model is named.
+"""The one door for models: what a name, a file, a checkpoint or a run stands for.
 
-Everywhere, `model` is the path of a `.tflite` file, a `.keras` file, a checkpoint or a
-run directory, or the name of a shipped model.
+Everywhere, `model` is one of these:
+
+- the name of a shipped model, which no file or folder of that name can hide;
+- the path of a `.tflite` file, a `.keras` file or a checkpoint;
+- a run directory. It stands for the last stage that the run began: for what that stage
+  ended with, else for the EMA generator of its newest checkpoint.
+
+A path is told from a name by a separator or by its ending (`./light`, `light.keras`);
+where there is no shipped model of that name, a folder needs neither.
+
+Loading runs no code that a file brings along (Keras' safe mode), on whichever backend
+Keras has. Keras is imported inside the function that loads.
 """
 
+import functools
 import os
+import sys
+import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from srlite.errors import ModelError
+from srlite.backend import import_keras
+from srlite.data.degradation_vector import SIZE
+from srlite.errors import ModelError, error_reason, one_line
+from srlite.files import PACKAGE
+from srlite.models import checkpoint_parts, checkpoints
+
+if TYPE_CHECKING:
+    import keras
 
 DEFAULT_MODEL = "light"
 # The two ends of `strength`.
 FAITHFUL_MODEL = "light_psnr"
 SHARP_MODEL = "light"
-WEIGHTS_DIR = Path(__file__).parent / "weights"
+WEIGHTS_DIR = PACKAGE / "weights"
+_INT8 = "_int8"  # ends the name of the file of a model that computes in 8 bits
+# What the stages of a run end with, in their order.
+RESULTS = {
+    "estimator": "estimator.keras",
+    "pretrain": "pretrain.keras",
+    "gan": "generator.keras",
+}
+CHECKPOINTS = "checkpoints"  # the folder of a run's checkpoints
+_ESTIMATOR = "_estimator"  # ends the name of the file that a model is told by
+_KINDS = (".tflite", ".keras", ".safetensors")
 
 
 def shipped_models() -> list[str]:
     """List the names of the models that come with srlite."""
-    return sorted(path.stem for path in WEIGHTS_DIR.glob("*.tflite"))
+    stems = [path.stem for path in WEIGHTS_DIR.glob("*.tflite")]
+    return sorted(stem for stem in stems if not stem.endswith(_ESTIMATOR))
 
 
 def shipped_model_path(name: str) -> Path:
@@ -30,27 +62,252 @@ def shipped_model_path(name: str) -> Path:
     if name not in shipped_models():
         known = ", ".join(shipped_models()) or "none"
         raise ModelError(
-            f"unknown model {name!r}; give a .tflite or .keras file or the name of a "
-            f"shipped model: {known}"
+            f"unknown model {name!r}; give a .tflite or .keras file, a run directory "
+            f"or the name of a shipped model: {known}"
         )
     return WEIGHTS_DIR / f"{name}.tflite"
 
 
-def find_model(model: str | os.PathLike) -> Path:
-    """Find the file of a model.
+def find_model(model: str | os.PathLike, trained: bool = False) -> Path:
+    """Find the file that a model is read from.
+
+    Where a run directory stands for a checkpoint, or a folder has the name of a shipped
+    model, standard error says what is taken.
 
     Args:
-        model: path of a `.tflite` file, a `.keras` file, a checkpoint or a run
-            directory, or the name of a shipped model.
+        model: see the module.
+        trained: True for the `.keras` file of a shipped model, with the weights as they
+            were trained, rather than its `.tflite`.
+
+    Returns:
+        Path of a `.tflite` or `.keras` file or of a checkpoint: its `.safetensors` file
+        or, if it is a folder, the index in it.
 
     Raises:
-        ModelError: the file is missing, or the name is unknown.
+        ModelError: there is no such model.
     """
-    path = Path(model)
+    path, name = Path(model), os.fspath(model)
+    if name in shipped_models():
+        if path.is_dir():
+            _say(f"note: {name} is the shipped model; for the folder say ./{name}")
+        shipped = shipped_model_path(name)
+        shipped = shipped.with_suffix(".keras") if trained else shipped
+        if not shipped.is_file():
+            raise ModelError(
+                f"{name} is installed as a .tflite alone, and this needs its .keras; "
+                "shipped models have theirs in srlite/weights of srlite's repository"
+            )
+        return shipped
     if path.is_dir():
-        return path
-    if path.suffix not in (".tflite", ".keras", ".safetensors"):
-        return shipped_model_path(str(model))
+        index = path / checkpoint_parts.INDEX
+        return index if index.is_file() else _of_run(path)
     if not path.is_file():
+        if path.name == name and not path.suffix:
+            return shipped_model_path(name)  # which says what there is
         raise ModelError(f"there is no model file {path}; check its path")
+    if path.suffix not in _KINDS and path.name != checkpoint_parts.INDEX:
+        raise ModelError(
+            f"{path} is no model: expected a file that ends in {', '.join(_KINDS)}, or "
+            "a run directory"
+        )
     return path
+
+
+def fast_model(model: str | os.PathLike) -> Path:
+    """Find the int8 file of a model, which is faster and nearly as exact.
+
+    Args:
+        model: path of a `.tflite` or `.keras` file, or the name of a shipped model.
+
+    Returns:
+        The file beside the model that is named as it is, with `_int8` at the end; the
+        model itself if it is that.
+
+    Raises:
+        ModelError: there is none.
+    """
+    path = find_model(model)
+    if path.stem.endswith(_INT8):
+        return path
+    stem = path.stem.removesuffix("_float32").removesuffix("_float16")
+    fast = path.with_name(f"{stem}{_INT8}.tflite")
+    if not fast.is_file():
+        raise ModelError(
+            f"{model} has no int8 file, {fast.name}, beside it; export one, or leave "
+            "--fast out"
+        )
+    return fast
+
+
+def _of_run(run: Path) -> Path:
+    """Return the file that a run directory stands for."""
+    for stage in ("gan", "pretrain"):
+        result = run / RESULTS[stage]
+        found = checkpoints.find(run / CHECKPOINTS, stage)
+        if result.is_file():
+            if stage == "pretrain":
+                _say(f"note: {run} stands for its stage pretrain")
+            return result
+        if found:
+            step, path = found[-1]
+            _say(f"note: {run} stands for step {step} of its stage {stage}")
+            return path / checkpoint_parts.INDEX if path.is_dir() else path
+    raise ModelError(
+        f"there is no model in {run} yet: neither {RESULTS['gan']} nor "
+        f"{RESULTS['pretrain']}, nor a checkpoint of these stages"
+    )
+
+
+@functools.cache
+def _say(text: str) -> None:
+    """Print a sentence, the first time."""
+    print(one_line(text), file=sys.stderr)
+
+
+def estimator_beside(path: Path) -> Path:
+    """Return the name that the estimator of a model file has beside it."""
+    return path.with_name(f"{path.stem}{_ESTIMATOR}{path.suffix}")
+
+
+def find_estimator(model: str | os.PathLike) -> Path:
+    """Find the estimator that goes with a model.
+
+    Args:
+        model: see the module.
+
+    Returns:
+        The file beside the model that is named as it is, with `_estimator` at the end,
+        of the same kind rather than of the other, or plainly `estimator`; of a
+        checkpoint, that of its run; else the shipped one.
+
+    Raises:
+        ModelError: there is none.
+    """
+    path = find_model(model)
+    path = path.parent if path.name == checkpoint_parts.INDEX else path
+    own = path.with_name(path.stem.removesuffix(_INT8) + path.suffix)
+    beside = dict.fromkeys(map(estimator_beside, (path, own)))
+    kinds = sorted((".keras", ".tflite"), key=lambda kind: kind != path.suffix)
+    places = [one.with_suffix(kind) for one in beside for kind in kinds]
+    # Of a run's result, and of a set of exported files.
+    places += [path.with_name(f"estimator{kind}") for kind in (".keras", ".tflite")]
+    if path.parent.name == CHECKPOINTS:
+        places = [path.parent.parent / RESULTS["estimator"]]
+    shipped = WEIGHTS_DIR / f"{DEFAULT_MODEL}{_ESTIMATOR}.tflite"
+    for place in (*places, shipped):
+        if place.is_file():
+            return place
+    raise ModelError(
+        f"{path} is told how a picture was made, and there is no estimator to say it; "
+        f"put one beside it as {places[0].name}"
+    )
+
+
+def load_generator(model: str | os.PathLike) -> "keras.Model":
+    """Load a generator.
+
+    Args:
+        model: see the module; of a shipped name its ``.keras`` file is taken, of a
+            checkpoint the EMA generator.
+
+    Returns:
+        `keras.Model`, not compiled.
+
+    Raises:
+        BackendError: Keras is not installed.
+        ModelError: the file is missing, damaged, not a Keras model, holds code of its
+            own, or is not a model from pictures to pictures.
+        CheckpointError: the checkpoint is damaged or foreign.
+    """
+    path = find_model(model, trained=True)
+    if path.name == checkpoint_parts.INDEX:
+        return _generator_of_checkpoint(path.parent)
+    if path.suffix == ".safetensors":
+        return _generator_of_checkpoint(path)
+    generator = _load(path)
+    check_generator(generator)
+    return generator
+
+
+def load_estimator(path: str | os.PathLike) -> "keras.Model":
+    """Load an estimator from its ``.keras`` file.
+
+    Returns:
+        `keras.Model`, not compiled, its weights frozen.
+
+    Raises:
+        BackendError: Keras is not installed.
+        ModelError: the file is missing, damaged or no estimator.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ModelError(f"there is no estimator {path}")
+    estimator = _load(path)
+    shapes = [getattr(estimator, f"{end}_shape", None) for end in ("input", "output")]
+    if shapes != [(None, None, None, 3), (None, SIZE)]:
+        raise ModelError(
+            f"{path} must make {SIZE} numbers of a picture, as an estimator does; "
+            f"received input {shapes[0]} and output {shapes[1]}"
+        )
+    estimator.trainable = False
+    return estimator
+
+
+def check_generator(generator: Any) -> None:
+    """Raise `ModelError` unless a model takes and gives pictures of any size."""
+    # A model that was never built has no shapes, one of several inputs a list of them.
+    taken = getattr(generator, "input_shape", None)
+    given = getattr(generator, "output_shape", None)
+    picture = taken[0] if isinstance(taken, list) and taken else taken
+    pictures = [(None, None, None, channels) for channels in (1, 3)]
+    told = [picture, (None, SIZE)]
+    if picture not in pictures or given != picture or taken not in (picture, told):
+        raise ModelError(
+            "the model must take and give pictures of any size, (None, None, None, 3); "
+            f"received input {taken} and output {given}"
+        )
+
+
+def scale_of(generator: "keras.Model") -> int:
+    """Return how many SR pixels a generator makes of an LR pixel along each axis."""
+    return _side_of(generator, 16) // 16
+
+
+def step_of(generator: "keras.Model") -> int:
+    """Return of how many LR pixels a generator takes multiples; of others, it adds."""
+    if generator.inputs[0].shape[1] is not None:
+        return 1
+    # Not of a side of 1: an estimator that is built in sees 15 pixels or more.
+    return _side_of(generator, 17) // scale_of(generator) - 16
+
+
+def _side_of(generator: Any, side: int) -> int:
+    """Return the SR side that a generator makes of an LR side, pixels."""
+    shapes = [
+        (1, *(side if x is None else x for x in i.shape[1:])) for i in generator.inputs
+    ]
+    return generator.compute_output_shape(shapes if shapes[1:] else shapes[0])[1]
+
+
+def _load(path: Path) -> Any:
+    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
+        raise ModelError(f"{path} is not a .keras file, or is damaged")
+    keras = import_keras("reading a .keras file")
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # a damaged file fails anywhere inside Keras
+        raise ModelError(f"cannot load {path}: {error_reason(error)}") from error
+
+
+def _generator_of_checkpoint(path: Path) -> Any:
+    info, tensors = checkpoints.read(path)
+    import_keras("reading a checkpoint")
+    from srlite.models.generators import build_generator
+
+    config = info["config"]
+    generator = build_generator(
+        config["generator"], config["scale"], config["channels"]
+    )
+    part = {k: v for k, v in tensors.items() if k.startswith("ema_generator/")}
+    checkpoints.assign(part, {"ema_generator": generator}, path)
+    return generator

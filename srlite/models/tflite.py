@@ -1,4 +1,4 @@
-"""What a ``.tflite`` says about itself: one JSON buffer in its metadata.
+"""What a ``.tflite`` is made of, and says about itself: a JSON buffer in its metadata.
 
 The buffer is called `srlite` and stands beside what the converter notes there:
 
@@ -7,24 +7,34 @@ The buffer is called `srlite` and stands beside what the converter notes there:
     input, output  {"dtype", "range"}: float32 in [0, 1] or uint8 in [0, 255]
     precision      as it was exported
     overlap        LR pixels of context that a tile should have on each side
+    degradation    how the model is told how a picture was made: "input", its second
+                   input; "auto", an estimator that is built in and looks at all that
+                   the input holds, which should be a whole picture; {"words",
+                   "vector"}, a degradation that is built in; null: it is not told
     srlite         version that wrote the file
     source_sha256  of the file that the model came from, or null
 
+The file of an estimator says `estimates`: "degradation", and leaves out what is of SR.
 Runtimes skip metadata that they do not know. Reading needs no TensorFlow.
 """
 
+import collections
+import hashlib
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from srlite.errors import ModelError
-from srlite.export.checks import count_ops
+import srlite
+from srlite.errors import ModelError, error_reason
 
 NAME = "srlite"
 
 
-def add_metadata(content, fields):
+def add_metadata(content: bytes, fields: dict) -> bytes:
     """Return a ``.tflite`` (bytes) with `fields`, a dict for JSON, as its metadata."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
@@ -35,7 +45,7 @@ def add_metadata(content, fields):
         The schema demands it, but the generated Python does not do it.
         """
 
-        def Pack(self, builder):  # noqa: D102, N802
+        def Pack(self, builder: Any) -> int:  # noqa: D102, N802
             data = None
             if self.data is not None:
                 raw = np.asarray(self.data, np.uint8).tobytes()
@@ -62,7 +72,19 @@ def add_metadata(content, fields):
     return bytes(builder.Output())
 
 
-def read_metadata(content):
+def origin(source: str | os.PathLike | None) -> dict:
+    """Return the fields that say where a file comes from.
+
+    Args:
+        source: file that its model was read from, or None.
+    """
+    digest = None
+    if source is not None:
+        digest = hashlib.sha256(Path(source).read_bytes()).hexdigest()
+    return {"srlite": srlite.__version__, "source_sha256": digest}
+
+
+def read_metadata(content: bytes) -> dict | None:
     """Read the metadata of a ``.tflite`` (bytes); None when it has none of srlite's.
 
     Raises:
@@ -79,8 +101,8 @@ def read_metadata(content):
     return None
 
 
-def describe(path):
-    """Tell what a ``.tflite`` file is.
+def describe(path: str | os.PathLike) -> str:
+    """Describe a ``.tflite`` file.
 
     Args:
         path: the file, of srlite or not.
@@ -103,39 +125,75 @@ def describe(path):
         interpreter = Interpreter(model_content=content)
         ops, fields = count_ops(content), read_metadata(content)
     except (ValueError, RuntimeError) as error:
-        reason = f"{error}".strip().split("\n")[0]
-        raise ModelError(f"{path} is not a usable .tflite file: {reason}") from None
+        raise ModelError(
+            f"{path} is not a usable .tflite file: {error_reason(error)}"
+        ) from None
     tensors = {
         "input": interpreter.get_input_details(),
         "output": interpreter.get_output_details(),
     }
     rows = [("file size", f"{len(content):,} bytes")]
-    rows += [
-        (kind, _tensor_text(one)) for kind, ones in tensors.items() for one in ones
-    ]
+    for kind, ones in tensors.items():
+        for one in ones:
+            several = f", {_plain_name(one)}" if len(ones) > 1 else ""
+            rows.append((kind, _tensor_text(one) + several))
     rows += [("ops", ", ".join(f"{n} {name}" for name, n in ops.items()))]
     rows += _metadata_rows(fields)
     return "\n".join([f"{path}", *(f"  {name:13} {value}" for name, value in rows)])
 
 
-def _tensor_text(tensor):
+def _plain_name(tensor: dict) -> str:
+    """Return the name of an input as it was exported."""
+    return tensor["name"].removeprefix("serving_default_").partition(":")[0]
+
+
+def _tensor_text(tensor: dict) -> str:
     shape = [int(n) for n in tensor["shape_signature"]]
     text = f"{np.dtype(tensor['dtype'])} ({', '.join(map(_length, shape))})"
     step, zero = tensor["quantization"]
     return f"{text}, quantised with ({step:.7g}, {zero})" if step else text
 
 
-def _length(number):
+def _length(number: int) -> str:
     return "any" if number < 0 else f"{number}"
 
 
-def _metadata_rows(fields):
+def _metadata_rows(fields: dict | None) -> list[tuple[str, str]]:
     if fields is None:
         return [("metadata", "none of srlite's")]
     rows = []
+    names = {"input": "pixels in", "output": "pixels out"}
+    if "estimates" in fields:
+        names["output"] = "numbers out"
     for name, value in fields.items():
         if isinstance(value, dict):
             value = ", ".join(f"{key} {entry}" for key, entry in value.items())
-        name = {"input": "pixels in", "output": "pixels out"}.get(name, name)
-        rows.append((name, "unknown" if value is None else f"{value}"))
+        name = names.get(name, name)
+        if value is None:
+            value = "not told" if name == "degradation" else "unknown"
+        rows.append((name, f"{value}"))
     return rows
+
+
+def operators(content: bytes) -> Iterator[tuple[str, Any]]:
+    """Yield (op name, `Operator`) for each op of a ``.tflite`` (bytes), as it runs."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    names = {code: name for name, code in vars(schema.BuiltinOperator).items()}
+    model = schema.Model.GetRootAs(content)
+    for i in range(model.SubgraphsLength()):
+        graph = model.Subgraphs(i)
+        for j in range(graph.OperatorsLength()):
+            code = model.OperatorCodes(graph.Operators(j).OpcodeIndex())
+            # Old codes fill one byte, newer ones the wider field; the larger holds.
+            number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+            name = names.get(number, f"OP_{number}")
+            if name == "CUSTOM":
+                name = code.CustomCode().decode()
+            yield name, graph.Operators(j)
+
+
+def count_ops(content: bytes) -> dict[str, int]:
+    """Count the ops of a ``.tflite`` (bytes): dict of name to number, most first."""
+    counts = collections.Counter(name for name, _ in operators(content))
+    return dict(counts.most_common())

@@ -8,25 +8,25 @@ The other modules take `MAX_PIXELS` from `srlite.pictures.picture`.
 """
 
 import contextlib
+import functools
 import logging
+import os
+import threading
 import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
-from srlite.errors import ImageError, SrliteError
+from srlite.errors import ImageError, SrliteError, error_reason
 
 # Enlarged four times along each axis, this many pixels are 4.8 GB of uint8.
 MAX_PIXELS = 100_000_000
-# Of the files that are taken for videos.
-VIDEO_ENDINGS = (
-    ".avi",
-    ".m4v",
-    ".mkv",
-    ".mov",
-    ".mp4",
-    ".mpeg",
-    ".mpg",
-    ".webm",
+# Of the files that are taken for videos: all of the containers that are read.
+VIDEO_ENDINGS = frozenset(
+    ".3g2 .3gp .avi .f4v .m2p .m2t .m2ts .m4v .mj2 .mk3d .mkv .mov .mp4 .mpe .mpeg "
+    ".mpg .mts .qt .ts .vob .webm".split()
 )
 
 # Not all that Pillow knows: some (EPS) would run another program on the file. HEIF is
@@ -47,23 +47,33 @@ _READABLE = (
     "WEBP",
 )
 
+_HEIC_ENDINGS = (".heic", ".heif", ".hif")
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_RAW = "{} is the RAW file of a camera, or begins with a preview; develop it first"
+_RAW_ENDINGS = frozenset(
+    ".3fr .arw .cr2 .cr3 .dcr .dng .erf .iiq .kdc .mef .mos .mrw .nef .nrw .orf .pef "
+    ".raf .raw .rw2 .rwl .sr2 .srf .srw .x3f".split()
+)
+_SUBFILE, _PHOTOMETRIC, _SUB_IFDS, _DNG_VERSION = 254, 262, 330, 50706  # TIFF tags
+
 # Without any handler, Python prints what Pillow logs about a damaged file.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
-@contextlib.contextmanager
-def decoding(name, kind="a picture"):
-    """Turn what a decoder raises into one sentence that names the file.
+_deaf: list[Any] = []  # the filter, and then one for each further decoder at work
+_deaf_lock = threading.Lock()
 
-    Args:
-        name: what to call the file.
-        kind: what it is read as.
+
+@contextlib.contextmanager
+def decoding(name: object, kind: str = "a picture") -> Iterator[None]:
+    """Raise what a decoder raises as one sentence that names the file.
 
     Raises:
         ImageError: the block raised anything but a `SrliteError`.
     """
     try:
-        yield
+        with _without_warnings():
+            yield
     except SrliteError:
         raise
     except Exception as error:  # Decoders raise anything at all on damaged files.
@@ -72,57 +82,116 @@ def decoding(name, kind="a picture"):
         ) from error
 
 
-def error_reason(error):
-    """Say in some words of one line why another library gave up."""
-    reason = getattr(error, "strerror", None) or f"{error}".strip().split("\n")[0]
-    if isinstance(error, MemoryError):
-        return "there is not enough memory"
-    return reason or type(error).__name__
+@contextlib.contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Pass over what Pillow warns of damaged and large files; our limits are errors.
+
+    Not by `warnings.catch_warnings`, which swaps the filters of all threads: two that
+    leave it in another order than they came would lose those of the process.
+    """
+    with _deaf_lock:
+        _deaf.append(None)
+        if len(_deaf) == 1:
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+            _deaf[0] = warnings.filters[0]
+    try:
+        yield
+    finally:
+        with _deaf_lock:
+            ours = _deaf[0]
+            _deaf.pop()
+            filters: Any = warnings.filters
+            if not _deaf and ours in filters:
+                filters.remove(ours)
 
 
-def open_image(source, name, max_pixels=MAX_PIXELS):
-    """Open a picture file without decoding its pixels.
-
-    Args:
-        source: path or binary file object.
-        name: what to call it in an error message.
-        max_pixels: the largest picture that is opened.
+def open_image(source: Any, name: object, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Open a picture file, a path or a binary file, without decoding its pixels.
 
     Returns:
         `PIL.Image.Image`, to be closed; use it within `decoding(name)`.
 
     Raises:
-        ImageError: the picture has more than `max_pixels` pixels.
+        ImageError: the picture has more than `max_pixels` pixels, is the preview of a
+            RAW file, or a HEIC that nothing here reads.
     """
-    Image.init()
+    _init()
     readable = [kind for kind in _READABLE if kind in Image.OPEN]
     try:
         image = Image.open(source, formats=readable)
     except Image.DecompressionBombError as error:
         raise ImageError(_too_large(name, None, max_pixels)) from error
+    except UnidentifiedImageError:
+        _explain(source, name)
+        raise
+    raw = image.format == "TIFF" and Path(str(name)).suffix.lower() in _RAW_ENDINGS
+    if raw or is_preview(image):
+        image.close()
+        raise ImageError(_RAW.format(name))
+    # Of a file with a name, Pillow maps the pixels, and turned ones wrongly.
+    image.filename = ""
     check_size(image, name, max_pixels)
     return image
 
 
-def readable_endings():
-    """The endings of the files that are taken for pictures, such as ".jpg"."""
+@functools.cache
+def _init() -> None:
+    """Register Pillow's formats, and HEIC where that is installed."""
     Image.init()
-    endings = Image.registered_extensions().items()
-    return {ending for ending, kind in endings if kind in _READABLE}
+    with contextlib.suppress(ImportError):
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
 
 
-def count_pixels(path):
+def _explain(source: Any, name: object) -> None:
+    """Refuse in a sentence what is known, but not by Pillow."""
+    if Path(str(name)).suffix.lower() in _RAW_ENDINGS:
+        raise ImageError(_RAW.format(name))
+    head = b""
+    with contextlib.suppress(OSError, ValueError):
+        if hasattr(source, "read"):
+            source.seek(0)
+            head = source.read(12)
+        elif os.path.isfile(source):
+            with open(source, "rb") as file:
+                head = file.read(12)
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS and "HEIF" not in Image.OPEN:
+        raise ImageError(
+            f"{name} is a HEIC picture; to read it: pip install pillow-heif"
+        )
+
+
+def is_preview(image: Image.Image) -> bool:
+    """Whether what Pillow opens of a TIFF is the small preview of another picture."""
+    tags = getattr(image, "tag_v2", None)
+    if tags is None or image.format != "TIFF":
+        return False
+    reduced = tags.get(_SUBFILE, 0) == 1
+    camera = _DNG_VERSION in tags or tags.get(_PHOTOMETRIC) in (32803, 34892)
+    return camera or (reduced and (_SUB_IFDS in tags or count_frames(image) > 1))
+
+
+def is_picture_name(path: str | os.PathLike) -> bool:
+    """Whether a file is taken for a picture, by its ending, and is not hidden."""
+    path, ending = Path(path), Path(path).suffix.lower()
+    _init()
+    kind = Image.EXTENSION.get(ending)
+    # MPO is what phones call a JPEG with a second view.
+    known = kind in (*_READABLE, "MPO") or ending in _HEIC_ENDINGS
+    return known and not path.name.startswith(".")
+
+
+def count_pixels(path: str | os.PathLike) -> int:
     """Read from its header how many pixels a picture has; 0 when that fails."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            with decoding(path), open_image(path, path) as image:
-                return image.width * image.height
-        except ImageError:
-            return 0
+    try:
+        with decoding(path), open_image(path, path) as image:
+            return image.width * image.height
+    except ImageError:
+        return 0
 
 
-def check_size(image, name, max_pixels):
+def check_size(image: Image.Image, name: object, max_pixels: int) -> None:
     """Refuse an image that was opened but is too large; it is closed then.
 
     Raises:
@@ -133,22 +202,55 @@ def check_size(image, name, max_pixels):
         raise ImageError(_too_large(name, image.size, max_pixels))
 
 
-def refuse_animation(image, name):
-    """Refuse a file that holds more than one picture.
+def count_frames(image: Any) -> int:
+    """Count the pages or frames of an image, also of a TIFF with odd ones."""
+    if image.format != "TIFF":
+        return getattr(image, "n_frames", 1)
+    # Pillow would set each page up, and refuse the file where one is of a mode that it
+    # does not know.
+    image._setup = lambda: None
+    try:
+        return image.n_frames
+    finally:
+        del image._setup
+
+
+def turn_to_page(image: Image.Image, page: int, name: object) -> None:
+    """Turn an image that was just opened to a page; only a TIFF has more than one.
+
+    Args:
+        image: as `open_image` returns it; what it says is then what the page says.
+        page: from 1 up.
+        name: what to call it in an error message.
 
     Raises:
-        ImageError: several frames. Second views of phones and further pages of
-            scanners do not count: those files have a first picture.
+        ImageError: there is no such page.
     """
-    still = image.format in ("MPO", "TIFF")
-    if not still and getattr(image, "n_frames", 1) > 1:
+    if page == 1:
+        return
+    count = count_frames(image) if image.format == "TIFF" else 1
+    if not 1 <= page <= count:
+        pages = "1 page" if count == 1 else f"{count} pages"
+        raise ImageError(f"{name} has {pages}; received page {page}")
+    image.info.clear()
+    image.seek(page - 1)
+
+
+def refuse_animation(image: Image.Image, name: object) -> None:
+    """Raise ImageError for a file that holds several frames.
+
+    Second views of phones and further pages of scanners do not count: those files have
+    a first picture.
+    """
+    count = 1 if image.format in ("MPO", "TIFF") else count_frames(image)
+    if count > 1:
         raise ImageError(
-            f"{name} is an animation of {image.n_frames} frames, but one "
+            f"{name} is an animation of {count} frames, but one "
             "picture is expected; `python inference.py` enlarges animations"
         )
 
 
-def _too_large(name, size, max_pixels):
+def _too_large(name: object, size: tuple[int, int] | None, max_pixels: int) -> str:
     has = f"{size[0]} x {size[1]} pixels, " if size else ""
     return (
         f"{name} has {has}more than the limit of {max_pixels / 10**6:g} megapixels; "

@@ -1,31 +1,80 @@
-"""Arithmetic on levels: conversions, grey, luma, bicubic enlargement.
+"""Arithmetic on levels: checks, conversions, grey, luma, bicubic enlargement.
 
 Levels are uint8 or uint16, channels last. `to_float` and `to_levels` are the one door
 between levels and the float32 [0, 1] that networks see; they round. The other modules
 take these functions from `srlite.pictures.picture`.
 """
 
+from collections.abc import Callable
+
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
+from srlite.errors import ImageError
 
-def to_float(image):
+BT601 = (0.299, 0.587, 0.114)  # shares of red, green and blue in luma
+
+
+def native(image: np.ndarray) -> np.ndarray:
+    """Return an array in the byte order of this machine."""
+    return image.astype(image.dtype.newbyteorder("="), copy=False)
+
+
+def check_levels(image: np.ndarray) -> None:
+    """Refuse arrays that are not uint8, uint16 or float in [0, 1].
+
+    Raises:
+        ImageError: wrong dtype, or a float outside [0, 1] or not a number.
+    """
+    if image.dtype in (np.uint8, np.uint16):
+        return
+    if not np.issubdtype(image.dtype, np.floating):
+        raise ImageError(
+            "an image must be uint8, uint16, or float in [0, 1]; "
+            f"received dtype {image.dtype}"
+        )
+    lowest, highest = image.min(), image.max()
+    if not (lowest >= 0 and highest <= 1):
+        raise ImageError(
+            f"a float image must lie in [0, 1]; received {lowest:g} to {highest:g}, "
+            "so divide by the white level or clip"
+        )
+
+
+def check_picture(image: npt.ArrayLike) -> np.ndarray:
+    """Return a picture as an array, (height, width, 3) of levels or float in [0, 1].
+
+    Raises:
+        ImageError: another shape, no pixel, or as `check_levels`.
+    """
+    image = native(np.asarray(image))
+    if image.ndim != 3 or image.shape[-1] != 3 or 0 in image.shape:
+        raise ImageError(
+            "an image must have shape (height, width, 3) and at least one pixel; "
+            f"received {image.shape}"
+        )
+    check_levels(image)
+    return image
+
+
+def to_float(image: np.ndarray) -> np.ndarray:
     """Convert uint8 or uint16 levels to float32 in [0, 1]."""
     return np.asarray(image, np.float32) / np.iinfo(image.dtype).max
 
 
-def to_levels(image, dtype):
+def to_levels(image: npt.ArrayLike, dtype: npt.DTypeLike) -> np.ndarray:
     """Convert float [0, 1] to uint8 or uint16: scaled, rounded, clipped."""
     highest = np.iinfo(dtype).max
     return np.clip(np.rint(np.asarray(image) * highest), 0, highest).astype(dtype)
 
 
-def to_uint8(image):
+def to_uint8(image: npt.ArrayLike) -> np.ndarray:
     """Convert float [0, 1] to uint8: scaled, rounded, clipped."""
     return to_levels(image, np.uint8)
 
 
-def round_to_uint8(levels):
+def round_to_uint8(levels: np.ndarray) -> np.ndarray:
     """Round uint8 or uint16 levels (height, width, ...) to uint8."""
     if levels.dtype == np.uint8:
         return levels
@@ -33,7 +82,7 @@ def round_to_uint8(levels):
     return _by_strips(lambda strip: to_uint8(to_float(strip)), out, levels)
 
 
-def to_grey(rgb):
+def to_grey(rgb: np.ndarray) -> np.ndarray:
     """Weigh RGB (..., 3) uint8 or uint16 to grey (...) of the same dtype and range.
 
     The weights are those of ITU-R BT.601, as in Pillow's mode "L"; equal channels come
@@ -42,16 +91,16 @@ def to_grey(rgb):
     if rgb.strides[-1] == 0:
         return rgb[..., 0]
 
-    def weigh(rgb):
-        grey = rgb[..., 0] * np.float32(0.299)
-        grey += rgb[..., 1] * np.float32(0.587)
-        grey += rgb[..., 2] * np.float32(0.114)
+    def weigh(rgb: np.ndarray) -> np.ndarray:
+        grey = rgb[..., 0] * np.float32(BT601[0])
+        grey += rgb[..., 1] * np.float32(BT601[1])
+        grey += rgb[..., 2] * np.float32(BT601[2])
         return np.rint(grey)
 
     return _by_strips(weigh, np.empty(rgb.shape[:-1], rgb.dtype), rgb)
 
 
-def luma(rgb):
+def luma(rgb: npt.ArrayLike) -> np.ndarray:
     """Compute the luma on which super-resolution papers measure PSNR and SSIM.
 
     Args:
@@ -64,18 +113,20 @@ def luma(rgb):
     return 16.0 + np.asarray(rgb, np.float64) @ [65.481, 128.553, 24.966] / 255.0
 
 
-def flatten_on_white(pixels, alpha):
+def flatten_on_white(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Lay (height, width, 3) levels over white by their (height, width) alpha."""
     highest = np.iinfo(pixels.dtype).max
 
-    def flatten(pixels, alpha):
+    def flatten(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
         opacity = to_float(alpha)[..., None]
         return np.rint(pixels * opacity + highest * (1 - opacity))
 
     return _by_strips(flatten, np.empty_like(pixels), pixels, alpha)
 
 
-def _by_strips(convert, out, *images):
+def _by_strips(
+    convert: Callable[..., np.ndarray], out: np.ndarray, *images: np.ndarray
+) -> np.ndarray:
     """Fill `out` 256 rows at a time, so that the floats in between stay small."""
     for top in range(0, len(out), 256):
         rows = slice(top, top + 256)
@@ -83,7 +134,9 @@ def _by_strips(convert, out, *images):
     return out
 
 
-def join_channels(pixels, alpha=None, grey=False):
+def join_channels(
+    pixels: np.ndarray, alpha: np.ndarray | None = None, grey: bool = False
+) -> np.ndarray:
     """Join what a picture has into one array.
 
     Args:
@@ -110,11 +163,10 @@ def join_channels(pixels, alpha=None, grey=False):
     return np.concatenate([colour, alpha[..., None]], axis=-1)
 
 
-def split_channels(channels):
+def split_channels(
+    channels: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray | None, bool]:
     """Take apart what `join_channels` made, without a copy.
-
-    Args:
-        channels: array (height, width) or (height, width, 1 to 4).
 
     Returns:
         (pixels, alpha, grey): views (height, width, 3) and (height, width) or None;
@@ -131,7 +183,12 @@ def split_channels(channels):
     return pixels, channels[..., -1] if count in (2, 4) else None, grey
 
 
-def resize(image, size, box=None, resample=Image.Resampling.LANCZOS):
+def resize(
+    image: np.ndarray,
+    size: tuple[int, int],
+    box: tuple[float, float, float, float] | None = None,
+    resample: Image.Resampling = Image.Resampling.LANCZOS,
+) -> np.ndarray:
     """Resize by a filter of Pillow, which grows with the reduction.
 
     Args:
@@ -160,7 +217,7 @@ def resize(image, size, box=None, resample=Image.Resampling.LANCZOS):
     return out.reshape(height, width, *image.shape[2:])
 
 
-def enlarge_bicubic(image, scale):
+def enlarge_bicubic(image: np.ndarray, scale: int) -> np.ndarray:
     """Enlarge by Pillow's bicubic filter, as `resize`, by `scale` along each axis."""
     size = tuple(scale * side for side in image.shape[:2])
     return resize(image, size, resample=Image.Resampling.BICUBIC)

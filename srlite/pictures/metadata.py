@@ -1,110 +1,295 @@
 """What a picture file says besides its pixels, made to hold for another file.
 
-EXIF, XMP and resolution are kept; what speaks of the old pixels (orientation, sizes,
-offsets, thumbnails) is left out, because the enlarged picture is upright and larger.
+What speaks of the old pixels (orientation, sizes, offsets, thumbnails) is left out,
+because the enlarged picture is upright and larger; what belongs to other pictures in
+the file (gain maps, further pages, motion) is left out and said.
 """
 
 import contextlib
-import io
 import math
 import re
 import struct
+from dataclasses import replace
+from typing import Any
 
-from PIL import Image, ImageCms
+import numpy as np
+from PIL import Image, PngImagePlugin
 
-_DAMAGED = (
+from srlite.pictures.colour import grey_to_srgb
+from srlite.pictures.decoding import count_frames
+from srlite.pictures.exif import (
+    EXIF_IFD,
+    MAKER_NOTE,
+    RESOLUTION_UNIT,
+    X_RESOLUTION,
+    Y_RESOLUTION,
+    Directories,
+    Value,
+    encode,
+    read_directories,
+    resolution,
+)
+
+DAMAGED = (
     *(OSError, SyntaxError, ValueError, TypeError, KeyError, OverflowError),
     *(AttributeError, struct.error),
 )
-# Descriptive tags alone: in a TIFF, others of this block say how pixels are stored.
-_DESCRIPTIVE_TAGS = (
-    *(0x010D, 0x010E, 0x010F, 0x0110),  # DocumentName, ImageDescription, Make, Model
-    *(0x011D, 0x0131, 0x0132, 0x013B),  # PageName, Software, DateTime, Artist
-    *(0x013C, 0x4746, 0x4749, 0x8298),  # HostComputer, Rating twice, Copyright
-    *range(0x9C9B, 0x9CA0),  # XPTitle, XPComment, XPAuthor, XPKeywords, XPSubject
-)
-EXIF_IFD, GPS_IFD = 0x8769, 0x8825
-_STALE_EXIF = (0xA002, 0xA003, 0xA005)  # pixels across, pixels down, an offset
-_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
-
 _STALE_XMP = b"(?:tiff:(?:Orientation|ImageWidth|ImageLength)|exif:Pixel[XY]Dimension)"
-_STALE_XMP_ATTRIBUTE = re.compile(rb"\s" + _STALE_XMP + rb"\s*=\s*(\"[^\"]*\"|'[^']*')")
-_STALE_XMP_ELEMENT = re.compile(rb"<(" + _STALE_XMP + rb")\s*>[^<]*</\1\s*>")
+# What announces other pictures in the file, or more XMP than this packet.
+_ANNOUNCING = (
+    rb"(?:(?:hdrgm|HDRGainMap|GContainer|Container|GDepth|GImage|Device|Camera):\w+"
+    rb"|GCamera:(?:Motion|Micro)\w+|xmpNote:HasExtendedXMP)"
+)
+_MAX_SEGMENT = 65533 - 35  # bytes of a JPEG segment, less the longest name in it
+_MAX_PNG_PROFILE = PngImagePlugin.MAX_TEXT_CHUNK  # what Pillow reads again
+# What may be lost, in words.
+_WORDS = {
+    "icc_profile": "ICC profile",
+    "exif": "EXIF",
+    "xmp": "XMP",
+    "iptc": "IPTC",
+    "comment": "comment",
+    "text": "text of a PNG",
+    "cicp": "cICP, which says what the colours mean",
+}
+_IPTC = 0x0404  # of Photoshop's resources
+_IPTC_TAG = 33723  # of a TIFF
+_MOTION = re.compile(rb"GCamera:(?:MotionPhoto|MicroVideo)\s*(?:=\s*[\"']|>)\s*1")
 
 
-def portable_exif(image):
-    """Encode the EXIF tags that hold for another file too; None if there are none."""
-    try:
-        old, new = image.getexif(), Image.Exif()
-        for tag in _DESCRIPTIVE_TAGS:
-            if tag in old:
-                new[tag] = old[tag]
-        for tag in (EXIF_IFD, GPS_IFD):
-            block = dict(old.get_ifd(tag))
-            for stale in _STALE_EXIF:
-                block.pop(stale, None)
-            if block:
-                new[tag] = block
-        return new.tobytes() if len(new) else None
-    except _DAMAGED:
-        return None  # A camera's damaged note is no reason to refuse its photo.
+def _elements(names: bytes) -> tuple[re.Pattern[bytes], ...]:
+    """Match attributes, elements and whole structures of some names."""
+    return (
+        re.compile(rb"<(" + names + rb")(?:\s[^>]*[^/])?>.*?</\1\s*>", re.DOTALL),
+        re.compile(rb"<" + names + rb"(?:\s[^>]*)?/>"),
+        re.compile(rb"\s" + names + rb"\s*=\s*(\"[^\"]*\"|'[^']*')"),
+    )
 
 
-def exif_with_resolution(exif, dpi):
-    """Add (horizontal, vertical) pixels per inch to an encoded EXIF block, or None."""
-    block = Image.Exif()
-    if exif:
-        block.load(exif)
-    block[_X_RESOLUTION], block[_Y_RESOLUTION] = dpi
-    block[_RESOLUTION_UNIT] = 2
-    return block.tobytes()
+_LEFT_OUT = (*_elements(_STALE_XMP), *_elements(_ANNOUNCING))
 
 
-def portable_xmp(image):
-    """Give the XMP packet of a file, without what speaks of the old pixels, or None."""
+def read_exif(image: Image.Image) -> Directories:
+    """Read all EXIF of a file that was just opened; empty if there is none."""
+    with contextlib.suppress(*DAMAGED):  # A camera's damaged note costs no photo.
+        file: Any = getattr(image, "fp", None)
+        if image.format in ("TIFF", "MPO") and hasattr(image, "tag_v2") and file:
+            before = file.tell()
+            try:
+                return read_directories(file, image.tell())
+            finally:
+                file.seek(before)
+        block = image.info.get("exif")
+        if not isinstance(block, bytes) or not block:
+            if image.format == "PNG" and file:
+                return {}  # It may follow the pixels, and Pillow would decode them.
+            block = image.getexif().tobytes()
+        return read_directories(block)
+    return {}
+
+
+def portable_xmp(image: Image.Image) -> bytes | None:
+    """Return the XMP packet of a file, without what holds for that file alone."""
+    packet = _xmp(image)
+    if packet is not None:
+        for pattern in _LEFT_OUT:
+            packet = pattern.sub(b"", packet)
+    return packet
+
+
+def _xmp(image: Image.Image) -> bytes | None:
     packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
     if packet is None and hasattr(image, "tag_v2"):
         packet = image.tag_v2.get(700)
     if isinstance(packet, str):
         packet = packet.encode()
-    if not isinstance(packet, bytes) or b"<rdf:RDF" not in packet:
-        return None
-    return _STALE_XMP_ELEMENT.sub(b"", _STALE_XMP_ATTRIBUTE.sub(b"", packet))
+    return packet if isinstance(packet, bytes) and b"<rdf:RDF" in packet else None
 
 
-def portable_dpi(image):
-    """Give (horizontal, vertical) pixels per inch of a file, or None."""
+def portable_dpi(
+    image: Image.Image, directories: Directories
+) -> tuple[float, float] | None:
+    """Return (horizontal, vertical) pixels per inch of a file, or None."""
     dpi = image.info.get("dpi")
-    with contextlib.suppress(*_DAMAGED, ZeroDivisionError):
+    first = directories.get(0, {})
+    # What Pillow makes up where a file says nothing.
+    if image.format == "TIFF" and X_RESOLUTION not in first:
+        return None
+    if image.format in ("JPEG", "MPO") and not image.info.get("jfif_unit"):
+        dpi = dpi if X_RESOLUTION in first else None
+    with contextlib.suppress(*DAMAGED, ZeroDivisionError):
         if dpi is None and image.format in ("WEBP", "AVIF"):
-            exif = image.getexif()
-            if exif.get(_RESOLUTION_UNIT) == 2:
-                dpi = exif.get(_X_RESOLUTION), exif.get(_Y_RESOLUTION)
-        horizontal, vertical = (float(value) for value in dpi)
+            unit = first[RESOLUTION_UNIT].raw[:2]
+            if unit == b"\2\0":
+                dpi = _ratio(first[X_RESOLUTION]), _ratio(first[Y_RESOLUTION])
+        horizontal, vertical = (float(value) for value in dpi or ())
         if all(math.isfinite(v) and v > 0 for v in (horizontal, vertical)):
             return horizontal, vertical
     return None
 
 
-def cmyk_to_rgb(image, name):
-    """Convert a CMYK image to sRGB, by its own profile if it has a usable one.
+def _ratio(value: Value) -> float:
+    above, below = struct.unpack("<II", value.raw)
+    return above / below
 
-    Returns:
-        The image in mode "RGB", and a sentence that says what was done.
-    """
-    profile = image.info.get("icc_profile") or b""
-    if profile[16:20] == b"CMYK":
-        with contextlib.suppress(ImageCms.PyCMSError, *_DAMAGED):
-            converted = ImageCms.profileToProfile(
-                image,
-                ImageCms.ImageCmsProfile(io.BytesIO(profile)),
-                ImageCms.createProfile("sRGB"),
-                ImageCms.Intent.RELATIVE_COLORIMETRIC,
-                "RGB",
-                flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-            )
-            return converted, f"{name} was converted from CMYK to sRGB by its profile"
-    return image.convert("RGB"), (
-        f"{name} was converted from CMYK to RGB without a profile, so its colours are "
-        "an estimate"
+
+def portable_iptc(image: Image.Image) -> bytes | None:
+    """Return the IPTC records of a JPEG or a TIFF, or None."""
+    with contextlib.suppress(*DAMAGED):
+        if hasattr(image, "tag_v2"):
+            records = image.tag_v2.get(_IPTC_TAG)
+            return records if isinstance(records, bytes) and records else None
+        resources = image.info.get("photoshop") or {}
+        return resources.get(_IPTC) or None
+    return None
+
+
+def portable_text(image: Image.Image) -> tuple[tuple[str, str], ...]:
+    """Return (key, value) of each text of a PNG whose pixels were decoded."""
+    text = getattr(image, "text", None) if image.format == "PNG" else None
+    return tuple(
+        (key, str(value))
+        for key, value in (text or {}).items()
+        if key != "XML:com.adobe.xmp" and not key.startswith("Raw profile type ")
     )
+
+
+def left_in_file(image: Image.Image) -> tuple[str, ...]:
+    """Return a sentence for each thing in a file that no enlarged picture has."""
+    notes = []
+    count = count_frames(image) if image.format in ("TIFF", "MPO") else 1
+    packet = _xmp(image) or b""
+    if image.format == "TIFF" and count > 1:
+        notes.append(f"of {count} pages only page {image.tell() + 1} is enlarged")
+    if b"hdrgm:" in packet or b"HDRGainMap" in packet:
+        notes.append("the gain map is left out, so the picture has no HDR any more")
+    elif image.format == "MPO" and count > 1:
+        notes.append(f"of {count} pictures in the file the first is enlarged")
+    if _MOTION.search(packet):
+        notes.append("the video of a motion photo is left out")
+    if b"HasExtendedXMP" in packet:
+        notes.append("the part of XMP beyond its first packet is left out")
+    return tuple(notes)
+
+
+def encode_exif(
+    directories: Directories, dpi: tuple[float, float] | None = None
+) -> bytes | None:
+    """Encode EXIF, with (horizontal, vertical) pixels per inch in it, or None."""
+    if dpi is not None:
+        directories = {**directories, 0: {**directories.get(0, {}), **resolution(dpi)}}
+    return encode(directories) if directories else None
+
+
+def iptc_segment(records: bytes) -> bytes:
+    """Encode IPTC records as the segment of a JPEG, as Photoshop does."""
+    content = b"Photoshop 3.0\0" + b"8BIM" + struct.pack(">HHI", _IPTC, 0, len(records))
+    content += records + bytes(len(records) % 2)
+    return b"\xff\xed" + struct.pack(">H", len(content) + 2) + content
+
+
+def fit_metadata(picture: Any, kind: str, holds: tuple[str, ...], grey: bool) -> Any:
+    """Leave out what a format does not hold; `notes` say so.
+
+    Args:
+        picture: `srlite.pictures.picture.Picture`; its pixels may be float in [0, 1].
+        kind: name of the format.
+        holds: names of the attributes that it does hold.
+        grey: whether it stores grey pictures as such; else a grey profile is applied.
+    """
+    changes: dict[str, Any] = {}
+    notes = list(picture.notes)
+    profile = picture.icc_profile
+    if profile and profile[16:20] != (b"GRAY" if picture.grey else b"RGB "):
+        changes["icc_profile"] = None
+        notes.append("the ICC profile is left out, because it is for other colours")
+    elif profile and picture.grey and not (grey and "icc_profile" in holds):
+        changes["icc_profile"] = None
+        levels = grey_to_srgb(profile)
+        if levels is not None:
+            changes["pixels"] = _by_table(picture.pixels, levels)
+            notes.append("the grey levels were converted to sRGB by their profile")
+    elif profile and kind == "PNG" and len(profile) > _MAX_PNG_PROFILE:
+        changes["icc_profile"] = None
+        notes.append("the ICC profile is left out, because it is above 1 MiB")
+    if kind == "JPEG":
+        changes |= _fit_to_segments(picture, notes)
+    for name, words in _WORDS.items():
+        if getattr(picture, name) and name not in holds and name not in changes:
+            changes[name] = () if name == "text" else None
+            notes.append(f"{kind} holds no {words}, so it is left out")
+    return replace(picture, **changes, notes=tuple(notes))
+
+
+def save_options(picture: Any, kind: str, dpi: bool) -> dict[str, Any]:
+    """Return what a fitted picture says besides its pixels, as Pillow's save options.
+
+    Args:
+        picture: as of `fit_metadata`.
+        kind: name of the format.
+        dpi: whether it has a resolution of its own, and not in EXIF.
+    """
+    options: dict[str, Any] = {}
+    exif, xmp = picture.exif, picture.xmp
+    if picture.icc_profile:
+        options["icc_profile"] = picture.icc_profile
+    if picture.dpi and dpi:
+        options["dpi"] = picture.dpi
+    elif picture.dpi:
+        exif = encode_exif(read_directories(exif) if exif else {}, picture.dpi)
+    if picture.comment:
+        options["comment"] = picture.comment
+    if kind == "JPEG":
+        exif = exif and b"Exif\0\0" + exif
+        if picture.iptc:
+            options["extra"] = iptc_segment(picture.iptc)
+    if kind == "PNG":
+        text = PngImagePlugin.PngInfo()
+        for key, value in picture.text:
+            try:
+                text.add_text(key, value.encode("latin-1"))
+            except UnicodeEncodeError:
+                text.add_itxt(key, value)
+        if xmp:
+            text.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
+        if picture.cicp:
+            text.add(b"cICP", picture.cicp)
+        options["pnginfo"] = text
+        xmp = None
+    if exif:
+        options["exif"] = exif
+    if xmp:
+        options["xmp"] = xmp
+    return options
+
+
+def _fit_to_segments(picture: Any, notes: list[str]) -> dict[str, Any]:
+    """Leave out what does not fit into a segment of a JPEG."""
+    changes = {}
+    exif = picture.exif
+    if exif and len(exif) > _MAX_SEGMENT:
+        directories = read_directories(exif)
+        if directories.get(EXIF_IFD, {}).pop(MAKER_NOTE, None):
+            notes.append("the maker note of EXIF is left out, because it is too large")
+            exif = encode(directories)
+        if len(exif) > _MAX_SEGMENT:
+            notes.append("EXIF is left out, because it is above 64 KiB")
+            exif = None
+        changes["exif"] = exif
+    for name in ("xmp", "iptc", "comment"):
+        if len(getattr(picture, name) or b"") > _MAX_SEGMENT:
+            notes.append(f"{_WORDS[name]} is left out, because it is above 64 KiB")
+            changes[name] = None
+    return changes
+
+
+def _by_table(pixels: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Map equal channels by a table of 256 levels, whatever their dtype."""
+    highest = 1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
+    grey = pixels[..., 0]
+    mapped = np.interp(grey * np.float32(255 / highest), np.arange(256), levels)
+    mapped *= highest / 255
+    if highest > 1:
+        mapped = np.rint(mapped)
+    mapped = mapped.astype(pixels.dtype)
+    return np.broadcast_to(mapped[..., None], (*mapped.shape, 3))

@@ -8,31 +8,32 @@ offers the conversions of `levels` and the writing of `image_writing`.
 transparency, greyness, 16 bits of PNG and TIFF, ICC profile, EXIF, XMP and resolution.
 """
 
-import warnings
+import io
+import os
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from PIL import ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
-from srlite.pictures.decoding import MAX_PIXELS, decoding, open_image, refuse_animation
-from srlite.pictures.sixteen_bit import (
-    grey_levels,
-    open_deep_tiff,
-    read_deep,
-    transparent_level_scale,
-)
 from srlite.errors import ImageError
-from srlite.pictures.writing import (
-    DEFAULT_QUALITY,
-    check_writable,
-    fit_to_format,
-    write_picture,
+from srlite.pictures.colour import (
+    cmyk_to_rgb,
+    profile_of_exif,
+    profile_of_png,
+    read_cicp,
 )
+from srlite.pictures.decoding import MAX_PIXELS, decoding, open_image, refuse_animation
+from srlite.pictures.exif import Directories, portable
 from srlite.pictures.levels import (
+    BT601,
+    check_levels,
+    check_picture,
     enlarge_bicubic,
     flatten_on_white,
     join_channels,
     luma,
+    native,
     resize,
     round_to_uint8,
     split_channels,
@@ -41,18 +42,44 @@ from srlite.pictures.levels import (
     to_levels,
     to_uint8,
 )
-from srlite.pictures.metadata import cmyk_to_rgb, portable_dpi, portable_exif, portable_xmp
+from srlite.pictures.metadata import (
+    encode_exif,
+    left_in_file,
+    portable_dpi,
+    portable_iptc,
+    portable_text,
+    portable_xmp,
+    read_exif,
+)
+from srlite.pictures.sixteen_bit import (
+    grey_levels,
+    open_page,
+    read_deep,
+    transparent_level_scale,
+)
+from srlite.pictures.transparency import opaque_but
+from srlite.pictures.writing import (
+    DEFAULT_QUALITY,
+    check_writable,
+    fit_to_format,
+    write_picture,
+)
 
 __all__ = [
+    "BT601",
     "DEFAULT_QUALITY",
     "MAX_PIXELS",
     "Picture",
+    "check_levels",
+    "check_picture",
     "check_writable",
     "enlarge_bicubic",
     "fit_to_format",
     "flatten_on_white",
     "join_channels",
     "luma",
+    "opaque_levels",
+    "picture_from_array",
     "picture_from_image",
     "read_picture",
     "read_rgb",
@@ -66,6 +93,10 @@ __all__ = [
 ]
 
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
+
+
+# What is read before the pixels are decoded: EXIF, sentences, and cICP.
+_Said = tuple[Directories, tuple[str, ...], bytes | None]
 
 
 @dataclass(frozen=True)
@@ -82,6 +113,10 @@ class Picture:
         exif: bytes of an EXIF block without orientation, or None.
         dpi: (horizontal, vertical) pixels per inch, or None.
         xmp: bytes of an XMP packet without orientation, or None.
+        iptc: bytes of IPTC records, or None.
+        comment: bytes of the comment of a JPEG or GIF, or None.
+        text: (key, value) of each text of a PNG.
+        cicp: the four bytes by which a PNG says its colours as video does, or None.
         notes: sentences that the user should read, such as that CMYK was converted.
     """
 
@@ -92,10 +127,14 @@ class Picture:
     exif: bytes | None = None
     dpi: tuple[float, float] | None = None
     xmp: bytes | None = None
+    iptc: bytes | None = None
+    comment: bytes | None = None
+    text: tuple[tuple[str, str], ...] = ()
+    cicp: bytes | None = None
     notes: tuple[str, ...] = ()
 
 
-def read_rgb(source, name=None):
+def read_rgb(source: Any, name: object = None) -> np.ndarray:
     """Read a picture as 8-bit RGB, upright.
 
     Args:
@@ -116,12 +155,15 @@ def read_rgb(source, name=None):
         return round_to_uint8(picture_from_image(image, name).pixels)
 
 
-def read_picture(path, max_pixels=MAX_PIXELS):
+def read_picture(
+    path: str | os.PathLike, max_pixels: int = MAX_PIXELS, page: int = 1
+) -> Picture:
     """Read a picture file with its transparency, depth and metadata.
 
     Args:
-        path: a file in a format of `srlite.pictures.decoding`; of a TIFF the first page.
+        path: a file in a format of `srlite.pictures.decoding`.
         max_pixels: the largest picture that is decoded.
+        page: of a TIFF, from 1 up.
 
     Returns:
         `Picture`, upright; uint16 when the file has 16 bits a channel and is a PNG or a
@@ -129,45 +171,46 @@ def read_picture(path, max_pixels=MAX_PIXELS):
 
     Raises:
         ImageError: the file is missing, is not a picture, is damaged, is animated, has
-            more than `max_pixels` pixels or levels that are neither 8 nor 16 bits.
+            no such page, more than `max_pixels` pixels, or levels that are neither 8
+            nor 16 bits.
     """
+    content = None
+    if os.path.exists(path) and not os.path.isfile(path):
+        with decoding(path), open(path, "rb") as pipe:
+            content = pipe.read()  # which can be done once
 
-    def reopen():
-        return open_image(path, path, max_pixels)
+    def reopen() -> Image.Image:
+        source = path if content is None else io.BytesIO(content)
+        return open_page(source, path, max_pixels, page)
 
-    with decoding(path), warnings.catch_warnings():
-        # Of what is damaged or large; ours are the limits that count, and are errors.
-        warnings.simplefilter("ignore")
-        try:
-            image = reopen()
-        except UnidentifiedImageError as error:
-            image = open_deep_tiff(path, error, max_pixels)
-        with image:
-            refuse_animation(image, path)
-            deep = read_deep(image, path, reopen)
-            if deep is None:
-                return picture_from_image(image, name=path)
-            pixels, alpha, grey = split_channels(deep)
-            key = image.info.get("transparency")
-            if alpha is None and isinstance(key, tuple):
-                alpha = _opaque_but(pixels, key)
-            return _with_metadata(image, image, pixels, alpha, grey)
+    with decoding(path), reopen() as image:
+        refuse_animation(image, path)
+        said = _before_decoding(image)
+        deep = read_deep(image, path, reopen)
+        if deep is None:
+            return _from_image(image, path, said)
+        pixels, alpha, grey = split_channels(deep)
+        key = image.info.get("transparency")
+        if alpha is None and isinstance(key, tuple):
+            alpha = opaque_but(pixels, key)
+        return _with_metadata(image, said, pixels, alpha, grey)
 
 
-def picture_from_image(image, name="the PIL image"):
-    """Convert a `PIL.Image.Image` of any common mode to a `Picture`.
-
-    Args:
-        image: the image; a palette is looked up, CMYK converted, orientation applied.
-        name: what to call it in an error message.
+def picture_from_image(image: Image.Image, name: object = "the PIL image") -> Picture:
+    """Convert a `PIL.Image.Image` of any common mode to an upright `Picture`.
 
     Raises:
         ImageError: levels that are neither 8 nor 16 bits.
     """
+    return _from_image(image, name, _before_decoding(image))
+
+
+def _from_image(image: Image.Image, name: object, said: _Said) -> Picture:
     key = image.info.get("transparency")
     step = transparent_level_scale(image)  # before the pixels are decoded
     upright = ImageOps.exif_transpose(image)
-    alpha, notes = None, ()
+    alpha: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
     # Before Pillow had "I;16" everywhere, "I" stood for 16-bit PNG and PGM files.
     if image.mode.startswith("I;16") or (
         image.mode == "I" and image.format in ("PNG", "PPM")
@@ -175,15 +218,15 @@ def picture_from_image(image, name="the PIL image"):
         levels = grey_levels(image, upright)
         pixels, grey = split_channels(levels)[0], True
         if isinstance(key, int):
-            alpha = _opaque_but(pixels, (key,) * 3)
+            alpha = opaque_but(pixels, (key,) * 3)
     elif image.mode in _EIGHT_BIT_MODES:
         grey = image.mode in ("1", "L", "LA")
         if image.mode == "CMYK":
-            upright, note = cmyk_to_rgb(upright, name)
+            upright, note = cmyk_to_rgb(upright)
             notes = (note,)
         if image.mode == "L" and isinstance(key, int):
             pixels = split_channels(np.asarray(upright))[0]
-            alpha = _opaque_but(pixels, (key * step,) * 3)
+            alpha = opaque_but(pixels, (key * step,) * 3)
         elif upright.has_transparency_data:
             pixels, alpha, _ = split_channels(np.asarray(upright.convert("RGBA")))
         elif grey:
@@ -197,25 +240,77 @@ def picture_from_image(image, name="the PIL image"):
             f"{name} has levels of Pillow mode {image.mode!r}; "
             "convert it to 8 bits, or to 16 bits a channel"
         )
-    return _with_metadata(image, upright, pixels, alpha, grey, notes)
+    return _with_metadata(image, said, pixels, alpha, grey, notes)
 
 
-def _with_metadata(image, upright, pixels, alpha, grey, notes=()):
+def picture_from_array(image: Any) -> Picture:
+    """Convert an array, as of `enhance_image`, to a `Picture`, or raise ImageError."""
+    if isinstance(image, Image.Image):
+        return picture_from_image(image)
+    image = native(np.asarray(image))
+    if image.dtype.kind in "USO":
+        raise ImageError(
+            f"lr_image must be a picture or the path of one; received {image.dtype} "
+            "values"
+        )
+    channels = image.shape[2] if image.ndim == 3 else 1
+    if image.ndim not in (2, 3) or channels not in (1, 2, 3, 4) or 0 in image.shape:
+        raise ImageError(
+            "lr_image must have shape (height, width) or (height, width, 1 to 4); "
+            f"received {image.shape}"
+        )
+    check_levels(image)
+    pixels, alpha, grey = split_channels(image)
+    if alpha is not None and image.dtype.kind == "f":
+        alpha = to_uint8(alpha)
+    return Picture(pixels, alpha, grey)
+
+
+def opaque_levels(picture: Picture) -> np.ndarray:
+    """Levels of a `Picture` to look at, uint8 (H, W, 3): flattened on white."""
+    pixels, alpha = picture.pixels, picture.alpha
+    if pixels.dtype.kind == "f":
+        pixels = to_uint8(pixels)
+    if alpha is not None:
+        pixels = flatten_on_white(pixels, alpha)
+    return pixels if pixels.dtype == np.uint8 else to_levels(to_float(pixels), np.uint8)
+
+
+def _before_decoding(image: Image.Image) -> _Said:
+    """Read what Pillow keeps no longer when the pixels are decoded."""
+    return read_exif(image), left_in_file(image), read_cicp(image)
+
+
+def _with_metadata(
+    image: Image.Image,
+    said: _Said,
+    pixels: np.ndarray,
+    alpha: np.ndarray | None,
+    grey: bool,
+    notes: tuple[str, ...] = (),
+) -> Picture:
+    exif, left, cicp = said
+    exif = exif or read_exif(image)
+    profile = image.info.get("icc_profile") or None
+    if profile is None and cicp is None:
+        profile = profile_of_png(image, grey) or (
+            None if grey else profile_of_exif(exif)
+        )
+    elif profile is not None and profile[16:20] == b"CMYK":
+        profile = None
+    has_comment = image.format in ("JPEG", "MPO", "GIF")
+    comment = image.info.get("comment") if has_comment else None
     return Picture(
         pixels,
         alpha,
         grey,
-        image.info.get("icc_profile"),
-        portable_exif(upright),
-        portable_dpi(image),
+        profile,
+        encode_exif(portable(exif)),
+        portable_dpi(image, exif),
         portable_xmp(image),
-        notes,
+        portable_iptc(image),
+        comment if isinstance(comment, bytes) and comment else None,
+        portable_text(image),
+        cicp,
+        (*left, *notes),
     )
-
-
-def _opaque_but(pixels, key):
-    """Make an alpha channel from the one colour that a PNG calls transparent."""
-    opaque = np.zeros(pixels.shape[:2], bool)
-    for channel, level in enumerate(key):
-        opaque |= pixels[..., channel] != int(level)
-    return opaque * pixels.dtype.type(np.iinfo(pixels.dtype).max)

@@ -9,12 +9,14 @@ a 16-bit file.
 """
 
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from PIL import ImageOps, TiffImagePlugin
+from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
-from srlite.pictures.decoding import check_size
 from srlite.errors import ImageError
+from srlite.pictures.decoding import check_size, open_image, turn_to_page
 
 _PHOTOMETRIC, _BITS, _SAMPLES, _PLANES = 262, 258, 277, 284  # TIFF tags
 _EXTRA_SAMPLES = 338
@@ -27,7 +29,7 @@ _LAYOUTS = {"RGB": "RGB", "RGBX": "RGBX", "RGBA": "RGBA", "RGBa": "RGBA"}
 class _GreyAlphaTiff(TiffImagePlugin.TiffImageFile):
     """A TIFF of 16-bit grey with alpha, opened as one of four bytes a pixel."""
 
-    def _setup(self):
+    def _setup(self) -> None:
         tags = self.tag_v2
         bits = tags.get(_BITS)
         if (tags.get(_PHOTOMETRIC), bits) != (1, (16, 16)) or tags.get(_PLANES, 1) != 1:
@@ -40,26 +42,27 @@ class _GreyAlphaTiff(TiffImagePlugin.TiffImageFile):
         super()._setup()
 
 
-def open_deep_tiff(path, error, max_pixels):
-    """Open a TIFF that Pillow does not know, if it is 16-bit grey with alpha.
+def open_page(source: Any, name: object, max_pixels: int, page: int) -> Image.Image:
+    """Open a picture file at a page, also 16-bit grey with alpha of a TIFF.
 
-    Args:
-        path: the file.
-        error: what Pillow raised; raised again for any other file.
-        max_pixels: the largest picture that is opened.
+    `read_deep` decodes the image, where Pillow alone would misread it.
 
-    Returns:
-        `PIL.Image.Image` that `read_deep` decodes; Pillow alone would misread it.
+    Raises:
+        ImageError: as `open_image` and `turn_to_page`.
     """
     try:
-        image = _GreyAlphaTiff(path)
-    except SyntaxError:
-        raise error from None
-    check_size(image, path, max_pixels)
+        image = open_image(source, name, max_pixels)
+    except UnidentifiedImageError as error:
+        try:
+            image = _GreyAlphaTiff(source)
+        except SyntaxError:
+            raise error from None
+    turn_to_page(image, page, name)
+    check_size(image, name, max_pixels)
     return image
 
 
-def read_deep(image, path, reopen):
+def read_deep(image: Any, path: object, reopen: Callable[[], Any]) -> np.ndarray | None:
     """Decode the levels of a file with 16 bits for each of several channels.
 
     Args:
@@ -103,8 +106,8 @@ def read_deep(image, path, reopen):
     return _divide_by_alpha(levels) if kind == "RGBa" else levels
 
 
-def grey_levels(image, upright):
-    """Give the levels of an upright image of Pillow's 16-bit grey modes, as uint16.
+def grey_levels(image: Image.Image, upright: Image.Image) -> np.ndarray:
+    """Return the levels of an upright image of Pillow's 16-bit grey modes, as uint16.
 
     A TIFF may hold 12 bits, or call its lowest level white.
     """
@@ -115,22 +118,22 @@ def grey_levels(image, upright):
     return 65535 - levels if tags.get(_PHOTOMETRIC) == 0 else levels
 
 
-def transparent_level_scale(image):
-    """Give what one step of the file's own levels is in those that Pillow returns.
+def transparent_level_scale(image: Image.Image) -> int:
+    """Return what one step of the file's own levels is in those that Pillow returns.
 
     The transparent level of a PNG of 2 or 4 bits is counted in the former.
     """
     return {"L;2": 85, "L;4": 17}.get(_raw_mode(image), 1)
 
 
-def _raw_mode(image):
+def _raw_mode(image: Any) -> str:
     if not getattr(image, "tile", None):
         return ""
     arguments = image.tile[0][3]
     return arguments if isinstance(arguments, str) else str((arguments or ("",))[0])
 
 
-def _with_raw_mode(image, raw_mode):
+def _with_raw_mode(image: Any, raw_mode: str) -> list:
     return [
         tile._replace(
             args=raw_mode if isinstance(tile.args, str) else (raw_mode, *tile.args[1:])
@@ -139,13 +142,15 @@ def _with_raw_mode(image, raw_mode):
     ]
 
 
-def _join_grey_alpha(image, dtype, associated=False):
+def _join_grey_alpha(
+    image: Image.Image, dtype: str, associated: bool = False
+) -> np.ndarray:
     pixels = np.ascontiguousarray(ImageOps.exif_transpose(image))
     levels = pixels.view(dtype).astype(np.uint16)
     return _divide_by_alpha(levels) if associated else levels
 
 
-def _divide_by_alpha(levels):
+def _divide_by_alpha(levels: np.ndarray) -> np.ndarray:
     """Undo the multiplication of the colours with alpha."""
     alpha = levels[..., -1:]
     colours = levels[..., :-1] * np.float32(65535) / np.maximum(alpha, 1)

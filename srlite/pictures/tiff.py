@@ -1,65 +1,90 @@
-"""Write TIFF files of 16 bits a channel, band by band.
+"""Write TIFF files of 8 and 16 bits a channel, band by band, not compressed.
 
-Pillow writes 16 bits of grey alone. The format needs little beyond what Python and
-Pillow have, and in bands a file takes no memory beside the picture. Metadata is encoded
-by Pillow, as for files of 8 bits.
+In bands a file takes no memory beside the picture. What a file says besides its pixels
+is written as it was read, byte for byte.
 
 Reference: TIFF revision 6.0 (Adobe 1992).
 """
 
-import numpy as np
-from PIL import Image, TiffImagePlugin
+from collections.abc import Iterator
+from typing import BinaryIO
 
-from srlite.pictures.metadata import EXIF_IFD, GPS_IFD
+import numpy as np
+
+from srlite.pictures.exif import (
+    UNDEFINED,
+    Directories,
+    Value,
+    encode,
+    longs,
+    read_directories,
+    resolution,
+    shorts,
+)
 
 _STRIP_BYTES = 2**20
+_BYTE, _PROFILE, _XMP, _IPTC = 1, 34675, 700, 33723
 
 
-def write_deep_tiff(file, channels, options):
-    """Write a TIFF of 16 bits a channel, not compressed.
+def write_tiff(
+    file: BinaryIO,
+    channels: np.ndarray,
+    *,
+    icc_profile: bytes | None = None,
+    exif: bytes | None = None,
+    dpi: tuple[float, float] | None = None,
+    xmp: bytes | None = None,
+    iptc: bytes | None = None,
+) -> None:
+    """Write a TIFF of uint8 or uint16 (height, width) or (height, width, 1 to 4).
 
-    Args:
-        file: binary file object at its start.
-        channels: uint16 array (height, width) or (height, width, 2 to 4).
-        options: what `PIL.Image.Image.save` takes for a TIFF.
+    The binary file is at its start; `dpi` is (horizontal, vertical) pixels per inch,
+    the rest are blocks of bytes.
     """
     channels = channels.reshape(*channels.shape[:2], -1)
     height, width, count = channels.shape
-    row_bytes = 2 * count * width
+    row_bytes = channels.itemsize * count * width
     strip_rows = min(height, max(1, _STRIP_BYTES // row_bytes))
     starts = range(0, height, strip_rows)
-    directory = TiffImagePlugin.ImageFileDirectory_v2()  # little-endian
-    exif = options.get("exif") or Image.Exif()
-    for tag in exif:
-        block = tag in (EXIF_IFD, GPS_IFD)
-        directory[tag] = exif.get_ifd(tag) if block else exif[tag]
-    if "icc_profile" in options:
-        directory[34675] = options["icc_profile"]
-    if "dpi" in options:
-        directory[282], directory[283] = options["dpi"]
-        directory[296] = 2  # inches
-    directory[256], directory[257] = width, height
-    directory[258] = (16,) * count
-    directory[259] = 1  # not compressed
-    directory[262] = 2 if count > 2 else 1  # RGB or grey, black is zero
-    directory[277] = count
-    directory[278] = strip_rows
-    directory[279] = tuple(
-        row_bytes * min(strip_rows, height - start) for start in starts
-    )
-    directory[284] = 1  # interleaved
+    directories = read_directories(exif) if exif else {}
+    first = directories.setdefault(0, {})
+    for tag, kind, raw in (
+        (_PROFILE, UNDEFINED, icc_profile),
+        (_XMP, _BYTE, xmp),
+        (_IPTC, UNDEFINED, iptc),
+    ):
+        if raw:
+            first[tag] = Value(kind, len(raw), raw)
+    first |= resolution(dpi) if dpi else {}
+    first |= {
+        256: longs(width),
+        257: longs(height),
+        258: shorts(*[8 * channels.itemsize] * count),
+        259: shorts(1),  # not compressed
+        262: shorts(2 if count > 2 else 1),  # RGB or grey, black is zero
+        277: shorts(count),
+        278: longs(strip_rows),
+        279: longs(*(row_bytes * min(strip_rows, height - y) for y in starts)),
+        284: shorts(1),  # interleaved
+    }
     if count in (2, 4):
-        directory[338] = 2  # alpha, the colours are not multiplied with it
-    # Counted from the end of the directory; Pillow adds where that is.
-    directory[273] = tuple(row_bytes * start for start in starts)
-    for tag in (273, 279):
-        directory.tagtype[tag] = 4  # 32 bits
-    directory.save(file)
+        first[338] = shorts(2)  # alpha, the colours are not multiplied with it
+    file.write(_encoded(directories, [row_bytes * y for y in starts]))
     for rows in _bands(channels):
-        file.write(np.ascontiguousarray(channels[rows], "<u2"))
+        band = channels[rows]
+        file.write(np.ascontiguousarray(band, band.dtype.newbyteorder("<")).data)
 
 
-def _bands(channels):
+def _encoded(directories: Directories, starts: list[int]) -> bytes:
+    """Encode with the offsets of strips, which follow the directories."""
+    directories[0][273] = longs(*starts)
+    length = len(encode(directories))
+    length += length % 2
+    directories[0][273] = longs(*(length + start for start in starts))
+    return encode(directories).ljust(length, b"\0")
+
+
+def _bands(channels: np.ndarray) -> Iterator[slice]:
     """Yield slices of rows of about 4 megapixels."""
     height, width = channels.shape[:2]
     count = max(1, 2**22 // width)

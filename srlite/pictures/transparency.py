@@ -6,46 +6,28 @@ averaged into a pyramid, weighted by their alpha, and filled in from the coarse 
 to the fine (push-pull; Gortler et al. 1996, "The Lumigraph", section 3.4).
 """
 
-from dataclasses import replace
-
 import numpy as np
-from PIL import Image
-
-from srlite.pictures.levels import resize, split_channels, to_grey
+from PIL import Image, ImageFilter
 
 # Of full opacity. Fainter colours are few levels at best, and often no more than what
 # rounding left of them; a fringe can grow from there too.
 _FAINT = 1 / 16
+_AROUND = ImageFilter.MinFilter(5)  # LR pixels, as far as bicubic looks
 
 
-def enlarge(picture, upscale):
-    """Enlarge the colours of a picture by a model, its alpha by bicubic.
+def settle_alpha(sr_alpha: np.ndarray, alpha: np.ndarray) -> None:
+    """Set, in place, what is opaque or empty around a pixel to just that.
 
-    Bicubic leaves what is opaque opaque, and what is empty empty, to the bit.
-
-    Args:
-        picture: `srlite.pictures.picture.Picture`; its pixels may be float in [0, 1].
-        upscale: function (height, width, 3) -> larger (H, W, 3) levels.
-
-    Returns:
-        `Picture` whose grey, or colours and alpha, are views of one array, so that
-        `levels.join_channels` takes no memory.
+    Enlarged by a model, `sr_alpha` may miss the end of the range by a level. Both are
+    (height, width) of one dtype, uint8 or uint16.
     """
-    sr = upscale(extend_colours(picture.pixels, picture.alpha))
-    if picture.grey:
-        sr = to_grey(sr)[..., None]
-    if picture.alpha is None:
-        return replace(picture, pixels=split_channels(sr)[0])
-    channels = np.empty((*sr.shape[:2], sr.shape[2] + 1), sr.dtype)
-    channels[..., :-1] = sr
-    del sr  # so that it never stands beside the enlarged alpha
-    size = channels.shape[:2]
-    channels[..., -1] = resize(picture.alpha, size, resample=Image.Resampling.BICUBIC)
-    pixels, alpha, _ = split_channels(channels)
-    return replace(picture, pixels=pixels, alpha=alpha)
+    size = sr_alpha.shape[1], sr_alpha.shape[0]
+    for level in (0, np.iinfo(alpha.dtype).max):
+        flat = Image.fromarray(np.uint8(alpha == level)).filter(_AROUND)
+        sr_alpha[np.asarray(flat.resize(size, Image.Resampling.NEAREST)) > 0] = level
 
 
-def extend_colours(pixels, alpha):
+def extend_colours(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
     """Replace the colours under transparent pixels by those of visible neighbours.
 
     Args:
@@ -75,7 +57,7 @@ def extend_colours(pixels, alpha):
     return extended
 
 
-def _pyramid(plane):
+def _pyramid(plane: np.ndarray) -> list[Image.Image]:
     """Halve a plane down to one pixel, by averages."""
     levels = [Image.fromarray(np.ascontiguousarray(plane, np.float32))]
     while max(levels[-1].size) > 1:
@@ -83,16 +65,8 @@ def _pyramid(plane):
     return levels
 
 
-def _pull(colours, weights):
-    """Fill each level, where it lacks weight, from the coarser one.
-
-    Args:
-        colours: pyramid of colours multiplied with their weights.
-        weights: pyramid of weights in [0, 1].
-
-    Returns:
-        float32 array: the coarser level's colours at the size of the finest.
-    """
+def _pull(colours: list[Image.Image], weights: list[Image.Image]) -> np.ndarray:
+    """Fill each level of a pyramid, where it lacks weight, from the coarser one."""
     filled = np.asarray(colours[-1]) / np.asarray(weights[-1])
     for colour, weight in zip(colours[-2:0:-1], weights[-2:0:-1], strict=True):
         coarser = _enlarge(filled, colour.size)
@@ -100,5 +74,13 @@ def _pull(colours, weights):
     return _enlarge(filled, colours[0].size)
 
 
-def _enlarge(plane, size):
+def _enlarge(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.array(Image.fromarray(plane).resize(size, Image.Resampling.BILINEAR))
+
+
+def opaque_but(pixels: np.ndarray, key: tuple[int, ...]) -> np.ndarray:
+    """Make an alpha channel from the one colour that a PNG calls transparent."""
+    opaque = np.zeros(pixels.shape[:2], bool)
+    for channel, level in enumerate(key):
+        opaque |= pixels[..., channel] != int(level)
+    return opaque * pixels.dtype.type(np.iinfo(pixels.dtype).max)

@@ -15,27 +15,26 @@ import os
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image
 from PIL import __version__ as pillow_version
 
-from srlite.pictures.decoding import error_reason
-from srlite.errors import ConfigError, ImageError, SrliteError
+from srlite.errors import ConfigError, ImageError
 from srlite.files import replacing
+from srlite.files import writing as writing_file
 from srlite.pictures.levels import (
     flatten_on_white,
     join_channels,
     round_to_uint8,
     to_float,
 )
-from srlite.pictures.metadata import exif_with_resolution
+from srlite.pictures.metadata import fit_metadata, save_options
 from srlite.pictures.png import write_png
-from srlite.pictures.tiff import write_deep_tiff
+from srlite.pictures.tiff import write_tiff
 
 DEFAULT_QUALITY = 95
-_MAX_SEGMENT = 65533 - 29  # bytes of a JPEG segment, less the longest name in it
-_MAX_PNG_PROFILE = PngImagePlugin.MAX_TEXT_CHUNK  # what Pillow reads again
 
 
 @dataclass(frozen=True)
@@ -46,58 +45,75 @@ class _Format:
     max_bytes: int = 2**62  # of levels, where file offsets have 32 bits
     alpha: bool = False
     sixteen_bit: bool = False
-    profile: bool = True
-    exif: bool = True
+    grey: bool = True  # else it is stored as RGB
+    holds: tuple[str, ...] = ("icc_profile", "exif", "xmp")
     dpi: bool = True
     quality: bool = False
 
 
-_JPEG = _Format("JPEG", 65500, quality=True)
-# Not compressed: Pillow's compressing writer cannot store EXIF.
+_ALL = ("icc_profile", "exif", "xmp")
+_JPEG = _Format("JPEG", 65500, holds=(*_ALL, "iptc", "comment"), quality=True)
 _TIFF = _Format(
-    "TIFF", 2**31 - 1, max_bytes=2**32 - 2**26, alpha=True, sixteen_bit=True
+    "TIFF",
+    2**31 - 1,
+    max_bytes=2**32 - 2**26,
+    alpha=True,
+    sixteen_bit=True,
+    holds=(*_ALL, "iptc"),
 )
+_LIKE_VIDEO: dict[str, Any] = {
+    "alpha": True,
+    "grey": False,
+    "dpi": False,
+}
 _FORMATS = {
     # More pixels than this, decoders of AVIF refuse unless told otherwise.
-    ".avif": _Format("AVIF", 32768, 2**28, alpha=True, dpi=False, quality=True),
-    ".bmp": _Format(
-        "BMP", 2**31 - 1, max_bytes=2**32 - 2**26, profile=False, exif=False
-    ),
+    ".avif": _Format("AVIF", 32768, 2**28, quality=True, **_LIKE_VIDEO),
+    ".bmp": _Format("BMP", 2**31 - 1, max_bytes=2**32 - 2**26, holds=()),
     ".jpeg": _JPEG,
     ".jpg": _JPEG,
-    ".png": _Format("PNG", 2**31 - 1, alpha=True, sixteen_bit=True),
+    ".png": _Format(
+        "PNG", 2**31 - 1, alpha=True, sixteen_bit=True, holds=(*_ALL, "text", "cicp")
+    ),
     ".tif": _TIFF,
     ".tiff": _TIFF,
-    ".webp": _Format("WEBP", 16383, alpha=True, dpi=False, quality=True),
+    ".webp": _Format("WEBP", 16383, quality=True, **_LIKE_VIDEO),
 }
 
 
-def can_write(ending):
+def can_write(ending: str) -> bool:
     """Whether files with this ending, such as ".png", can be written here."""
     Image.init()
     form = _FORMATS.get(ending.lower())
     return form is not None and form.name in Image.SAVE
 
 
-def takes_quality(path):
-    """Whether the format of this file has a quality to set."""
-    return _format_of(path).quality
+def takes_quality(path: str | os.PathLike) -> bool:
+    """Whether the format of a file has a quality to set."""
+    form = _FORMATS.get(Path(path).suffix.lower())
+    return form is not None and form.quality
 
 
-def check_writable(path, height, width, picture=None, quality=None):
+def check_writable(
+    path: str | os.PathLike,
+    height: int,
+    width: int,
+    picture: Any = None,
+    quality: float | None = None,
+) -> None:
     """Make sure, before the work is done, that a picture can be written.
 
     Args:
         path: output file; its ending says the format.
         height: SR pixels.
         width: SR pixels.
-        picture: `srlite.pictures.picture.Picture` whose enlargement will be written, to check
-            the size of the file too.
+        picture: `srlite.pictures.picture.Picture` whose enlargement will be written,
+            to check the size of the file too.
         quality: as for `write_picture`.
 
     Raises:
         ImageError: the ending is unknown, this Pillow does not write the format, the
-            folder is missing or takes no file, the path is no regular file, or the
+            folder is missing or takes no file, the path is not a regular file, or the
             format cannot hold such a picture.
         ConfigError: impossible quality, or a format without.
     """
@@ -113,8 +129,7 @@ def check_writable(path, height, width, picture=None, quality=None):
         raise ConfigError(
             f"quality is for .jpg, .webp and .avif; received {quality} for {path}"
         )
-    if quality is not None and not (quality == int(quality) and 1 <= quality <= 100):
-        raise ConfigError(f"quality must be 1 to 100; received {quality}")
+    check_quality(quality)
     limit = None
     if max(height, width) > form.max_side:
         limit = f"{form.max_side} pixels along a side"
@@ -130,13 +145,14 @@ def check_writable(path, height, width, picture=None, quality=None):
     check_place(path)
 
 
-def check_place(path):
-    """Make sure that a file can be made, or replaced, under a path.
+def check_quality(quality: float | None) -> None:
+    """Refuse a quality outside 1 to 100 by a `ConfigError`."""
+    if quality is not None and not (quality == int(quality) and 1 <= quality <= 100):
+        raise ConfigError(f"quality must be 1 to 100; received {quality}")
 
-    Raises:
-        ImageError: the folder is missing or takes no file, or the path is no regular
-            file.
-    """
+
+def check_place(path: str | os.PathLike) -> None:
+    """Raise ImageError where no file can be made, or replaced, under a path."""
     path = Path(path)
     # Not by `Path`, which raises on a name that is too long.
     if os.path.exists(path) and not os.path.isfile(path):
@@ -150,7 +166,7 @@ def check_place(path):
         pass
 
 
-def fit_to_format(path, picture):
+def fit_to_format(path: str | os.PathLike, picture: Any) -> Any:
     """Leave out what the format cannot hold, before work and memory are spent on it.
 
     Args:
@@ -159,7 +175,8 @@ def fit_to_format(path, picture):
 
     Returns:
         `Picture` without transparency, and with uint8 alpha and float pixels in place
-        of 16 bits, where the format has none; `notes` say so.
+        of 16 bits, where the format has none, and without metadata that it does not
+        hold; `notes` say so.
 
     Raises:
         ImageError: the ending is unknown.
@@ -173,15 +190,18 @@ def fit_to_format(path, picture):
         else:
             pixels = flatten_on_white(pixels, alpha)
         alpha = None
-        notes.append(f"{path}: {form.name} has no transparency, so it became white")
+        notes.append(f"{form.name} has no transparency, so it became white")
     if pixels.dtype == np.uint16 and not form.sixteen_bit:
         pixels = to_float(pixels)
         alpha = None if alpha is None else round_to_uint8(alpha)
-        notes.append(f"{path}: {form.name} is written with 8 of the 16 bits")
-    return replace(picture, pixels=pixels, alpha=alpha, notes=tuple(notes))
+        notes.append(f"{form.name} is written with 8 of the 16 bits")
+    fitted = replace(picture, pixels=pixels, alpha=alpha, notes=tuple(notes))
+    return fit_metadata(fitted, form.name, form.holds, form.grey)
 
 
-def write_picture(path, picture, quality=None):
+def write_picture(
+    path: str | os.PathLike, picture: Any, quality: float | None = None
+) -> None:
     """Write a picture, whole or not at all.
 
     The file is encoded under a temporary name in the same folder, synced and renamed;
@@ -206,7 +226,7 @@ def write_picture(path, picture, quality=None):
         picture = replace(picture, pixels=round_to_uint8(picture.pixels), alpha=alpha)
     fitted = fit_to_format(path, picture)
     channels = join_channels(fitted.pixels, fitted.alpha, fitted.grey)
-    options = {**_metadata(fitted, form), **_encoding(form, quality)}
+    options = save_options(fitted, form.name, form.dpi) | _encoding(form, quality)
     with (
         writing(path),
         replacing(path) as temporary,
@@ -214,8 +234,8 @@ def write_picture(path, picture, quality=None):
     ):
         if form.name == "PNG":
             write_png(file, channels, options)
-        elif channels.dtype == np.uint16:
-            write_deep_tiff(file, channels, options)
+        elif form.name == "TIFF":
+            write_tiff(file, channels, iptc=fitted.iptc, **options)
         else:
             Image.fromarray(channels).save(file, form.name, **options)
 
@@ -227,11 +247,11 @@ class _WholeFile(io.FileIO):
     within the last piece for success.
     """
 
-    def fileno(self):
+    def fileno(self) -> int:
         raise io.UnsupportedOperation("fileno")
 
 
-def _format_of(path):
+def _format_of(path: str | os.PathLike) -> _Format:
     form = _FORMATS.get(Path(path).suffix.lower())
     if form is None:
         raise ImageError(
@@ -240,7 +260,7 @@ def _format_of(path):
     return form
 
 
-def _pixel_bytes(picture, form):
+def _pixel_bytes(picture: Any, form: _Format) -> int:
     if picture is None:
         return 4
     channels = (1 if picture.grey else 3) + (picture.alpha is not None and form.alpha)
@@ -248,7 +268,7 @@ def _pixel_bytes(picture, form):
     return channels * (2 if deep else 1)
 
 
-def _encoding(form, quality):
+def _encoding(form: _Format, quality: float | None) -> dict[str, Any]:
     quality = DEFAULT_QUALITY if quality is None else int(quality)
     if form.name == "JPEG":
         return {"quality": quality, "subsampling": 0}
@@ -259,56 +279,10 @@ def _encoding(form, quality):
     return {}
 
 
-def _metadata(picture, form):
-    """What of profile, EXIF, XMP and resolution a format holds, as save options."""
-    options = {}
-    # A profile for CMYK or grey says nothing about RGB, and the other way round.
-    profile = picture.icc_profile
-    fits = profile and profile[16:20] == (b"GRAY" if picture.grey else b"RGB ")
-    if form.name == "PNG" and len(profile or b"") > _MAX_PNG_PROFILE:
-        fits = False
-    if fits and form.profile:
-        options["icc_profile"] = profile
-    if picture.dpi and form.dpi:
-        options["dpi"] = picture.dpi
-    if not form.exif:
-        return options
-    exif, xmp = picture.exif, picture.xmp
-    if picture.dpi and not form.dpi:
-        exif = exif_with_resolution(exif, picture.dpi)
-    if form.name == "JPEG":
-        exif, xmp = (
-            part if part and len(part) <= _MAX_SEGMENT else None for part in (exif, xmp)
-        )
-    if form.name == "TIFF":
-        block = Image.Exif()
-        if exif:
-            block.load(exif)
-        if xmp:
-            block[700] = xmp
-        exif, xmp = block if len(block) else None, None
-    if form.name == "PNG" and xmp:
-        text = PngImagePlugin.PngInfo()
-        text.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
-        options["pnginfo"] = text
-        xmp = None
-    if exif:
-        options["exif"] = exif
-    if xmp:
-        options["xmp"] = xmp
-    return options
-
-
-@contextlib.contextmanager
-def writing(path):
+def writing(path: str | os.PathLike) -> contextlib.AbstractContextManager[None]:
     """Turn what the encoder and the disk raise into one sentence.
 
     Raises:
         ImageError: the block raised anything but a `SrliteError`.
     """
-    try:
-        yield
-    except SrliteError:
-        raise
-    except Exception as error:  # The encoders' own kinds of error are not documented.
-        raise ImageError(f"cannot write {path}: {error_reason(error)}") from error
+    return writing_file(path, ImageError, Exception)  # encoders raise all kinds

@@ -1,37 +1,48 @@
 """Model files as plain functions on arrays: a `.tflite` by LiteRT, a `.keras` by Keras.
 
-Both kinds are called with float32 (1, h, w, 3) and return float32
-(1, scale * h, scale * w, 3), both in [0, 1]. They have a method `release`, which gives
-back the memory of calls until the next one, and five attributes: `scale`;
-`size`, the fixed input (height, width) or None when the model takes any; `overlap`, the
-LR pixels of context that a tile should have, or None when the file does not say it;
-`bytes_per_pixel`, roughly what a call takes for each LR pixel; and `eight_bit`, whether
-it rounds pictures to 256 levels, as a `.tflite` does that takes or gives uint8, which
-must be quantised with (1/255, 0). The interpreters are imported when a file is opened.
+Both kinds are called with float32 (1, h, w, channels) and return float32
+(1, scale * h, scale * w, channels), both in [0, 1]. They have a method `release`, which
+gives back the memory of calls until the next one, and attributes: `channels`, 3 of RGB
+or 1 of luma; `conditional`, whether it is called with the picture's degradation
+besides, float32 (10,); `scale`; `size`, the fixed input (height, width) or None when
+the model takes any; `overlap`, the LR pixels of context that a tile should have, or
+None when the file does not say it; `step`, of which the sides of what it sees should be
+multiples; `bytes_per_pixel`, roughly what a call takes for each LR pixel; and
+`eight_bit`, whether it rounds pictures to 256 levels, as a `.tflite` does that takes or
+gives uint8, which must be quantised with (1/255, 0). One with `takes_levels` may be
+called with uint8 too, and returns uint8 then. The interpreters are imported when a file
+is opened.
 """
 
 import functools
 import logging
+import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from srlite.errors import ModelError
-from srlite.pictures.picture import to_float, to_uint8
+from srlite.data.degradation_vector import SIZE
+from srlite.errors import ModelError, error_reason
+from srlite.memory import cores
+from srlite.models.model_files import load_generator, step_of
 from srlite.models.tflite import read_metadata
+from srlite.pictures.picture import to_float, to_uint8
 
-# Measured with `light_psnr` on LiteRT: 4900 to 5100 bytes for 224 to 288 pixels along a
-# side. Nearly half are tables of XNNPACK's convolutions.
+# Of files that do not say it. Measured with `light_psnr` on LiteRT: 4100 to 5100 bytes
+# for 192 to 288 pixels along a side, nearly half of them tables of XNNPACK's
+# convolutions; 3000 with `light_psnr_int8`.
 _BYTES_PER_PIXEL = 5000
+_BYTES_PER_PIXEL_INT8 = 3100
+# LR pixels of a first call. An estimator that is built in sees nothing of fewer.
+_PROBED = (16, 16)
 
 
 class LiteRTNetwork:
-    """A `.tflite` with one RGB input and one RGB output."""
+    """A `.tflite` with a picture as input, perhaps a degradation, and one as output."""
 
-    bytes_per_pixel = _BYTES_PER_PIXEL
-
-    def __init__(self, path, num_threads):
+    def __init__(self, path: str | os.PathLike, num_threads: int):
         """Load `path`; raises `ModelError` when it is damaged or of another kind."""
         from ai_edge_litert.interpreter import Interpreter
 
@@ -46,34 +57,51 @@ class LiteRTNetwork:
             metadata = read_metadata(content) or {}
         except (ValueError, RuntimeError) as error:
             raise ModelError(
-                f"{path} is not a usable .tflite file: {_first_line(error)}"
+                f"{path} is not a usable .tflite file: {error_reason(error)}"
             ) from None
-        if len(inputs) != 1 or len(outputs) != 1:
+        # The converter may put them in either order.
+        told = [x for x in inputs if list(x["shape"]) == [1, SIZE]]
+        inputs = [x for x in inputs if list(x["shape"]) != [1, SIZE]]
+        if len(inputs) != 1 or len(outputs) != 1 or len(told) > 1:
             raise ModelError(
-                f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; "
-                "a super-resolution model has one of each"
+                f"{path} has {len(inputs) + len(told)} inputs and {len(outputs)} "
+                "outputs; a super-resolution model has one of each, and perhaps an "
+                f"input of {SIZE} numbers for the degradation"
             )
+        self.channels = 1 if inputs[0]["shape_signature"][-1] == 1 else 3
         for tensor in (*inputs, *outputs):
-            _check_tensor(tensor, path)
+            _check_tensor(tensor, self.channels, path)
+        for tensor in told:
+            _check_levels(tensor, path)
+        self.conditional = bool(told)
+        self._told = told[0] if told else None
         self._input, self._output = inputs[0]["index"], outputs[0]["index"]
         self._takes_levels = inputs[0]["dtype"] == np.uint8
         self._gives_levels = outputs[0]["dtype"] == np.uint8
         self.eight_bit = self._takes_levels or self._gives_levels
+        self.takes_levels = self._takes_levels and self._gives_levels
+        usual = _BYTES_PER_PIXEL_INT8 if self.takes_levels else _BYTES_PER_PIXEL
+        self.bytes_per_pixel = metadata.get("bytes_per_pixel") or usual
         height, width = (int(n) for n in inputs[0]["shape_signature"][1:3])
         self.size = (height, width) if min(height, width) > 0 else None
         self.overlap = metadata.get("overlap")
+        self.step = metadata.get("step", 1)
         # One interpreter holds one picture at a time.
         self._lock = threading.Lock()
-        self._shape = None
-        probe = np.zeros((1, *(self.size or (8, 8)), 3), np.float32)
+        self._shape: tuple[int, ...] | None = None
+        probe = np.zeros((1, *(self.size or _PROBED), self.channels), np.float32)
         try:
-            sr = self(probe)
+            sr = self(probe, np.zeros(SIZE, np.float32))
         except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{path} does not run: {_first_line(error)}") from None
+            raise ModelError(f"{path} does not run: {error_reason(error)}") from None
         self.scale = _scale_of(probe, sr, path)
 
-    def __call__(self, lr):
-        """Upscale float32 (1, h, w, 3) in [0, 1] to (1, scale * h, scale * w, 3)."""
+    def __call__(self, lr: np.ndarray, degradation: Any = None) -> np.ndarray:
+        """Upscale float32 (1, h, w, channels) in [0, 1], as the head says.
+
+        Or uint8 levels to levels, where it `takes_levels`.
+        """
+        levels = lr.dtype == np.uint8
         with self._lock:
             self._interpreter = self._interpreter or self._open()
             if lr.shape != self._shape:
@@ -82,108 +110,97 @@ class LiteRTNetwork:
                 self._interpreter.allocate_tensors()
                 self._shape = lr.shape
             self._interpreter.set_tensor(
-                self._input, to_uint8(lr) if self._takes_levels else lr
+                self._input, to_uint8(lr) if self._takes_levels and not levels else lr
             )
+            if self._told is not None:
+                told = np.asarray(degradation, np.float32)[None]  # (1, 10)
+                if self._told["dtype"] == np.uint8:
+                    told = to_uint8(told)
+                self._interpreter.set_tensor(self._told["index"], told)
             self._interpreter.invoke()
             sr = self._interpreter.get_tensor(self._output)
+        if levels:
+            return sr
         return to_float(sr) if self._gives_levels else np.clip(sr, 0, 1, out=sr)
 
-    def release(self):
-        """Give back the memory that the last call took; the next takes it anew."""
+    def release(self) -> None:
+        """Free the memory that the last call took; the next takes it anew."""
         with self._lock:
             self._interpreter = self._shape = None
 
 
 class KerasNetwork:
-    """A `keras.Model` with one RGB input and one RGB output."""
+    """A `keras.Model` from picture to picture, perhaps with a degradation besides."""
 
     bytes_per_pixel = _BYTES_PER_PIXEL
     eight_bit = False
 
-    def __init__(self, model, name="the model"):
-        """Wrap a model.
-
-        Args:
-            model: `keras.Model`.
-            name: what to call it in an error message.
+    def __init__(self, model: Any, name: object = "the model"):
+        """Wrap a `keras.Model`, called `name` in messages.
 
         Raises:
             ModelError: it is of another kind.
         """
         self._model = model
-        logging.getLogger("tensorflow").addFilter(_is_no_retracing)
+        self.step = step_of(model)
+        hide_retracing()
         self.size = self.overlap = None
-        if model.input_shape[-1] != 3:
-            raise ModelError(
-                f"{name} takes {model.input_shape[-1]} channels; expected 3"
-            )
-        probe = np.zeros((1, 8, 8, 3), np.float32)
-        self.scale = _scale_of(probe, self(probe), name)
+        self.conditional = len(model.inputs) == 2
+        self.channels = model.inputs[0].shape[-1]
+        if self.channels not in (1, 3):
+            raise ModelError(f"{name} takes {self.channels} channels; expected 1 or 3")
+        probe = np.zeros((1, *_PROBED, self.channels), np.float32)
+        sr = self(probe, np.zeros(SIZE, np.float32))
+        self.scale = _scale_of(probe, sr, name)
 
-    def __call__(self, lr):
-        """Upscale float32 (1, h, w, 3) in [0, 1] to (1, scale * h, scale * w, 3)."""
-        return np.clip(self._model.predict_on_batch(lr), 0, 1)
+    def __call__(self, lr: np.ndarray, degradation: Any = None) -> np.ndarray:
+        """Upscale float32 (1, h, w, channels) in [0, 1], as the head says."""
+        inputs: Any = lr
+        if self.conditional:
+            inputs = [lr, np.asarray(degradation, np.float32)[None]]
+        return np.clip(self._model.predict_on_batch(inputs), 0, 1)
 
-    def release(self):
+    def release(self) -> None:
         """Do nothing: Keras keeps nothing between calls that could be given back."""
 
 
-class MixedNetwork:
-    """Two networks as one, whose picture lies between theirs."""
+def open_network(path: Path, num_threads: int | None = None) -> Any:
+    """Load a model file as a network.
 
-    def __init__(self, faithful, sharp, strength):
-        """Join two networks.
+    Args:
+        path: as `model_files.find_model` returns it.
+        num_threads: CPU threads of a `.tflite`; all cores when None.
 
-        Args:
-            faithful: network whose picture stands for 0.
-            sharp: network whose picture stands for 1.
-            strength: 0 to 1.
-
-        Raises:
-            ModelError: they do not enlarge alike, or take no picture of one size.
-        """
-        if faithful.scale != sharp.scale:
-            raise ModelError(
-                f"models of x{faithful.scale} and x{sharp.scale} cannot be mixed; "
-                "give two of the same scale"
-            )
-        if faithful.size and sharp.size and faithful.size != sharp.size:
-            raise ModelError(
-                f"models with inputs of {faithful.size} and {sharp.size} pixels cannot "
-                "be mixed; give two of the same input"
-            )
-        self.scale = faithful.scale
-        self.size = faithful.size or sharp.size
-        overlaps = [n.overlap for n in (faithful, sharp) if n.overlap is not None]
-        self.overlap = max(overlaps, default=None)
-        self.bytes_per_pixel = faithful.bytes_per_pixel + sharp.bytes_per_pixel
-        self.eight_bit = faithful.eight_bit or sharp.eight_bit
-        self._faithful, self._sharp = faithful, sharp
-        self._strength = np.float32(strength)
-
-    def __call__(self, lr):
-        """Upscale float32 (1, h, w, 3) in [0, 1] to (1, scale * h, scale * w, 3)."""
-        faithful, sharp = self._faithful(lr), self._sharp(lr)
-        return faithful + self._strength * (sharp - faithful)
-
-    def release(self):
-        """Give back the memory that the last call took; the next takes it anew."""
-        self._faithful.release()
-        self._sharp.release()
+    Raises:
+        ModelError: it is missing, damaged or no super-resolution model.
+    """
+    if path.suffix == ".tflite":
+        return LiteRTNetwork(path, num_threads or cores())
+    return KerasNetwork(load_generator(path), path)
 
 
-def _is_no_retracing(record):
-    """Pictures of many sizes, which TensorFlow warns of, are no mistake here."""
+def hide_retracing() -> None:
+    """Hide what TensorFlow warns of: pictures of many sizes are no mistake here."""
+    logging.getLogger("tensorflow").addFilter(_is_no_retracing)
+
+
+def _is_no_retracing(record: logging.LogRecord) -> bool:
     return "retracing" not in record.getMessage()
 
 
-def _check_tensor(tensor, path):
-    """Refuse a tensor that is not (1, H, W, 3) of float32 or plain uint8."""
+def _check_tensor(tensor: dict[str, Any], channels: int, path: object) -> None:
+    """Refuse a tensor that is not (1, H, W, channels) of float32 or plain uint8."""
     shape = [int(n) for n in tensor["shape_signature"]]
-    if len(shape) != 4 or shape[0] not in (1, -1) or shape[-1] != 3:
+    if len(shape) != 4 or shape[0] not in (1, -1) or shape[-1] != channels:
         raise ModelError(
-            f"{path} has a tensor of shape {shape}; expected (1, height, width, 3)"
+            f"{path} has a tensor of shape {shape}; expected (1, height, width, "
+            f"{channels})"
         )
+    _check_levels(tensor, path)
+
+
+def _check_levels(tensor: dict[str, Any], path: object) -> None:
+    """Refuse a tensor that is neither float32 nor plain uint8."""
     step, zero = tensor["quantization"]
     plain = tensor["dtype"] == np.uint8 and zero == 0 and np.isclose(step, 1 / 255)
     if tensor["dtype"] != np.float32 and not plain:
@@ -193,16 +210,13 @@ def _check_tensor(tensor, path):
         )
 
 
-def _scale_of(lr, sr, path):
-    """Compare input and output (1, height, width, 3): SR pixels per LR pixel."""
+def _scale_of(lr: np.ndarray, sr: np.ndarray, path: object) -> int:
+    """Compare input and output (1, height, width, channels): SR pixels per LR pixel."""
     scale = sr.shape[1] // lr.shape[1]
-    if scale < 1 or sr.shape != (1, scale * lr.shape[1], scale * lr.shape[2], 3):
+    _, height, width, channels = lr.shape
+    if scale < 1 or sr.shape != (1, scale * height, scale * width, channels):
         raise ModelError(
-            f"{path} makes {sr.shape} of {lr.shape}; expected an RGB picture, enlarged "
-            "by a whole number"
+            f"{path} makes {sr.shape} of {lr.shape}; expected the picture, enlarged by "
+            "a whole number"
         )
     return scale
-
-
-def _first_line(error):
-    return f"{error}".strip().split("\n")[0]

@@ -11,11 +11,20 @@ from fractions import Fraction
 
 from srlite.errors import ConfigError, ImageError
 
+# The size of a result, and its pixels per LR pixel, along each axis.
+Run = tuple[tuple[int, int], tuple[Fraction | int, Fraction | int]]
 # SR pixels: 4.8 GB of uint8.
 MAX_SR_PIXELS = 1_600_000_000
 
 
-def target_size(lr_size, scale, outscale=None, width=None, height=None, max_side=None):
+def target_size(
+    lr_size: tuple[int, int],
+    scale: int,
+    outscale: float | None = None,
+    width: float | None = None,
+    height: float | None = None,
+    max_side: float | None = None,
+) -> tuple[int, int]:
     """Compute the size of the result.
 
     Args:
@@ -40,18 +49,26 @@ def target_size(lr_size, scale, outscale=None, width=None, height=None, max_side
             "outscale, width and height, or max_side"
         )
     lr_height, lr_width = lr_size
-    for name, pixels in (("width", width), ("height", height), ("max_side", max_side)):
-        if pixels is not None and pixels < 1:
-            raise ConfigError(f"{name} must be 1 or more pixels; received {pixels}")
+    width, height, max_side = (
+        _whole_pixels(name, pixels)
+        for name, pixels in (
+            ("width", width),
+            ("height", height),
+            ("max_side", max_side),
+        )
+    )
     if outscale is not None:
         if not 0 < outscale < math.inf:
             raise ConfigError(f"outscale must be above 0; received {outscale}")
-        factor = Fraction(outscale)
+        # As it is printed: of a float32 too, and 0.1 is a tenth.
+        factor = Fraction(str(outscale))
     elif max_side is not None:
         factor = Fraction(max_side, max(lr_size))
     elif sides:
-        factor = Fraction(
-            *((height, lr_height) if width is None else (width, lr_width))
+        factor = (
+            Fraction(height or 1, lr_height)
+            if width is None
+            else Fraction(width, lr_width)
         )
     else:
         factor = Fraction(scale)
@@ -68,7 +85,20 @@ def target_size(lr_size, scale, outscale=None, width=None, height=None, max_side
     return size
 
 
-def plan_runs(lr_size, size, scale):
+def _whole_pixels(name: str, pixels: float | None) -> int | None:
+    """Return whole pixels as an int, from whatever type of number."""
+    if pixels is None:
+        return None
+    try:
+        whole = int(pixels)
+    except (TypeError, ValueError, OverflowError):
+        whole = 0
+    if whole < 1 or whole != pixels:
+        raise ConfigError(f"{name} must be 1 or more whole pixels; received {pixels}")
+    return whole
+
+
+def plan_runs(lr_size: tuple[int, int], size: tuple[int, int], scale: int) -> list[Run]:
     """Divide the way to a size into runs of the model.
 
     Args:
@@ -87,7 +117,7 @@ def plan_runs(lr_size, size, scale):
     count = 1
     while scale > 1 and any(n > o * scale**count for n, o in zip(size, lr_size)):
         count += 1
-    runs = []
+    runs: list[Run] = []
     reached = tuple(map(Fraction, lr_size))
     rest = tuple(Fraction(new, old) for new, old in zip(size, lr_size))
     for left in reversed(range(count)):
@@ -97,5 +127,6 @@ def plan_runs(lr_size, size, scale):
         rest = tuple(more / step for more, step in zip(rest, zoom))
         reached = tuple(side * step for side, step in zip(reached, zoom))
         # Rounded up: what reaches over the edge is cut off by the next run.
-        runs.append((tuple(map(math.ceil, reached)), zoom))
+        height, width = map(math.ceil, reached)
+        runs.append(((height, width), (zoom[0], zoom[1])))
     return runs

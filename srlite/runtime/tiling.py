@@ -1,141 +1,210 @@
-"""Run a function over a large picture in tiles, in bounded memory.
+"""The tiles of a large picture, for a function that is run on each of them.
 
-The picture is mirrored by `overlap` LR pixels at its edges, whole or tiled, and each
-tile sees `overlap` pixels around the part that is kept. So tiles and whole agree as
-soon as the overlap reaches the receptive field of the network, and seams are invisible
-long before. Mirroring repeats the edge pixel ("symmetric"), which works down to 1x1.
+A tile is a window of the picture, and none reaches outside it: at the picture's edges
+the function sees what it was trained with. Between two windows that overlap, each
+pixel of the result comes from the one in which it lies farther inside, at least
+`overlap` LR pixels. So tiles and whole agree as soon as the overlap reaches the
+receptive field of the function, and seams are invisible long before.
 
-Beside picture and result there is memory for one tile: the mirrored picture is never
-made, and a result of another size than the function's is reduced tile by tile.
+All windows of a picture have one shape, so that an interpreter allocates once. Beside
+picture and result there is memory for one of them; a result of another size than the
+function's is reduced tile by tile.
 
 The function may be a network, an interpreter or arithmetic.
 """
 
 import math
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
 
 from srlite.pictures.levels import resize
+from srlite.runtime.sizes import Run
 
 _HALF = Fraction(1, 2)
-
-
-def upscale_tiled(
-    image, predict, scale, tile, overlap, progress=None, finish=None, run=None
-):
-    """Upscale a picture tile by tile.
-
-    All calls of `predict` for one picture have the same shape: the sides are divided
-    into equal tiles of at most `tile`, and the last ones are shifted inward. A picture
-    that is no larger than `tile` is one call.
-
-    Args:
-        image: array (H, W, C), any dtype that `predict` takes.
-        predict: function (1, h, w, C) -> (1, scale * h, scale * w, C).
-        scale: SR pixels per LR pixel along each axis.
-        tile: largest side of the part of a tile that is kept, in LR pixels.
-        overlap: context around that part, in LR pixels, so that `predict` sees at most
-            tile + 2 * overlap pixels along a side.
-        progress: function (tiles done, tiles in all), called after each tile. What it
-            raises ends the work.
-        finish: function on the kept part of a tile, (h, w, C), that makes of it what
-            the result holds; None for no change.
-        run: ((height, width), (zoom, zoom)) as of `sizes.plan_runs`: the size of the
-            result, and its pixels per LR pixel. Where the zoom is not `scale`, a
-            Lanczos filter reduces what `predict` returns, which must be floats. None
-            for all that `predict` makes.
-
-    Returns:
-        Array (scale * H, scale * W, C), or of the size in `run`.
-    """
-    run = run or _whole_run(image.shape, scale)
-    size, zooms = run
-    plain = all(zoom == scale for zoom in zooms)
-    rows, columns = _plan(image.shape, scale, tile, overlap, run)
-    out = None
-    for done, (y, x) in enumerate(((y, x) for y in rows for x in columns), start=1):
-        sr = predict(image[y.seen][:, x.seen][None])[0]
-        if plain:
-            part = sr[int(y.start) : int(y.stop), int(x.start) : int(x.stop)]
-        else:
-            shape = tuple(side.target.stop - side.target.start for side in (y, x))
-            part = resize(sr, shape, box=(x.start, y.start, x.stop, y.stop))
-        if finish is not None:
-            part = finish(part)
-        if out is None:
-            out = np.empty((*size, part.shape[-1]), part.dtype)
-        out[y.target, x.target] = part
-        if progress is not None:
-            progress(done, len(rows) * len(columns))
-    return out
-
-
-def count_tiles(lr_size, scale, tile, run=None):
-    """Count the tiles of a picture of (height, width); the rest as `upscale_tiled`."""
-    rows, columns = _plan(lr_size, scale, tile, 0, run or _whole_run(lr_size, scale))
-    return len(rows) * len(columns)
-
-
-def tile_shape(lr_size, tile):
-    """Tell the (height, width) of the parts that a picture is divided into.
-
-    Args:
-        lr_size: (height, width) of the picture.
-        tile: largest side, as for `upscale_tiled`.
-    """
-    return tuple(math.ceil(side / math.ceil(side / tile)) for side in lr_size[:2])
+_LEAST = 32  # LR pixels that a window has besides its overlap, however little memory
+Window = tuple[int, int]  # (height, width) in LR pixels
 
 
 class _Part(NamedTuple):
     """One axis of a tile.
 
     Attributes:
-        seen: LR pixels that the function sees.
+        seen: LR pixels that the function sees: a slice, or their places where the
+            picture goes on at its opposite edge.
         start, stop: what is kept of its result, in pixels of that result.
         target: where this goes.
     """
 
-    seen: np.ndarray
+    seen: slice | np.ndarray
     start: float
     stop: float
     target: slice
 
 
-def _whole_run(lr_size, scale):
-    return tuple(scale * side for side in lr_size[:2]), (scale, scale)
+class Tile(NamedTuple):
+    """What a function sees of a picture, and where what it returns goes."""
+
+    y: _Part
+    x: _Part
+    reduced: bool
+
+    @property
+    def target(self) -> tuple[slice, slice]:
+        """Return the rows and columns of the result that this tile fills."""
+        return self.y.target, self.x.target
+
+    def cut(self, image: np.ndarray) -> np.ndarray:
+        """Return what the function sees: (1, h, w, C) of a picture (H, W, C)."""
+        return image[self.y.seen][:, self.x.seen][None]
+
+    def keep(self, sr: np.ndarray) -> np.ndarray:
+        """Return the part that fits `target` of the function's (1, s * h, s * w, C).
+
+        Where the result is of another size than the function makes, a Lanczos filter
+        reduces it; `sr` must hold floats then.
+        """
+        (_, top, bottom, rows), (_, left, right, columns) = self.y, self.x
+        if not self.reduced:
+            return sr[0][int(top) : int(bottom), int(left) : int(right)]
+        # A size that was rounded up takes part of a pixel from beyond the picture.
+        over = [max(0, math.ceil(x) - n) for x, n in zip((bottom, right), sr.shape[1:])]
+        sr = np.pad(sr[0], [*((0, n) for n in over), (0, 0)], mode="symmetric")
+        shape = rows.stop - rows.start, columns.stop - columns.start
+        return resize(sr, shape, box=(left, top, right, bottom))
 
 
-def _plan(lr_size, scale, tile, overlap, run):
-    """Divide both axes: the parts of the rows, those of the columns."""
-    return [
-        _divide(length, part, scale, overlap, size, zoom)
-        for length, part, size, zoom in zip(lr_size, tile_shape(lr_size, tile), *run)
-    ]
+def tiles(
+    lr_size: tuple[int, ...],
+    scale: int,
+    window: Window,
+    overlap: int,
+    run: Run | None = None,
+    wrap: bool = False,
+    step: int = 1,
+) -> Iterator[Tile]:
+    """Yield the tiles of a picture, which all have the same shape.
+
+    Args:
+        lr_size: (height, width) of the picture.
+        scale: pixels that the function makes of one LR pixel, along each axis.
+        window: what the function sees at most, more than 2 * overlap along each axis.
+        overlap: LR pixels by which a pixel that is kept lies inside the window, but at
+            the picture's edges.
+        run: ((height, width), (zoom, zoom)) as of `sizes.plan_runs`: the size of the
+            result, and its pixels per LR pixel; all that the function makes when None.
+        wrap: whether the picture goes on at its opposite edge, as a seamless texture:
+            windows reach over the edges by `overlap` then.
+        step: LR pixels at whose multiples windows begin and end, that of `filled`.
+    """
+    size, zooms = run or (tuple(scale * side for side in lr_size[:2]), (scale, scale))
+    reduced = any(zoom != scale for zoom in zooms)
+    rows, columns = (
+        _divide(length, seen, scale, overlap, side, zoom, wrap, step=step)
+        for length, seen, side, zoom in zip(lr_size, window, size, zooms)
+    )
+    return (Tile(y, x, reduced) for y in rows for x in columns)
 
 
-def _divide(length, part, scale, overlap, size, zoom):
-    """Cover an axis of `length` LR pixels with equal parts of `part`."""
-    count = math.ceil(length / part)
-    parts = []
-    for i in range(count):
-        start = min(i * part, length - part)
+def filled(image: np.ndarray, step: int) -> np.ndarray:
+    """Repeat the last row and column of (H, W, C) up to multiples of some pixels."""
+    height, width = (-side % step for side in image.shape[:2])
+    if not height and not width:
+        return image
+    return np.pad(image, [(0, height), (0, width), (0, 0)], mode="edge")
+
+
+def window_of(lr_size: tuple[int, ...], tile: int, overlap: int) -> Window:
+    """Return the smallest window by which a picture divides into tiles of a side.
+
+    Args:
+        lr_size: (height, width) of the picture.
+        tile: largest side of what is kept of a window inside the picture, LR pixels.
+        overlap: as for `tiles`.
+    """
+    height, width = (
+        _seen(side, _count(side, tile + 2 * overlap, overlap), overlap)
+        for side in lr_size[:2]
+    )
+    return height, width
+
+
+def best_window(lr_size: tuple[int, ...], overlap: int, most_pixels: int) -> Window:
+    """Choose the window by which the fewest pixels are computed.
+
+    Args:
+        lr_size: (height, width) of the picture.
+        overlap: as for `tiles`.
+        most_pixels: LR pixels of a window, by the memory that there is; a window has
+            32 more than its overlap along each axis even so.
+    """
+    height, width = lr_size[:2]
+    least = 2 * overlap + _LEAST
+    best = None
+    for rows in range(1, _count(height, least, overlap) + 1):
+        high = _seen(height, rows, overlap)
+        widest = most_pixels // high
+        if widest < min(width, least):
+            continue
+        columns = _count(width, widest, overlap)
+        wide = _seen(width, columns, overlap)
+        computed = rows * high * columns * wide
+        if best is None or computed < best[0]:
+            best = computed, (high, wide)
+    return best[1] if best else window_of(lr_size, _LEAST, overlap)
+
+
+def computed_pixels(lr_size: tuple[int, ...], window: Window, overlap: int) -> int:
+    """Count the LR pixels that the windows of a picture have together."""
+    counts = (_count(side, seen, overlap) for side, seen in zip(lr_size, window))
+    return math.prod(counts) * math.prod(window)
+
+
+def _count(length: int, seen: int, overlap: int) -> int:
+    """How many windows of `seen` LR pixels cover an axis."""
+    if seen >= length:
+        return 1
+    return math.ceil((length - 2 * overlap) / (seen - 2 * overlap))
+
+
+def _seen(length: int, count: int, overlap: int) -> int:
+    """The fewest LR pixels with which so many windows cover an axis."""
+    return math.ceil((length + 2 * overlap * (count - 1)) / count)
+
+
+def _divide(
+    length: int,
+    seen: int,
+    scale: int,
+    overlap: int,
+    size: int,
+    zoom: Fraction | int,
+    wrap: bool,
+    *,
+    step: int,
+) -> list[_Part]:
+    """Cover an axis of `length` LR pixels with windows of `seen`."""
+    around = overlap + -overlap % step if wrap else 0
+    length += 0 if wrap else -length % step
+    whole = length + 2 * around
+    seen = min(seen + -seen % step, whole)
+    count = _count(whole, seen, overlap)
+    even = (i * (whole - seen) // max(1, count - 1) for i in range(count))
+    starts = [at - at % step - around for at in even]
+    # Where two windows overlap, each is kept up to the middle.
+    middles = [(one + seen + two) // 2 for one, two in zip(starts, starts[1:])]
+    parts: list[_Part] = []
+    for start, end in zip(starts, [*middles, length]):
         # Each pixel of the result belongs to the part that holds its centre.
-        last = i == count - 1
-        stop = size if last else min(size, math.ceil((start + part) * zoom - _HALF))
+        stop = size if end == length else min(size, math.ceil(end * zoom - _HALF))
         first = parts[-1].target.stop if parts else 0
         if first >= stop:
             continue
-        seen = np.arange(start - overlap, start + part + overlap)
-        kept = (scale * (at / zoom - start + overlap) for at in (first, stop))
-        reach = scale * len(seen)
-        kept = (float(min(max(at, 0), reach)) for at in kept)
-        parts.append(_Part(_mirrored(seen, length), *kept, slice(first, stop)))
+        places: slice | np.ndarray = slice(start, start + seen)
+        if wrap:
+            places = np.arange(start, start + seen) % length
+        kept = [max(0.0, float(scale * (at / zoom - start))) for at in (first, stop)]
+        parts.append(_Part(places, kept[0], kept[1], slice(first, stop)))
     return parts
-
-
-def _mirrored(index, length):
-    """Reflect places beyond an axis back onto it, the edge pixel first."""
-    index = index % (2 * length)
-    return np.minimum(index, 2 * length - 1 - index)

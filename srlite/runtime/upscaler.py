@@ -3,30 +3,31 @@
 A `.tflite` runs on LiteRT alone, without TensorFlow; a `.keras` runs on Keras.
 Importing this module imports neither.
 
-Memory: beside the two pictures, what one tile needs (`memory.default_tile`).
+Memory: beside the two pictures, what one tile needs (`memory.tile_memory`).
 """
 
 import math
 import os
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Self, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from srlite.errors import ConfigError, ImageError
-from srlite.pictures.picture import resize, to_float, to_levels
-from srlite.models.loading import load_generator
-from srlite.memory import MAX_TILE_BYTES, default_tile
-from srlite.models.model_files import find_model
-from srlite.runtime.runners import KerasNetwork, LiteRTNetwork, MixedNetwork
+from srlite.data.degradation_vector import CLEAN, Degradation
+from srlite.memory import MAX_TILE_BYTES, tile_memory
+from srlite.models.model_files import DEFAULT_MODEL, shipped_model_path
+from srlite.pictures.picture import check_picture, resize, to_float, to_grey, to_levels
+from srlite.runtime.composed import EnsembleNetwork
+from srlite.runtime.opening import fit_tile, open_models
+from srlite.runtime.seeing import Estimator
 from srlite.runtime.sizes import plan_runs
-from srlite.runtime.tiling import count_tiles, tile_shape, upscale_tiled
+from srlite.runtime.telling import Told, is_whole, parts_of
+from srlite.runtime.tiling import Window, best_window, filled, tiles, window_of
 
-# LR pixels. The convolutions of the shipped models reach 27 pixels, but what lies
-# beyond 20 changes the result by less than a tenth of a level: measured, see the model
-# card and `python -m srlite.benchmark.training inference`.
-DEFAULT_OVERLAP = 20
+# LR pixels along a side. Of a smaller picture the network sees mostly what lies beyond
+# its edges, nothing, and makes a white pixel 23 levels too dark.
+_LEAST = 8
 
 
 class Upscaler:
@@ -37,55 +38,51 @@ class Upscaler:
 
     Attributes:
         scale: SR pixels per LR pixel along each axis.
-        tile: largest part of a picture that is upscaled at once, in LR pixels; None
-            where `choose_tile` says it for each picture.
+        tile: largest side of what a tile keeps inside a picture, LR pixels, or None.
         overlap: context around each tile, in LR pixels.
-        network: the function on float32 (1, h, w, 3) behind it, of `srlite.runtime.runners`.
+        ensemble: of how many flips and turns a picture is the mean.
+        network: the function on float32 (1, h, w, 3) behind it, of
+            `srlite.runtime.runners`.
+        conditional: whether the network is told how a picture was made.
+        estimator: `srlite.runtime.seeing.Estimator` that says it; None where the
+            network is told nothing.
     """
 
     def __init__(
-        self, network: Any, tile: int | None = None, overlap: int | None = None
+        self,
+        network: Any,
+        tile: int | None = None,
+        overlap: int | None = None,
+        estimator: Estimator | None = None,
+        ensemble: int = 1,
     ):
         """Wrap a network; `from_file` is the usual way.
 
         Args:
             network: function float32 [0, 1] (1, h, w, 3) -> (1, scale*h, scale*w, 3),
-                with the attributes of `srlite.runtime.runners`; `overlap` may be missing.
-            tile: LR pixels; when None, what a fixed input holds, else by the picture
-                and the free memory.
-            overlap: LR pixels; that of the network, else `DEFAULT_OVERLAP`, at most a
+                with the attributes of `srlite.runtime.runners`; `overlap` may be
+                missing.
+            tile: as the attribute; when None, by the picture and the free memory.
+            overlap: LR pixels; that of the network, else 20, at most a
                 quarter of a fixed input, when None.
+            estimator: of a conditional network, which without one is told that nothing
+                is known of a picture.
+            ensemble: 1, or 2, 4 or 8 for the mean over as many views, before rounding;
+                see `srlite.runtime.composed.EnsembleNetwork`. Takes as many times as
+                long.
 
         Raises:
-            ConfigError: impossible tile or overlap.
+            ConfigError: impossible tile, overlap or ensemble.
         """
-        side = min(network.size) if network.size else None
-        if overlap is None:
-            overlap = getattr(network, "overlap", None)
-            overlap = DEFAULT_OVERLAP if overlap is None else overlap
-            overlap = min(overlap, side // 4) if side else overlap
-        if overlap < 0:
-            raise ConfigError(
-                f"overlap must be 0 or more LR pixels; received {overlap}"
-            )
-        room = side - 2 * overlap if side else None
-        if room is not None and room < 1:
-            raise ConfigError(
-                f"the model's input of {side} pixels has no room for an overlap of "
-                f"{overlap} on both sides; use less than {(side + 1) // 2}"  # type: ignore[operator]
-            )
-        tile = room if tile is None else tile
-        if tile is not None and tile < 1:
-            raise ConfigError(f"tile must be 1 or more LR pixels; received {tile}")
-        if room is not None and tile > room:
-            raise ConfigError(
-                f"the model's input of {side} pixels holds tiles of at most {room} "
-                f"with an overlap of {overlap}; received {tile}"
-            )
+        tile, overlap = fit_tile(network, tile, overlap)
         self.scale = network.scale
         self.tile = tile
         self.overlap = overlap
-        self.network = network
+        self.ensemble = ensemble
+        self.conditional = getattr(network, "conditional", False)
+        self._step = getattr(network, "step", 1)
+        self.estimator = estimator if self.conditional else None
+        self.network = network if ensemble == 1 else EnsembleNetwork(network, ensemble)
 
     @classmethod
     def from_file(
@@ -96,6 +93,7 @@ class Upscaler:
         num_threads: int | None = None,
         sharp_path: str | os.PathLike | None = None,
         strength: float = 0.0,
+        ensemble: int = 1,
     ) -> Self:
         """Load a model, or two whose pictures are mixed.
 
@@ -109,163 +107,222 @@ class Upscaler:
             strength: 0 is the picture of `path` and 1 that of `sharp_path`, and one
                 model alone is loaded; in between, both run and are mixed in this
                 proportion before rounding.
+            ensemble: see `__init__`.
 
         Raises:
-            ModelError: a file is missing, damaged or no RGB super-resolution model, or
-                the two do not go together.
-            ConfigError: impossible tile, overlap, strength or number of threads.
+            ModelError: a file is missing, damaged or no super-resolution model, or the
+                two do not go together.
+            ConfigError: impossible tile, overlap, strength, ensemble or number of
+                threads.
         """
-        if num_threads is not None and num_threads < 1:
-            raise ConfigError(f"threads must be 1 or more; received {num_threads}")
-        check_strength(strength)
-        if strength and sharp_path is None:
-            raise ConfigError(f"a strength of {strength} needs a sharp model too")
-        paths = [path] if strength < 1 else []
-        paths += [sharp_path] if sharp_path and strength > 0 else []
-        networks = [_open_network(find_model(path), num_threads) for path in paths]
-        if len(networks) == 2:
-            networks = [MixedNetwork(networks[0], networks[1], strength)]
-        return cls(networks[0], tile, overlap)
+        network, estimator = open_models(path, sharp_path, strength, num_threads)
+        return cls(network, tile, overlap, estimator, ensemble)
 
-    def choose_tile(
-        self, size: tuple[int, int], dtype: npt.DTypeLike = np.uint8
-    ) -> int:
-        """Say how large the tiles of a picture may be.
+    @classmethod
+    def from_preset(cls, name: str = DEFAULT_MODEL, **options: Any) -> Self:
+        """Load a shipped model by its name.
 
         Args:
+            name: "light", "light_psnr" or another of `shipped_models`.
+            **options: of `from_file`.
+
+        Raises:
+            ModelError: no model of this name is shipped.
+            ConfigError: as `from_file`.
+        """
+        return cls.from_file(shipped_model_path(name), **options)
+
+    def __enter__(self) -> Self:
+        """Return the upscaler; the block's end gives back the memory of its calls."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Free the memory that calls took; the next call takes it anew."""
+        self.network.release()
+
+    @overload
+    def __call__(
+        self, images: list[np.ndarray] | tuple[np.ndarray, ...], **options: Any
+    ) -> list[np.ndarray]: ...
+    @overload
+    def __call__(self, images: npt.ArrayLike, **options: Any) -> np.ndarray: ...
+    def __call__(self, images: Any, **options: Any) -> Any:
+        """Upscale one picture, a batch or a list, one after the other.
+
+        Args:
+            images: array (H, W, 3) or (N, H, W, 3), or a list or tuple of arrays
+                (H, W, 3) of any sizes; values as of `upscale`.
+            **options: of `upscale`, the same for all.
+
+        Returns:
+            Array (*size, 3) or (N, *size, 3), or for a list or tuple a list.
+
+        Raises:
+            ImageError: wrong shape, dtype or range; an empty batch.
+            ConfigError: as `upscale`.
+        """
+        if isinstance(images, list | tuple):
+            return [self.upscale(np.asarray(image), **options) for image in images]
+        images = np.asarray(images)
+        if images.ndim == 4 and len(images):
+            return np.stack([self.upscale(image, **options) for image in images])
+        return self.upscale(images, **options)
+
+    def estimate(self, image: np.ndarray) -> Degradation:
+        """Estimate how a picture was made.
+
+        Args:
+            image: as of `upscale`.
+
+        Returns:
+            `Degradation`; without an estimator one that says nothing.
+
+        Raises:
+            ImageError: wrong shape, dtype or range.
+        """
+        image = check_picture(image)
+        return self.estimator(image) if self.estimator else Degradation()
+
+    def tell(
+        self,
+        image: np.ndarray,
+        degradation: Told = "auto",
+        seen: Degradation | None = None,
+    ) -> Degradation | None:
+        """Return what the network is told of a picture.
+
+        Args:
+            image: as of `upscale`.
+            degradation: as of `upscale`.
+            seen: what `estimate` said of the picture, if it was asked already.
+
+        Returns:
+            `Degradation`; None where the network is told nothing.
+
+        Raises:
+            ConfigError: a degradation that cannot be.
+        """
+        parts = parts_of(degradation)
+        if not self.conditional:
+            return None
+        if is_whole(parts):
+            return Degradation(**parts)
+        return (seen or self.estimate(image)).replace(parts)
+
+    def choose_window(
+        self,
+        lr_size: tuple[int, ...],
+        size: tuple[int, int],
+        dtype: npt.DTypeLike = np.uint8,
+    ) -> Window:
+        """Choose what the network sees of a picture at once.
+
+        Args:
+            lr_size: (height, width) of the picture.
             size: (height, width) of the result.
             dtype: of the result.
 
         Returns:
-            LR pixels: `tile`, or where that is None, what `default_tile` says now.
+            (height, width) in LR pixels: the network's fixed input, what `tile` asks
+            for, or what computes the fewest pixels in the memory that is free now.
         """
+        if self.network.size is not None:
+            return self.network.size
         if self.tile is not None:
-            return self.tile
-        return default_tile(
-            self.overlap,
-            self.network.bytes_per_pixel,
-            math.prod(size),
-            np.dtype(dtype).itemsize,
-        )
+            return window_of(lr_size, self.tile, self.overlap)
+        room = tile_memory(math.prod(size), np.dtype(dtype).itemsize)
+        return best_window(lr_size, self.overlap, room // self.network.bytes_per_pixel)
 
     def upscale(
         self,
         image: np.ndarray,
         progress: Callable[[int, int], object] | None = None,
         size: tuple[int, int] | None = None,
+        degradation: Told = "auto",
+        wrap: bool = False,
     ) -> np.ndarray:
         """Upscale one picture.
 
         Args:
             image: array (H, W, 3), RGB: uint8, uint16, or float in [0, 1].
-            progress: function (tiles done, tiles in all), called after each tile. To
-                cancel, raise an exception in it, for instance
-                `srlite.errors.Cancelled`; it comes out of this method, and the
-                `Upscaler` can be used again.
+            progress: function (tiles done, tiles in all), called after each tile. An
+                exception in it, for instance `srlite.errors.Cancelled`, comes out of
+                this method, and the `Upscaler` can be used again.
             size: (height, width) of the result; scale times the picture's when None.
                 The model runs as often as it takes to reach it, and what is too large
                 is reduced by a Lanczos filter, once. It does not run at all for a
                 result that is no larger than the picture.
+            degradation: how the picture was made, as of
+                `srlite.runtime.telling.parts_of`; what it does not say is estimated,
+                once, before any tile. A network that takes none leaves it aside.
+            wrap: whether the picture goes on at its opposite edge, as a seamless
+                texture does, and so will the result.
 
         Returns:
-            Array (*size, 3): uint16 for uint16, else uint8.
+            Array (*size, 3): uint16 for uint16, else uint8. Of a picture whose
+            channels are equal they are equal too.
 
         Raises:
             ImageError: wrong shape, dtype or range.
+            ConfigError: a degradation that cannot be.
         """
-        image = np.asarray(image)
-        if image.ndim != 3 or image.shape[-1] != 3 or 0 in image.shape:
-            raise ImageError(
-                "an image must have shape (height, width, 3) and at least one pixel; "
-                f"received {image.shape}"
-            )
-        check_levels(image)
+        image = check_picture(image)
         dtype = np.uint16 if image.dtype == np.uint16 else np.uint8
-        lr_size = image.shape[:2]
-        size = size or tuple(self.scale * side for side in lr_size)
-        runs = plan_runs(lr_size, size, self.scale)
+        colourless = bool((image == image[..., :1]).all())
+        size = size or (self.scale * image.shape[0], self.scale * image.shape[1])
+        runs = plan_runs(image.shape[:2], size, self.scale)
         if not runs:
             reduced = resize(image, size)
             return reduced if reduced.dtype == dtype else to_levels(reduced, dtype)
-        starts = [lr_size, *(reached for reached, _ in runs)]
+        told = self.tell(image, degradation)
+        starts = [image.shape[:2], *(reached for reached, _ in runs)]
         dtypes = [*(np.float32 for _ in runs[1:]), dtype]
-        tiles = [self.choose_tile(run[0], kind) for run, kind in zip(runs, dtypes)]
-        counts = [
-            count_tiles(start, self.scale, tile, run)
-            for start, tile, run in zip(starts, tiles, runs)
+        seen = [tuple(n + 2 * self.overlap * wrap for n in start) for start in starts]
+        sizes = [reached for reached, _ in runs]
+        windows = list(map(self.choose_window, seen, sizes, dtypes))
+        plans = [
+            list(tiles(start, self.scale, window, self.overlap, run, wrap, self._step))
+            for start, window, run in zip(starts, windows, runs)
         ]
-        for i, (run, tile) in enumerate(zip(runs, tiles)):
-
-            def report(done, _, before=sum(counts[:i])):
+        done, count = 0, sum(map(len, plans))
+        for (reached, _), plan, kind in zip(runs, plans, dtypes):
+            out = np.empty((*reached, 3), kind)
+            image = filled(image, 1 if wrap else self._step)
+            for tile in plan:
+                levels = kind is np.uint8 and not tile.reduced
+                sr = tile.keep(self._predict(tile.cut(image), told, levels))
+                if sr.dtype != np.uint8:
+                    sr = to_levels(sr, dtype) if kind is dtype else np.clip(sr, 0, 1)
+                out[tile.target] = sr
+                done += 1
                 if progress is not None:
-                    progress(before + done, sum(counts))
-
-            def finish(sr, last=run is runs[-1]):
-                return to_levels(sr, dtype) if last else np.clip(sr, 0, 1)
-
-            image = upscale_tiled(
-                image,
-                self._predict,
-                self.scale,
-                tile,
-                self.overlap,
-                report,
-                finish,
-                run,
-            )
-        if any(map(self._takes_much, starts, tiles)):
-            self.network.release()
+                    progress(done, count)
+            image = out
+            # What comes next is enlarged from a result of ours, which has no damage.
+            told = told and told.replace(CLEAN)
+        largest = max(math.prod(map(min, *pair)) for pair in zip(seen, windows))
+        if self.network.bytes_per_pixel * largest > MAX_TILE_BYTES:
+            self.network.release()  # or writing the result would suffer
+        if colourless:
+            image[...] = to_grey(image)[..., None]
         return image
 
-    def _takes_much(self, lr_size, tile):
-        """Whether the tiles need so much that writing the result would suffer."""
-        seen = (side + 2 * self.overlap for side in tile_shape(lr_size, tile))
-        return self.network.bytes_per_pixel * math.prod(seen) > MAX_TILE_BYTES
+    def _predict(
+        self, lr: np.ndarray, told: Degradation | None, levels: bool
+    ) -> np.ndarray:
+        """Run the network on (1, h, w, 3), mirrored to its fixed size or the least.
 
-    def _predict(self, lr):
-        is_float = np.issubdtype(lr.dtype, np.floating)
-        return self._run(lr.astype(np.float32) if is_float else to_float(lr))
-
-    def _run(self, lr):
-        """Run the network on (1, h, w, 3), filled up to its fixed size if any."""
-        if self.network.size is None:
-            return self.network(lr)
-        height, width = lr.shape[1:3]
-        below, right = (
-            fixed - side for fixed, side in zip(self.network.size, (height, width))
-        )
-        filled = np.pad(lr, ((0, 0), (0, below), (0, right), (0, 0)), mode="symmetric")
-        return self.network(filled)[:, : self.scale * height, : self.scale * width]
-
-
-def check_strength(strength: float) -> None:
-    """Refuse a strength outside 0 to 1 by a `ConfigError`."""
-    if not 0 <= strength <= 1:
-        raise ConfigError(f"strength must be from 0 to 1; received {strength}")
-
-
-def _open_network(path, num_threads):
-    if path.suffix == ".tflite":
-        return LiteRTNetwork(path, num_threads or os.cpu_count() or 1)
-    return KerasNetwork(load_generator(path), path)
-
-
-def check_levels(image: np.ndarray) -> None:
-    """Refuse arrays that are not uint8, uint16 or float in [0, 1].
-
-    Raises:
-        ImageError: wrong dtype, or a float outside [0, 1] or not a number.
-    """
-    if image.dtype in (np.uint8, np.uint16):
-        return
-    if not np.issubdtype(image.dtype, np.floating):
-        raise ImageError(
-            "an image must be uint8, uint16, or float in [0, 1]; "
-            f"received dtype {image.dtype}"
-        )
-    lowest, highest = image.min(), image.max()
-    if not (lowest >= 0 and highest <= 1):
-        raise ImageError(
-            f"a float image must lie in [0, 1]; received {lowest:g} to {highest:g}, "
-            "so divide by the white level or clip"
-        )
+        Where `levels` are wanted, an int8 network makes them without floats between.
+        """
+        levels = levels and lr.dtype == np.uint8
+        if not levels or not getattr(self.network, "takes_levels", False):
+            is_float = np.issubdtype(lr.dtype, np.floating)
+            lr = lr.astype(np.float32) if is_float else to_float(lr)
+        vector = () if told is None else (told.vector,)
+        sides = lr.shape[1:3]
+        wanted = self.network.size or tuple(max(side, _LEAST) for side in sides)
+        around = [((n - m) // 2, (n - m + 1) // 2) for n, m in zip(wanted, sides)]
+        sr = self.network(np.pad(lr, [(0, 0), *around, (0, 0)], "symmetric"), *vector)
+        top, left = (self.scale * before for before, _ in around)
+        height, width = (self.scale * side for side in sides)
+        return sr[:, top : top + height, left : left + width]

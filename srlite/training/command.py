@@ -3,54 +3,33 @@
 import argparse
 from collections.abc import Sequence
 
-from srlite.config.options import parse_assignment, read_toml
+from srlite.config.options import parse_assignment, read_options
 from srlite.config.presets import PRESETS, preset
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "train.py") -> int:
-    """Run the command.
-
-    Args:
-        argv: arguments; those of the process by default.
-        prog: name of the command, for its help.
-
-    Returns:
-        Exit status 0.
+    """Run the command; return exit status 0.
 
     Raises:
         SrliteError: as `recipe.train`.
     """
     parser = _parser(prog)
-    args = parser.parse_args(argv)
-    if not args.summary and not args.run_dir:
+    args = vars(parser.parse_args(argv))
+    summary, run_dir = args.pop("summary"), args.pop("run_dir")
+    if not summary and not run_dir:
         parser.error("--run-dir is required (except for --summary)")
-    config = preset(args.preset)
-    if args.config:
-        config = config.updated(read_toml(args.config))
-    config = config.updated(dict(map(parse_assignment, args.set)))
+    config = preset(args.pop("preset"))
+    if file := args.pop("config"):
+        config = config.updated(read_options(file))
+    config = config.updated(dict(map(parse_assignment, args.pop("set"))))
 
-    from srlite.training.recipe import summarize, train
+    from srlite.training.preparation import summarize
+    from srlite.training.recipe import train
 
-    if args.summary:
-        print(summarize(config, args.run_dir), end="")
-        return 0
-    train(
-        config,
-        args.data_dir,
-        args.run_dir,
-        stages=args.stages,
-        val_dir=args.val_dir,
-        pack=args.pack,
-        max_minutes=args.max_minutes,
-        checkpoint_part_size=args.checkpoint_part_size,
-        vgg19_weights=args.vgg19_weights,
-        efficientnet_weights=args.efficientnet_weights,
-        override=args.override,
-        skip_damaged=args.skip_damaged,
-        init_from=args.init_from,
-        wandb_project=args.wandb,
-        single_device=args.single_device,
-    )
+    if summary:
+        print(summarize(config, run_dir), end="")
+    else:
+        train(config, args.pop("data_dir"), run_dir, **args)
     return 0
 
 
@@ -78,7 +57,11 @@ def _parser(prog):
         metavar="FILE.pack",
         help="where photographs go that do not fit in memory (RUN_DIR/data.pack)",
     )
-    parser.add_argument("--config", metavar="FILE.toml", help="options, by section")
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help="options by section: TOML, or JSON such as another run's config.json",
+    )
     parser.add_argument(
         "--set",
         nargs="+",
@@ -87,7 +70,11 @@ def _parser(prog):
         metavar="SECTION.OPTION=VALUE",
         help="single options, e.g. gan.steps=500 gan.style=none",
     )
-    parser.add_argument("--stages", nargs="+", default=["pretrain", "gan"])
+    parser.add_argument(
+        "--stages",
+        nargs="+",
+        help="of estimator, pretrain and gan; all that the preset needs by default",
+    )
     parser.add_argument("--max-minutes", type=float, metavar="M")
     parser.add_argument(
         "--checkpoint-part-size",
@@ -121,6 +108,7 @@ def _parser(prog):
     )
     parser.add_argument(
         "--wandb",
+        dest="wandb_project",
         nargs="?",
         const="srlite",
         metavar="PROJECT",

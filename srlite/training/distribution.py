@@ -58,12 +58,7 @@ class Distribution:
         return self._strategy.scope()
 
     def require_whole_parts(self, option, batch_size):
-        """Refuse a batch that cannot be shared out evenly.
-
-        Raises:
-            ConfigError: `batch_size`, the value of `option`, is no multiple of the
-                number of devices.
-        """
+        """Raise ConfigError for a batch that the devices cannot share evenly."""
         if batch_size % self.num_replicas:
             raise ConfigError(
                 f"{option} must be a multiple of the {self.num_replicas} devices that "
@@ -71,14 +66,11 @@ class Distribution:
             )
 
     def require_same(self, what, content):
-        """Refuse to train when a worker has something else than the chief.
+        """Raise ConfigError on all workers when one has something else than the chief.
 
         Args:
             what: its name, for the error message.
             content: function that returns it as bytes.
-
-        Raises:
-            ConfigError: on all workers, if it differs on any.
         """
         if self.num_workers == 1:
             return
@@ -93,7 +85,7 @@ class Distribution:
         return bool(self._sum(np.array([flag], np.float64))[0])
 
     def from_chief(self, value):
-        """Return the chief's value; the others' only says its shape.
+        """Return the chief's value; that of others only has its shape.
 
         Args:
             value: number or array, exact in float64.
@@ -126,13 +118,10 @@ class Distribution:
                 variable.assign(new.reshape(value.shape).astype(value.dtype))
 
     def reader(self, model):
-        """Return a function that returns `model` as one to be run and saved.
+        """Return a function that returns a Functional `model` to be run and saved.
 
         A model made in a strategy's scope predicts on all devices together, whatever it
         is given; the function returns a copy, as the model is then.
-
-        Args:
-            model: Functional `keras.Model`.
         """
         if self._strategy is None:
             return lambda: model
@@ -175,16 +164,9 @@ class Distribution:
 
 
 def distribute(backend, single_device=False):
-    """Choose the devices: all that are visible, or the first.
+    """Choose the devices of a Keras backend: all that are visible, or the first.
 
     Several hosts must be asked for before TensorFlow has looked for devices.
-
-    Args:
-        backend: that of Keras, "tensorflow" or "jax".
-        single_device: True for the first device alone.
-
-    Returns:
-        `Distribution`.
 
     Raises:
         ConfigError: TF_CONFIG cannot be used.
@@ -245,7 +227,7 @@ def _read_cluster(text):
     """Return the number of this worker, chief first, and that of all, from TF_CONFIG.
 
     Raises:
-        ConfigError: it is no cluster of workers.
+        ConfigError: it is not a cluster of workers.
     """
     try:
         config = json.loads(text or "{}")

@@ -20,6 +20,8 @@ from keras import ops
 
 from srlite.training.replicas import global_sum
 
+_NETWORKS = ("generator", "discriminator", "estimator")
+
 
 class LossScale:
     """What losses are multiplied by, a power of two; a part as checkpoints hold it."""
@@ -57,14 +59,9 @@ class Guard:
     """Judges the updates of a step, and takes back those that are not finite."""
 
     def __init__(self, parts):
-        """Look at the parts of a step, whose optimizers are built.
-
-        Args:
-            parts: dict of name to networks, optimizers and perhaps `loss_scale`, a
-                `LossScale`.
-        """
+        """Take the parts of a step, whose optimizers are built."""
         self._loss_scale = parts.get("loss_scale")
-        networks = [parts[n] for n in ("generator", "discriminator") if n in parts]
+        networks = [parts[n] for n in _NETWORKS if n in parts]
         self._statistics = sum((n.non_trainable_variables for n in networks), [])
         counts = {id(getattr(part, "iterations", None)) for part in parts.values()}
         self._variables = [
@@ -97,8 +94,8 @@ class Guard:
     def settle(self, former, losses, gradients):
         """Keep what an update has done to the variables, or take it back.
 
-        Finite are an update's losses, the squares of its gradients, which Adam
-        averages, and the moving statistics of its networks; all else follows from
+        What must be finite: an update's losses, the squares of its gradients, which
+        Adam averages, and the moving statistics of its networks; all else follows from
         these.
 
         Args:

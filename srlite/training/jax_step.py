@@ -1,4 +1,4 @@
-"""One optimizer update of both networks, jitted by JAX.
+"""One optimizer update of a stage's networks, jitted by JAX.
 
 The same update as `tensorflow_step`, from the formulas of `objective` and `guard`.
 Between updates the values of all variables live in `JaxStep` on the device, and each
@@ -16,32 +16,17 @@ import jax
 import jax.numpy as jnp
 import keras
 
-from srlite.data.degradations import degrade
 from srlite.training.guard import Guard
-from srlite.training.objective import Objective
 
 
 class JaxStep:
     """Callable that trains the networks in `parts` on one batch."""
 
-    def __init__(self, parts, losses, adversarial=None, *, scale, ema_decay):
-        """Create the step; it is compiled when first called.
-
-        Args:
-            parts: dict of `generator`, `ema_generator`, `generator_optimizer` and, when
-                `adversarial` is given, `discriminator`, `discriminator_optimizer`; with
-                `loss_scale`, a `guard.LossScale`, losses are scaled.
-            losses: dict of name to (`keras.losses.Loss` on HR and SR, weight); a weight
-                of 0.0 measures the loss without training on it.
-            adversarial: None, or (`keras.losses.Loss` on the logits to be raised and
-                those to be lowered, weight in the generator's loss).
-            scale: HR pixels per LR pixel.
-            ema_decay: of the EMA generator, reached gradually from 0.1.
-        """
+    def __init__(self, parts, objective):
+        """Create the step, as `TensorFlowStep`; it is compiled when first called."""
         self._parts = parts
-        self._objective = Objective(parts, losses, adversarial, ema_decay=ema_decay)
+        self._objective = objective
         self._guard = Guard(parts)
-        self._scale = scale
         self._variables = {name: part.variables for name, part in parts.items()}
         self._frozen = [v for x in self._objective.networks for v in x.variables]
         self._state = None  # dict of part to arrays; None while the variables hold them
@@ -50,29 +35,11 @@ class JaxStep:
         self._compiled_many = jax.jit(self._update_many, **options)
 
     def __call__(self, batch, update_batch_norm):
-        """Do one update; the variables see it after `sync`.
-
-        Args:
-            batch: dict of NumPy arrays, as `data.PatchSampler.batch` gives it.
-            update_batch_norm: True normalises the generator's features by the batch and
-                moves its statistics; False normalises by the statistics as they are.
-
-        Returns:
-            dict of loss name to scalar array, and what `Guard.settle` tells, perhaps
-            still being computed.
-        """
+        """Do one update, as `TensorFlowStep`; the variables see it after `sync`."""
         return self._run(self._compiled, batch, update_batch_norm)
 
     def many(self, batches, update_batch_norm):
-        """Do several updates in one call.
-
-        Args:
-            batches: dict of NumPy arrays (steps, batch, ...).
-            update_batch_norm: as for one update.
-
-        Returns:
-            dict of name to array (steps,), perhaps still being computed.
-        """
+        """Do several updates in one call, as `TensorFlowStep`."""
         return self._run(self._compiled_many, batches, update_batch_norm)
 
     def sync(self):
@@ -120,10 +87,11 @@ class JaxStep:
         objective = self._objective
         with self._scope(state):
             former = self._guard.former()
-        lr, hr = degrade(batch, self._scale)
-        state, (values, sr), gradients = self._learn(
-            "generator",
-            lambda: objective.generator_loss(lr, hr, update_batch_norm),
+        with self._scope(state, frozen):
+            inputs, target = objective.prepare(batch)
+        state, (values, output), gradients = self._learn(
+            objective.learner,
+            lambda: objective.loss(inputs, target, update_batch_norm),
             state,
             frozen,
         )
@@ -133,7 +101,9 @@ class JaxStep:
         if objective.adversarial:
             state, judged, more = self._learn(
                 "discriminator",
-                lambda: objective.discriminator_loss(hr, sr, batch.get("fake_label")),
+                lambda: objective.discriminator_loss(
+                    target, output, batch.get("fake_label")
+                ),
                 state,
                 frozen,
             )
@@ -144,17 +114,7 @@ class JaxStep:
             return self._read(scope), values
 
     def _learn(self, network, objective, state, frozen):
-        """Lower an objective of one network by one update of its optimizer.
-
-        Args:
-            network: "generator" or "discriminator".
-            objective: function that returns (loss, anything else) from the variables.
-            state: dict of part to arrays.
-            frozen: arrays, the values of `self._frozen`.
-
-        Returns:
-            (state, what else the objective returned, gradients).
-        """
+        """Do one update; return (state, what else `objective` returned, gradients)."""
         variables = self._variables[network]
 
         def loss(learning):

@@ -1,20 +1,26 @@
 """What a run tells: a progress bar, `metrics.jsonl`, TensorBoard, Weights & Biases.
 
-`metrics.jsonl` holds one JSON object per line with `stage`, `step` and scalars; losses
-are means over the steps since the line before. TensorBoard files are written by
-tensorboardX, which needs neither TensorFlow nor torch; each stage has a folder of its
-own, tags are `stage/name`. Without tensorboardX they are left out. Weights & Biases
-gets the scalars when asked for, and is imported only then; `WANDB_MODE=offline` keeps
-everything on this machine and needs no account.
+`metrics.jsonl` holds one JSON object per line with `stage`, `step` and scalars (null
+where one is not finite); losses are means over the steps since the line before.
+TensorBoard files are written with tensorboardX, which needs neither TensorFlow nor
+torch; each stage has a folder of its own, tags are `stage/name`. Without tensorboardX
+they are left out. Weights & Biases gets the scalars when asked for, and is imported
+only then; `WANDB_MODE=offline` keeps everything on this machine and needs no account.
+
+Everything is written by the training loop itself: what cannot be written ends the
+training, and no thread is waited for. Only a terminal that is gone is of no matter.
 
 A run that was killed repeats the steps since its last checkpoint. `metrics.jsonl` then
-loses their former lines, and TensorBoard hides their former points, but may lack the
-last ten seconds before the kill; Weights & Biases shows those steps twice.
+loses their former lines, and TensorBoard hides their former points; Weights & Biases
+shows those steps twice.
 """
 
+import contextlib
 import hashlib
 import json
+import math
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +34,7 @@ class RunLogger:
     """Writes the logs of a run directory; a context manager."""
 
     def __init__(self, run_dir, wandb_project=None):
-        """Open the logs.
-
-        Args:
-            run_dir: path.
-            wandb_project: Weights & Biases project that gets the scalars too; None for
-                none.
+        """Open the logs of a folder, and of a Weights & Biases project if one is named.
 
         Raises:
             BackendError: Weights & Biases is not installed, or refuses to start.
@@ -44,12 +45,12 @@ class RunLogger:
         self._folder = Path(run_dir) / "logs"
         self._writers = {}
         try:
-            from tensorboardX import SummaryWriter
+            import tensorboardX  # noqa: F401
         except ImportError as error:
-            self._new_writer = None
+            self._for_tensorboard = False
             self.say(f"no TensorBoard logs ({error}): pip install tensorboardX")
         else:
-            self._new_writer = SummaryWriter
+            self._for_tensorboard = True
 
     def __enter__(self):
         """Return the logger itself."""
@@ -60,7 +61,8 @@ class RunLogger:
         if self._bar is not None:
             self._bar.close()
         for writer in self._writers.values():
-            writer.close()
+            with contextlib.suppress(OSError):  # a full disk, which was told before
+                writer.close()
         if self._wandb:
             self._wandb.finish()
 
@@ -74,10 +76,8 @@ class RunLogger:
             if text != former:
                 with replacing(self._path) as temporary:
                     temporary.write_text(text)
-        if self._new_writer:
-            self._writers[stage] = self._new_writer(
-                str(self._folder / stage), purge_step=first_step + 1, flush_secs=10
-            )
+        if self._for_tensorboard:
+            self._writers[stage] = _Events(self._folder / stage, first_step + 1)
         if self._bar is not None:
             self._bar.close()
         self._bar = tqdm(
@@ -85,6 +85,7 @@ class RunLogger:
             initial=first_step,
             desc=stage,
             unit="step",
+            file=_TERMINAL,
             dynamic_ncols=True,
             mininterval=0.5 if sys.stderr.isatty() else 30.0,
         )
@@ -98,12 +99,12 @@ class RunLogger:
 
     def scalars(self, stage, step, values):
         """Write a dict of floats for a step of a stage that has begun."""
-        line = json.dumps({"stage": stage, "step": step, **values})
+        known = {k: v if math.isfinite(v) else None for k, v in values.items()}
+        line = json.dumps({"stage": stage, "step": step, **known}, allow_nan=False)
         with open(self._path, "a") as file:
             file.write(line + "\n")
         if writer := self._writers.get(stage):
-            for name, value in values.items():
-                writer.add_scalar(f"{stage}/{name}", value, step)
+            writer.scalars(step, {f"{stage}/{k}": v for k, v in values.items()})
         if self._wandb:
             tagged = {f"{stage}/{name}": value for name, value in values.items()}
             self._wandb.log({f"{stage}/step": step, **tagged})
@@ -111,38 +112,83 @@ class RunLogger:
     def images(self, stage, step, pictures):
         """Write a dict of uint8 pictures (height, width, 3), as `scalars` does."""
         if writer := self._writers.get(stage):
-            for name, picture in pictures.items():
-                writer.add_image(f"{stage}/{name}", picture, step, dataformats="HWC")
+            writer.images(step, {f"{stage}/{k}": v for k, v in pictures.items()})
 
     def say(self, text):
         """Print a line above the bar."""
-        tqdm.write(text, file=sys.stderr)
+        tqdm.write(text, file=_TERMINAL)
 
 
-class NoLogger:
+class _Terminal:
+    """Standard error, as it is at each moment; what it does not take is lost.
+
+    A terminal that was closed fails to write. The training it began does not end then,
+    or not without a checkpoint.
+    """
+
+    def write(self, text):
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(text)
+
+    def flush(self):
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
+
+    def __getattr__(self, name):
+        return getattr(sys.stderr, name)
+
+
+_TERMINAL = _Terminal()  # one, as tqdm clears the bar of the stream it writes to
+
+
+class _Events:
+    """A file of TensorBoard, written at once, by whoever calls.
+
+    tensorboardX's own `SummaryWriter` leaves that to a thread. Where the disk is full
+    the thread dies, and the training waits for it for ever.
+    """
+
+    def __init__(self, folder, first_step):
+        """Begin a file, which hides the points that others have from a step on."""
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.proto import event_pb2
+
+        self._event = event_pb2.Event
+        folder.mkdir(parents=True, exist_ok=True)
+        self._writer = EventsWriter(str(folder / "events"))
+        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+        self._write(first_step, session_log=start)
+
+    def scalars(self, step, values):
+        from tensorboardX.summary import scalar
+
+        for tag, value in values.items():
+            self._write(step, summary=scalar(tag, value))
+        self._writer.flush()
+
+    def images(self, step, pictures):
+        from tensorboardX.summary import image
+
+        for tag, picture in pictures.items():
+            self._write(step, summary=image(tag, picture, dataformats="HWC"))
+        self._writer.flush()
+
+    def close(self):
+        self._writer.close()
+
+    def _write(self, step, **content):
+        self._writer.write_event(
+            self._event(wall_time=time.time(), step=step, **content)
+        )
+
+
+class NoLogger(contextlib.ExitStack):
     """Has the methods of `RunLogger` and tells nothing; a context manager."""
 
-    def __enter__(self):
-        """Return the logger itself."""
-        return self
-
-    def __exit__(self, *_):
+    def say(self, *_, **__):
         """Do nothing."""
 
-    def start(self, stage, first_step, last_step):
-        """Do nothing."""
-
-    def advance(self, values=None, steps=1):
-        """Do nothing."""
-
-    def scalars(self, stage, step, values):
-        """Do nothing."""
-
-    def images(self, stage, step, pictures):
-        """Do nothing."""
-
-    def say(self, text):
-        """Do nothing."""
+    start = advance = scalars = images = say
 
 
 def _wandb_run(run_dir, project):
@@ -205,7 +251,11 @@ def read_metrics(path):
         try:
             row = json.loads(line)
             step, stage = float(row["step"]), row["stage"]
-            values = {k: float(v) for k, v in row.items() if k not in ("step", "stage")}
+            values = {
+                k: float(v)
+                for k, v in row.items()
+                if k not in ("step", "stage") and v is not None
+            }
         except (ValueError, KeyError, TypeError, AttributeError):
             raise CheckpointError(
                 f"line {number} of {path} is damaged: expected a JSON object with "

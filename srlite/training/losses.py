@@ -55,14 +55,7 @@ class PixelLoss(keras.losses.Loss):
     """
 
     def __init__(self, criterion="l1"):
-        """Make the loss.
-
-        Args:
-            criterion: "l1" (absolute) or "l2" (squared).
-
-        Raises:
-            ConfigError: `criterion` is another one.
-        """
+        """Make the loss; `criterion` is "l1" (absolute) or "l2" (squared)."""
         super().__init__()
         self._distance = _criterion(criterion)
 
@@ -88,13 +81,7 @@ class LatticeLoss(keras.losses.Loss):
     """
 
     def __init__(self, scale=4, window=8):
-        """Make the loss.
-
-        Args:
-            scale: HR pixels per LR pixel along each axis.
-            window: LR pixels along each side of the squares, and along the lines; those
-                at the edges may be smaller.
-        """
+        """Make the loss of a scale, with squares and lines of `window` LR pixels."""
         super().__init__()
         self._scale = scale
         self._window = window

@@ -1,4 +1,4 @@
-"""Where a training loop's time goes, and the losses it has yet to log.
+"""Where a training loop's time goes, when it ends, and the losses it has yet to log.
 
 What an update returns is read as late as can be: a device that computes is not waited
 for. Dropped updates (`guard`) are counted as they are read.
@@ -6,6 +6,8 @@ for. Dropped updates (`guard`) are counted as they are read.
 
 import collections
 import contextlib
+import signal
+import threading
 import time
 
 import numpy as np
@@ -49,6 +51,9 @@ class Meter:
     `steps_per_second` and `data_wait`, a share of the time, are those since the last
     `read`; with `stage_` before the name, those since the stage's first update, which
     includes compiling and counts for neither.
+
+    Attributes:
+        left_out_seconds: dict of name to seconds that counted for nothing.
     """
 
     def __init__(self, max_dropped_steps=10):
@@ -59,6 +64,7 @@ class Meter:
         self._values = []
         self._clock = _Clock()
         self._stage_clock = None
+        self.left_out_seconds = collections.Counter()
 
     def waiting(self, ready):
         """Pass on the items of an iterator, with an eye on how long each took."""
@@ -74,7 +80,7 @@ class Meter:
             yield item
 
     def add(self, values, steps):
-        """Take what an update, or a group of several, returned.
+        """Take what an update, or a group of `steps`, returned.
 
         Args:
             values: dict of name to scalar or array (steps,); `dropped` and `overflow`
@@ -129,13 +135,15 @@ class Meter:
         return self._stage_clock.figures("stage_") if self._stage_clock else {}
 
     @contextlib.contextmanager
-    def left_out(self):
-        """Inside, time counts for nothing; what is being computed is done before."""
+    def left_out(self, name):
+        """Inside, time counts for `name`; what is being computed is done before."""
         self._settle()
         before = time.perf_counter()
         yield
+        seconds = time.perf_counter() - before
+        self.left_out_seconds[name] += seconds
         for clock in filter(None, (self._clock, self._stage_clock)):
-            clock.leave_out(time.perf_counter() - before)
+            clock.leave_out(seconds)
 
     def _settle(self, allowed=0):
         """Wait until at most so many calls are still being computed."""
@@ -158,3 +166,56 @@ class Meter:
                     f"{self._dropped_in_a_row} updates in a row gave a loss or a "
                     "gradient that is not finite"
                 )
+
+
+class StopSignal:
+    """Asks a loop to end after the current step: Ctrl-C, SIGTERM, or time is up.
+
+    A context manager: inside it SIGINT, SIGTERM and SIGHUP (the terminal was closed)
+    set `reason` instead of ending the process; the same signal once more ends it at
+    once. After `nohup` SIGHUP goes on to mean nothing. In a thread, which gets no
+    signals, only the time counts.
+    """
+
+    def __init__(self, max_minutes=None):
+        """Start the clock; `max_minutes` is None for no limit."""
+        self._deadline = None
+        if max_minutes is not None:
+            self._deadline = time.monotonic() + 60 * max_minutes
+        self._signal = None
+        self._former = {}
+
+    def __enter__(self):
+        """Take over the signals."""
+        if threading.current_thread() is threading.main_thread():
+            for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+                number = getattr(signal, name, None)  # Windows has no SIGHUP.
+                if number is None or (
+                    name == "SIGHUP" and signal.getsignal(number) == signal.SIG_IGN
+                ):
+                    continue
+                self._former[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(self, *_):
+        """Restore the signal handlers."""
+        for number, handler in self._former.items():
+            signal.signal(number, handler)
+
+    def _on_signal(self, number, _):
+        self._signal = signal.Signals(number)
+        signal.signal(number, self._former[number])
+
+    @property
+    def interrupted(self):
+        """Whether a signal came."""
+        return self._signal is not None
+
+    @property
+    def reason(self):
+        """Why to stop, or None to go on."""
+        if self._signal is not None:
+            return self._signal.name
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            return "time is up"
+        return None

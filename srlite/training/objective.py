@@ -1,28 +1,82 @@
 """What one update computes, whichever backend differentiates it.
 
 `TensorFlowStep` and `JaxStep` differ in how they take gradients and hold variables;
-the formulas are here, in `keras.ops` and Keras variables alone. The generator is
-updated first, then the discriminator, on the same batch. Real and fake pass through the
-discriminator separately, so that each has its own batch statistics; while the generator
-learns, the discriminator's moving statistics stay as they are. The EMA generator
-follows every variable of the generator, BatchNorm's moving statistics included.
+the formulas are here, in `keras.ops` and Keras variables alone. Each objective has one
+learner, a network with an EMA copy and an optimizer; the generator's may have a
+discriminator besides.
+
+The generator is updated first, then the discriminator, on the same batch. Real and fake
+pass through the discriminator separately, so that each has its own batch statistics;
+while the generator learns, the discriminator's moving statistics stay as they are. The
+EMA network follows every variable of the learner, BatchNorm's moving statistics
+included.
 """
 
+import numpy as np
 from keras import ops
 
+from srlite.data.degradation_vector import fitting
+from srlite.data.degradations import degrade
 from srlite.models.folding import fold_batch_norm
+from srlite.models.generators import is_conditional
+from srlite.pictures.levels import BT601
 from srlite.training.losses import DiscriminatorAccuracy
-from srlite.training.replicas import global_mean
+from srlite.training.replicas import global_mean, num_replicas
+
+_PERCEPTUAL = ("content", "style")
+_LUMA = np.array(BT601, np.float32)
 
 
-class Objective:
-    """The losses of both networks, and the EMA generator's rule.
+class _Learning:
+    """A learner, its optimizer and its EMA copy, of the parts of a step."""
+
+    adversarial = False
+
+    def __init__(self, parts, learner, scale, ema_decay):
+        self.learner = learner
+        self._parts = parts
+        self._scale = scale
+        self._ema_decay = ema_decay
+        self._build_optimizer(learner)
+
+    def _build_optimizer(self, network):
+        variables = self._parts[network].trainable_variables
+        self._parts[f"{network}_optimizer"].build(variables)
+
+    def follow(self):
+        """Move the EMA network towards the learner."""
+        step = self._parts[f"{self.learner}_optimizer"].iterations
+        step = ops.cast(step, "float32")
+        # The weights of the first steps are noise: forget them fast.
+        decay = ops.minimum(self._ema_decay, (1.0 + step) / (10.0 + step))
+        pairs = zip(
+            self._parts[f"ema_{self.learner}"].variables,
+            self._parts[self.learner].variables,
+            strict=True,
+        )
+        for average, variable in pairs:
+            average.assign_sub((1.0 - decay) * (average - variable))
+
+
+class Objective(_Learning):
+    """The losses of generator and discriminator.
 
     Without `adversarial` it is the pixel stage's, and there is no discriminator.
     """
 
-    def __init__(self, parts, losses, adversarial=None, *, ema_decay):
-        """Build the optimizers; the arguments are those of the steps.
+    def __init__(
+        self,
+        parts,
+        losses,
+        adversarial=None,
+        *,
+        scale,
+        ema_decay,
+        estimator=None,
+        patch_size=None,
+        hold_colour=False,
+    ):
+        """Build the optimizers.
 
         Args:
             parts: dict of `generator`, `ema_generator`, `generator_optimizer` and, when
@@ -31,18 +85,28 @@ class Objective:
                 of 0.0 measures the loss without training on it.
             adversarial: None, or (`keras.losses.Loss` on the logits to be raised and
                 those to be lowered, weight in the generator's loss).
+            scale: HR pixels per LR pixel.
             ema_decay: of the EMA generator, reached gradually from 0.1.
+            estimator: `keras.Model` from LR to degradation, frozen; for a conditional
+                generator.
+            patch_size: HR pixels of the middle of a patch that the generator sees; None
+                for all of it. The estimator sees all.
+            hold_colour: show the perceptual losses and the discriminator SR's luma with
+                HR's colour. Left to them, colour becomes grain that has little to do
+                with HR's; so the pixel loss alone teaches it.
         """
-        self._parts = parts
+        super().__init__(parts, "generator", scale, ema_decay)
         self._losses = losses
         self._adversarial = adversarial
         self._accuracy = DiscriminatorAccuracy(mean=global_mean)
-        self._ema_decay = ema_decay
+        self._estimator = None
+        if is_conditional(parts["generator"]):
+            self._estimator = estimator
+        self._patch_size = patch_size
+        self._hold_colour = hold_colour
         self._frozen_generator = fold_batch_norm(parts["generator"])
-        for network in ("generator", "discriminator"):
-            if network in parts:
-                variables = parts[network].trainable_variables
-                parts[f"{network}_optimizer"].build(variables)
+        if adversarial is not None:
+            self._build_optimizer("discriminator")
 
     @property
     def adversarial(self):
@@ -59,16 +123,48 @@ class Objective:
 
     @property
     def networks(self):
-        """The frozen networks that the losses hold."""
+        """The frozen networks: the estimator and those that the losses hold."""
         held = [x for loss, _ in self._losses.values() for x in vars(loss).values()]
-        return [x for x in held if hasattr(x, "stateless_call")]
+        return [x for x in [self._estimator, *held] if hasattr(x, "stateless_call")]
 
-    def generator_loss(self, lr, hr, update_batch_norm):
+    def prepare(self, batch):
+        """Turn a sampled batch into what the generator gets and what it is to make.
+
+        Args:
+            batch: dict as of `degradations.degrade`; for a conditional generator with
+                `degradation`, float32 (batch, 10), and `told_truth`, bool (batch,),
+                whether it is told that rather than an estimate.
+
+        Returns:
+            (inputs, hr): LR float32 (batch, H, W, channels), [0, 1], or a list of it
+            and the degradation; HR float32 (batch, scale * H, scale * W, channels).
+        """
+        lr, hr = degrade(batch, self._scale)
+        inputs, hr = self._middle(lr, hr)
+        if self._estimator is not None:
+            told = batch["degradation"]
+            height, width = map(fitting, lr.shape[1:3])
+            seen = self._estimator(lr[:, :height, :width], training=False)
+            told = ops.where(batch["told_truth"][:, None], told, seen)
+            inputs = [inputs, ops.stop_gradient(told)]
+        return inputs, hr
+
+    def _middle(self, lr, hr):
+        """Cut off the surroundings, which only the estimator sees."""
+        if self._patch_size is None:
+            return lr, hr
+        scale, size = self._scale, self._patch_size // self._scale
+        first = (lr.shape[1] - size) // 2
+        last = first + size
+        hr = hr[:, scale * first : scale * last, scale * first : scale * last]
+        return lr[:, first:last, first:last], hr
+
+    def loss(self, inputs, hr, update_batch_norm):
         """Compute what the generator minimises.
 
         Args:
-            lr: float32 (batch, H, W, channels), [0, 1].
-            hr: float32 (batch, scale * H, scale * W, channels), [0, 1].
+            inputs: as from `prepare`.
+            hr: as from `prepare`.
             update_batch_norm: as in the steps.
 
         Returns:
@@ -76,17 +172,21 @@ class Objective:
             output, of the shape of `hr`.
         """
         if update_batch_norm:
-            sr = self._parts["generator"](lr, training=True)
+            sr = self._parts["generator"](inputs, training=True)
         else:
-            sr = self._frozen_generator(lr)
-        values = {name: loss(hr, sr) for name, (loss, _) in self._losses.items()}
+            sr = self._frozen_generator(inputs)
+        seen = self._seen(hr, sr)
+        values = {
+            name: loss(hr, seen if name in _PERCEPTUAL else sr)
+            for name, (loss, _) in self._losses.items()
+        }
         total = ops.zeros(())
         for name, (_, weight) in self._losses.items():
             if weight:
                 total = total + weight * values[name]
         if self.adversarial:
             loss, weight = self._adversarial
-            values["g_adversarial"] = loss(self._judge(sr), self._judge(hr))
+            values["g_adversarial"] = loss(self._judge(seen), self._judge(hr))
             total = total + weight * values["g_adversarial"]
         values["g_total"] = total
         return total, (values, sr)
@@ -96,7 +196,7 @@ class Objective:
 
         Args:
             hr: float32 (batch, P, P, channels), [0, 1].
-            sr: likewise, without gradient.
+            sr: of the same shape, without gradient.
             fake_label: (batch, 1) if the discriminator is to answer that on fakes.
 
         Returns:
@@ -105,23 +205,18 @@ class Objective:
         """
         discriminator, (loss, _) = self._parts["discriminator"], self._adversarial
         real = discriminator(hr, training=True)  # (B, 1)
-        fake = discriminator(sr, training=True)
+        fake = discriminator(self._seen(hr, sr), training=True)
         value = loss(real, fake if fake_label is None else (fake, fake_label))
         accuracy = self._accuracy(real, fake)
         return value, {"d_adversarial": value, "d_accuracy": accuracy}
 
-    def follow(self):
-        """Move the EMA generator towards the generator."""
-        step = ops.cast(self._parts["generator_optimizer"].iterations, "float32")
-        # The weights of the first steps are noise: forget them fast.
-        decay = ops.minimum(self._ema_decay, (1.0 + step) / (10.0 + step))
-        pairs = zip(
-            self._parts["ema_generator"].variables,
-            self._parts["generator"].variables,
-            strict=True,
-        )
-        for average, variable in pairs:
-            average.assign_sub((1.0 - decay) * (average - variable))
+    def _seen(self, hr, sr):
+        """Return what the losses that look at textures see of SR."""
+        if not self._hold_colour or sr.shape[-1] != 3:
+            return sr
+        # The same difference in all channels changes luma alone.
+        luma = ops.sum((sr - hr) * ops.convert_to_tensor(_LUMA), axis=-1, keepdims=True)
+        return hr + luma
 
     def _judge(self, picture):
         """Logits (batch, 1), the discriminator's moving statistics untouched."""
@@ -133,3 +228,52 @@ class Objective:
             training=True,
         )
         return logits
+
+
+class EstimatorObjective(_Learning):
+    """The loss of the estimator: how far its answer is from what was done.
+
+    Of the kernels' odds it is the cross-entropy, and so it is of the four strengths,
+    each taken for the odds of yes. Most pictures have no damage of a kind, and an
+    absolute difference then teaches to answer 0 always: its gradient vanishes there.
+    """
+
+    networks = ()
+    names = ("kernels", "jpeg", "noise", "blur", "sharpening", "e_total")
+    _STRENGTH_WEIGHT = 4.0  # of each; brings the five to about one size
+
+    def __init__(self, parts, *, scale, ema_decay):
+        """Build the optimizer of an estimator that has an EMA copy in `parts`."""
+        super().__init__(parts, "estimator", scale, ema_decay)
+
+    def prepare(self, batch):
+        """Return LR, cut to sides that the estimator takes, and what was done to it."""
+        lr, _ = degrade(batch, self._scale)
+        height, width = map(fitting, lr.shape[1:3])
+        return lr[:, :height, :width], ops.convert_to_tensor(batch["degradation"])
+
+    def loss(self, lr, degradation, update_batch_norm):
+        """Compute what the estimator minimises; the arguments are as from `prepare`.
+
+        Returns:
+            (total, (values, answer)): scalar; dict of name to scalar, the
+            cross-entropies; (batch, 10).
+        """
+        answer = self._parts["estimator"](lr, training=bool(update_batch_norm))
+        *strengths, _ = self.names[1:]
+        kernels = ops.shape(degradation)[1] - len(strengths)
+        yes = degradation * ops.log(answer + 1e-6)  # (B, 10)
+        no = (1.0 - degradation) * ops.log(1.0 - answer + 1e-6)
+        values = {"kernels": -_mean(ops.sum(yes[:, :kernels], axis=1))}
+        far = -(yes + no)[:, kernels:]  # (B, 4)
+        values |= {name: _mean(far[:, i]) for i, name in enumerate(strengths)}
+        total = values["kernels"]
+        for name in strengths:
+            total = total + self._STRENGTH_WEIGHT * values[name]
+        values["e_total"] = total
+        return total, (values, answer)
+
+
+def _mean(x):
+    """Mean over a replica's part of the batch, divided as `keras.losses.Loss` does."""
+    return ops.mean(x) / num_replicas()

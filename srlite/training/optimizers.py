@@ -1,10 +1,13 @@
-"""Optimizers whose learning rate a diverging run can lower: Adam and Muon.
+"""Optimizers whose learning rate a diverging run can lower, and schedules of it.
 
-Both are Keras's `Optimizer`s made of `keras.ops` alone, the same on every backend.
+Adam and Muon are Keras's `Optimizer`s made of `keras.ops` alone, and so are the
+schedules: the same on every backend, and inside a compiled update. A step is one
+update, counted from 0.
 """
 
 import keras
 from keras import ops
+from keras.optimizers import schedules
 
 # Of the polynomial that takes all singular values near 1 (Jordan et al. 2024).
 _POLYNOMIAL = (3.4445, -4.7750, 2.0315)
@@ -79,14 +82,7 @@ class Muon(ScaledAdam):
 
 
 def orthogonal(matrix):
-    """Bring all singular values of a matrix near 1, 0.7 to 1.2, by Newton and Schulz.
-
-    Args:
-        matrix: (rows, columns).
-
-    Returns:
-        Tensor of the same shape.
-    """
+    """Bring all singular values of a matrix to 0.7 to 1.2, by Newton and Schulz."""
     rows, columns = matrix.shape
     x = matrix / (ops.sqrt(ops.sum(ops.square(matrix))) + 1e-7)
     a, b, c = _POLYNOMIAL
@@ -100,3 +96,67 @@ def orthogonal(matrix):
             square = x @ ops.transpose(x)
             x = a * x + (b * square + c * square @ square) @ x
     return x
+
+
+def build_schedule(
+    schedule,
+    learning_rate,
+    steps,
+    warmup_steps=0,
+    final_learning_rate=0.0,
+    decay_every=None,
+    boundaries=(),
+    decay_factor=0.5,
+):
+    """Make a linear warm-up to the highest rate, then one of four decays.
+
+    During the warm-up of n steps the rate of step i is i / n of the highest one.
+
+    Args:
+        schedule: "constant"; "step": times `decay_factor` after every `decay_every`
+            steps (ESRGAN's pixel stage); "multi_step": times `decay_factor` at each of
+            `boundaries` (ESRGAN's and SRGAN's GAN stage); or "cosine": half a cosine
+            from the end of the warm-up to `final_learning_rate` at `steps` (Loshchilov
+            and Hutter 2016, https://arxiv.org/abs/1608.03983).
+        learning_rate: the highest one.
+        steps: updates of the whole stage.
+        warmup_steps: updates until the highest rate is reached.
+        final_learning_rate: of "cosine".
+        decay_every: steps, of "step".
+        boundaries: steps, of "multi_step".
+        decay_factor: of "step" and "multi_step".
+
+    Returns:
+        `keras.optimizers.schedules.LearningRateSchedule`.
+    """
+    if schedule == "step":
+        decay = schedules.ExponentialDecay(
+            learning_rate, decay_every, decay_factor, staircase=True
+        )
+    elif schedule == "multi_step":
+        rates = [learning_rate * decay_factor**i for i in range(len(boundaries) + 1)]
+        # Keras lowers the rate after a boundary.
+        decay = schedules.PiecewiseConstantDecay([b - 1 for b in boundaries], rates)
+    else:
+        last = final_learning_rate if schedule == "cosine" else learning_rate
+        length = max(steps - warmup_steps, 1)
+        decay = schedules.CosineDecay(learning_rate, length, last / learning_rate)
+    return _WarmUp(decay, learning_rate, warmup_steps, schedule == "cosine")
+
+
+class _WarmUp(schedules.LearningRateSchedule):
+    """A linear warm-up before a decay, which perhaps counts steps from its end."""
+
+    def __init__(self, decay, highest, steps, anew):
+        self._decay, self._highest = decay, highest
+        self._steps, self._anew = steps, anew
+
+    def __call__(self, step):
+        step = ops.cast(step, "float32")
+        begun = step - self._steps if self._anew else step
+        rate = ops.cast(self._decay(ops.maximum(begun, 0.0)), "float32")
+        warming = self._highest * step / max(self._steps, 1)
+        return ops.where(step < self._steps, warming, rate)
+
+    def get_config(self):
+        return {}

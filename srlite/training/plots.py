@@ -1,42 +1,56 @@
 """Curves of a run: losses and validation scores against steps, as one PNG.
 
-    python -m srlite.training.plots RUN [--output F.png] [--steps FIRST LAST] [--log-scale]
+    python -m srlite plots RUN [--output F.png] [--steps FIRST LAST] [--log-scale]
 
 Reads the `metrics.jsonl` of a run directory, finished or not. Each stage begins a new
 row of panels; each loss has a panel of its own, as losses differ by orders of
 magnitude, but the two adversarial losses share one, and so do a loss while training and
-the same distance on the validation pictures, and the PSNR or SSIM of all kernels.
+the same distance on the validation pictures, the PSNR or SSIM of all kernels, that of
+all damages, and an estimator's errors of one kind on patches of several sizes.
 Training curves are drawn twice: faint as logged, strong as a centred moving average.
 The height of a panel is chosen without the first tenth of the steps, whose values would
 flatten everything else; the curves may begin outside.
 
-Colours are those of Okabe and Ito (2008, https://jfly.uni-koeln.de/color), which people
-with any kind of colour vision can tell apart. No display is needed.
+No display is needed.
 """
 
 import argparse
 import math
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from srlite.errors import CheckpointError, ConfigError, run_command
+from srlite.data.kernels import KERNELS
+from srlite.errors import CheckpointError, ConfigError
+from srlite.figures.strips import OKABE_ITO
 from srlite.files import replacing
 from srlite.training.logs import read_metrics
 
 _BLACK = "#000000"
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 _COLUMNS = 3
 _PANEL = (5.0, 3.4)  # inches
 _SPEED = ("steps_per_second", "data_wait", "stage_steps_per_second", "stage_data_wait")
 _GUARD = ("dropped", "overflow", "loss_scale")
 _SCORES = ("psnr", "ssim")
+_DAMAGED = "_damaged"  # ends the panels of scores after damages
+_SCORE_PANELS = (*_SCORES, *(score + _DAMAGED for score in _SCORES))
+# What an estimator is validated on: `<kind>_<LR pixels a side>`.
+_SEEN = re.compile(r"val/(kernel|jpeg|noise|blur|sharpening)_(\d+)")
 # Panels that hold several curves, or need another title than a curve's name.
 _PANELS = {
     "psnr": "PSNR of the validation pictures (dB)",
     "ssim": "SSIM of the validation pictures",
+    "psnr_damaged": "PSNR after damages (dB)",
+    "ssim_damaged": "SSIM after damages",
+    "seen_kernel": "kernels that are recognised, share",
+    "seen_jpeg": "mean error of JPEG quality",
+    "seen_noise": "mean error of noise (levels)",
+    "seen_blur": "mean error of blur (HR pixels)",
+    "seen_sharpening": "mean error of sharpening",
+    "e_total": "the estimator's total loss",
     "adversarial": "adversarial losses",
     "d_accuracy": "discriminator's accuracy",
     "g_total": "the generator's total loss",
@@ -44,15 +58,7 @@ _PANELS = {
 
 
 def smooth(values, window):
-    """Average over a centred window, of which the ends use the half that is there.
-
-    Args:
-        values: array (n,).
-        window: odd number of values.
-
-    Returns:
-        float64 array (n,).
-    """
+    """Average values (n,) over a centred window, at the ends over what is there."""
     sums = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
     places = np.arange(len(values))
     first = np.maximum(places - window // 2, 0)
@@ -61,18 +67,10 @@ def smooth(values, window):
 
 
 def value_limits(steps, values, log_scale=False):
-    """Choose the lowest and highest value that a panel shows.
+    """Choose the lowest and highest value that a panel shows, of all its curves.
 
     Where there are enough steps (20), the first tenth of them is left out, and so are
     the highest and lowest hundredth of the remaining values.
-
-    Args:
-        steps: array (n,), of all curves of the panel.
-        values: array (n,), likewise.
-        log_scale: leave margins for a logarithmic axis.
-
-    Returns:
-        (lowest, highest).
     """
     shown = np.isfinite(values) & ((values > 0) | (not log_scale))
     steps, values = steps[shown], values[shown]
@@ -90,16 +88,7 @@ def value_limits(steps, values, log_scale=False):
 
 
 def draw(metrics, title, log_scale=False):
-    """Draw the curves of a run.
-
-    Args:
-        metrics: as `logs.read_metrics` returns it, at least one curve.
-        title: above all panels.
-        log_scale: draw losses on a logarithmic axis.
-
-    Returns:
-        `matplotlib.figure.Figure`.
-    """
+    """Draw the curves of a run, as `logs.read_metrics` returns them, at least one."""
     from matplotlib.figure import Figure
 
     stages = {stage: _panels(curves) for stage, curves in metrics.items()}
@@ -116,7 +105,8 @@ def draw(metrics, title, log_scale=False):
     for stage, panels in stages.items():
         for place, (name, curves) in enumerate(panels.items()):
             axes = figure.add_subplot(grid[top + place // columns, place % columns])
-            logarithmic = log_scale and name not in (*_SCORES, "d_accuracy")
+            shares = ("d_accuracy", "seen_kernel")
+            logarithmic = log_scale and name not in (*_SCORE_PANELS, *shares)
             _draw_panel(axes, name, curves, logarithmic)
             axes.set_xlabel(f"step of stage {stage}", fontsize=9)
         top += rows[stage]
@@ -142,23 +132,29 @@ def _panels(curves):
 
 def _place(name):
     """Return the panel of a curve and its label there."""
+    if seen := _SEEN.fullmatch(name):
+        return f"seen_{seen[1]}", f"{seen[2]} pixels"
     bare = name.removeprefix("val/")
     for score in _SCORES:
         if bare == score or bare.startswith(f"{score}_"):
-            return score, bare.removeprefix(score).removeprefix("_") or "mean"
+            way = bare.removeprefix(score).removeprefix("_") or "mean"
+            if way in ("mean", *KERNELS):
+                return score, way
+            return score + _DAMAGED, "mean" if f"_{way}" == _DAMAGED else way
     if bare.endswith("adversarial"):
         return "adversarial", bare
     return bare, "training" if bare == name else "validation"
 
 
 def _draw_panel(axes, name, curves, log_scale):
-    colours = iter(_COLOURS * len(curves))
+    colours = iter(OKABE_ITO * len(curves))
     ends = {}
     for label, (steps, values) in curves.items():
         strong = label in ("mean", "validation")
         colour = _BLACK if strong else next(colours)
         line = values
-        if name not in _SCORES and label != "validation" and len(values) >= 20:
+        trained = name not in _SCORE_PANELS and not name.startswith("seen_")
+        if trained and label != "validation" and len(values) >= 20:
             line = smooth(values, 2 * (len(values) // 40) + 3)
             axes.plot(steps, values, color=colour, alpha=0.25, linewidth=0.8)
         dots = "o" if len(values) < 30 else None
@@ -199,7 +195,8 @@ def _dress(axes, name, ends):
         (end,) = ends.values()
         axes.set_title(f"{end:.4g}", loc="right", fontsize=10)
     else:
-        digits = {"psnr": "{:.2f}", "ssim": "{:.4f}"}.get(name, "{:.4g}")
+        score = name.removesuffix(_DAMAGED)
+        digits = {"psnr": "{:.2f}", "ssim": "{:.4f}"}.get(score, "{:.4g}")
         handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
         order = sorted(ends, key=ends.get, reverse=True)
         axes.legend(
@@ -267,16 +264,13 @@ def plot_run(
     if output.suffix.lower() != ".png":
         raise ConfigError(f"--output must be a .png file; received {output}")
     figure = draw(kept, f"Run {path.resolve().parent.name}", log_scale)
-    try:
-        with replacing(output) as temporary:
-            figure.savefig(temporary, dpi=130)
-    except OSError as error:
-        raise ConfigError(f"cannot write {output}: {error}") from None
+    with replacing(output, ConfigError) as temporary:
+        figure.savefig(temporary, dpi=130)
     return output
 
 
 def main(
-    argv: Sequence[str] | None = None, prog: str = "python -m srlite.training.plots"
+    argv: Sequence[str] | None = None, prog: str = "python -m srlite plots"
 ) -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(
@@ -300,7 +294,3 @@ def main(
     args = parser.parse_args(argv)
     print(plot_run(args.run, args.output, args.steps, args.log_scale))
     return 0
-
-
-if __name__ == "__main__":
-    run_command(main)

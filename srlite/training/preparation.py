@@ -1,21 +1,31 @@
-"""What a run needs before its first step: options, photographs, a backend, devices."""
+"""What a run needs before its first step: options, batches, a backend, devices."""
 
-from srlite.backend import import_keras
-from srlite.training.distribution import distribute
-from srlite.errors import ConfigError
-from srlite.memory import available_memory
-from srlite.metrics.psnr_ssim import smallest_side
-from srlite.data.photographs import load_photographs
-from srlite.training.run_directory import STAGES
+import dataclasses
+import os
+
+from srlite.backend import import_keras, import_safetensors
+from srlite.config.config import Config
+from srlite.data.degradation_vector import SMALLEST
+from srlite.data.draws import AugmentationDraws
+from srlite.data.packs import Photograph, PhotographStore
+from srlite.data.patches import PatchSampler, StageSampler
+from srlite.data.photographs import load_photographs, usable_photographs
 from srlite.data.sources import split_weight
+from srlite.errors import ConfigError, DataError
+from srlite.files import replacing
+from srlite.memory import available_memory
+from srlite.metrics.psnr_ssim import centre_crop, smallest_side
+from srlite.training.distribution import distribute
+from srlite.training.run_directory import STAGES, RunDirectory
+from srlite.training.stages import (
+    build_discriminator,
+    build_estimator,
+    build_generator,
+)
 
 
 def check(config, stages):
-    """Refuse what would only fail after minutes.
-
-    Raises:
-        ConfigError: options do not go with each other, or there is no such stage.
-    """
+    """Raise ConfigError for what would only fail after minutes."""
     log = config.log
     if log.store_every % log.checkpoint_every:
         raise ConfigError(
@@ -26,19 +36,21 @@ def check(config, stages):
         if stage not in STAGES:
             raise ConfigError(f"unknown stage {stage}; there are {', '.join(STAGES)}")
     config.check()
-    crop, least = config.data.validation_crop, smallest_side(config.scale)
+    crop, least = config.data.validation_crop, smallest_photo(config)
     if 0 < crop < least:
         raise ConfigError(
             f"data.validation_crop must be 0 or at least {least}; received {crop}"
         )
 
 
-def find_sources(config, stages, data_dirs):
-    """Map each stage to its sources of photographs.
+def smallest_photo(config):
+    """Return the shortest side, in HR pixels, of a picture that is validated on."""
+    seen = SMALLEST if config.generator.conditional else 0  # LR pixels
+    return max(smallest_side(config.scale), seen * config.scale)
 
-    Raises:
-        ConfigError: a stage has none.
-    """
+
+def find_sources(config, stages, data_dirs):
+    """Map each stage to its photographs' sources; raise ConfigError without any."""
     sources = {}
     for stage in stages:
         own = getattr(config, stage).sources
@@ -55,29 +67,218 @@ def smallest_sizes(config, sources):
     min_sizes = {}
     for stage, names in sources.items():
         for _, source in map(split_weight, names):
-            size = getattr(config, stage).patch_size
+            size = getattr(config, stage).photo_size
             min_sizes[source] = max(size, min_sizes.get(source, 0))
     return min_sizes
 
 
-def load_sources(config, min_sizes, pack):
-    """Decode the photographs of all stages, each source once."""
-    gigabytes = config.data.memory_gb
+def load_sources(config, min_sizes, pack, folder, say=print):
+    """Decode the photographs of all stages, each source once.
+
+    Args:
+        config: `Config`.
+        min_sizes: as from `smallest_sizes`.
+        pack: path of a pack that takes them when they are too many.
+        folder: it gets the names of the files left out; None for nothing.
+        say: called with a sentence.
+    """
     return load_photographs(
         min_sizes,
         scale=config.scale,
-        max_bytes=available_memory() // 2 if gigabytes is None else gigabytes * 1e9,
+        max_bytes=_memory(config),
         pack=pack,
+        names=folder and folder / "left_out.txt",
+        say=say,
     )
+
+
+def _memory(config):
+    """Return the bytes of photographs that may stay in memory."""
+    gigabytes = config.data.memory_gb
+    return available_memory() // 2 if gigabytes is None else gigabytes * 1e9
+
+
+def load_validation(config, stages, sources, folder, say=print):
+    """Decode the pictures that are validated on, cut to the part that is.
+
+    Args:
+        config: `Config`.
+        stages: those that are to come. The estimator is measured on any part.
+        sources: one source or several, by the names of `sources`.
+        folder: it gets a pack of them when they are too many, and the names of those
+            left out.
+        say: called with sentences.
+
+    Returns:
+        List of `Photograph`.
+
+    Raises:
+        DataError: a source cannot be read, or has no usable picture.
+    """
+    from srlite.training.validation import cut_pair
+
+    scale, crop = config.scale, config.data.validation_crop
+    crop = 0 if "estimator" in stages else crop
+    sources = [sources] if isinstance(sources, str | os.PathLike) else sources
+    least = dict.fromkeys(map(str, sources), smallest_photo(config))
+    flat = []
+    names = folder / "left_out_validation.txt"
+    with PhotographStore(_memory(config), folder / "validation.pack") as store:
+        found = usable_photographs(least, scale, say, names)
+        for _, (name, hr, lr) in found:
+            if lr is not None:
+                lr, hr = cut_pair(lr, hr, crop, scale)
+            elif crop:
+                hr = centre_crop(hr, scale, crop)
+            if (hr == hr[:1, :1]).all():
+                flat.append(name)  # of which any answer is as good
+            else:
+                # A copy, as the view would keep the whole picture.
+                store.add(
+                    Photograph(name, hr.copy(), None if lr is None else lr.copy())
+                )
+    if flat:
+        some = f"{len(flat)}, such as {flat[0]}"
+        say(f"pictures of one colour ({some}) are not measured on")
+    photographs = store.photographs()
+    if not photographs:
+        raise DataError("there is nothing to validate on but pictures of one colour")
+    return photographs
+
+
+def describe_inputs(photographs, **given):
+    """Describe what a run was given besides options, for `config.json`.
+
+    Args:
+        photographs: dict of source to list of `Photograph`.
+        **given: paths or names, lists of them, or None.
+
+    Returns:
+        dict of name to text, a file with its size; `photographs` is a dict of source to
+        how many pictures and pixels there are.
+    """
+
+    def describe(value):
+        if isinstance(value, list | tuple):
+            return " ".join(map(describe, value))
+        size = os.path.getsize(value) if value and os.path.isfile(value) else None
+        return f"{value}" if size is None else f"{value} of {size} bytes"
+
+    counts = {
+        source: f"{len(found)} of {sum(p.hr.size // 3 for p in found)} pixels"
+        for source, found in photographs.items()
+    }
+    return {name: describe(value) for name, value in given.items()} | {
+        "photographs": counts
+    }
+
+
+def build_sampler(config, stage, seed, images, lr_images=None, image_odds=None):
+    """Make the `StageSampler` of a stage as a `Config` asks for.
+
+    Args:
+        config: `Config`.
+        stage: one of `run_directory.STAGES`.
+        seed: sequence of ints.
+        images: HR photographs, uint8 (height, width, 3), of at least the stage's
+            `photo_size`.
+        lr_images: for each image its real LR picture, or None.
+        image_odds: relative odds of each image.
+    """
+    options = getattr(config, stage)
+    fake_labels, told_truth = None, None
+    if stage == "estimator":
+        # It learns from what was done, and of real pairs that is unknown.
+        sizes, lr_images, told_truth = options.patch_sizes, None, 1.0
+    else:
+        sizes = [
+            options.photo_size if config.generator.conditional else options.patch_size
+        ]
+        if config.generator.conditional:
+            told_truth = options.told_truth
+    if stage == "gan" and any(options.adversarial_loss.fake_labels):
+        fake_labels = options.adversarial_loss.fake_labels
+    augmentations = AugmentationDraws(**dataclasses.asdict(config.augmentation))
+    samplers = [
+        PatchSampler(
+            images,
+            size,
+            options.batch_size,
+            dataclasses.astuple(config.kernels),
+            seed=seed,
+            scale=config.scale,
+            lr_images=lr_images,
+            image_odds=image_odds,
+            augmentations=augmentations,
+        )
+        for size in sizes
+    ]
+    return StageSampler(
+        samplers,
+        seed,
+        channels=config.channels,
+        fake_labels=fake_labels,
+        told_truth=told_truth,
+        scale=config.scale,
+    )
+
+
+def samplers_by_size(config, seed, images):
+    """Make the batches of the estimator's stage apart by the size of their patches.
+
+    Args:
+        config: `Config`.
+        seed: sequence of ints.
+        images: uint8 (height, width, 3); those smaller than a patch have no part in it.
+
+    Returns:
+        dict of sides of LR patches to `StageSampler`; a size for which every image is
+        too small is missing.
+    """
+    samplers = {}
+    for size in config.estimator.patch_sizes:
+        if large := [image for image in images if min(image.shape[:2]) >= size]:
+            alone = config.updated({"estimator.patch_sizes": [size]})
+            sampler = build_sampler(alone, "estimator", seed, large)
+            samplers[size // config.scale] = sampler
+    return samplers
 
 
 def prepare_backend(single_device):
     """Import Keras and choose devices; the same seed will give the same bits."""
     backends = ("tensorflow", "jax")
     keras = import_keras("training", backends=backends, find_devices=False)
+    import_safetensors()  # now, and not after the hours up to the first checkpoint
     devices = distribute(keras.config.backend(), single_device)
     if keras.config.backend() == "tensorflow":
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
     return keras, devices
+
+
+def summarize(config: Config, run_dir: str | os.PathLike | None = None) -> str:
+    """Describe the untrained networks of a config, also in `summary.txt` of a folder.
+
+    Raises:
+        ConfigError: the options do not go with each other, or `run_dir` cannot be made.
+    """
+    config.check()
+    import_keras("the summary")
+    networks = {
+        "generator": build_generator(config),
+        "discriminator": build_discriminator(config),
+    }
+    if config.generator.conditional:
+        networks["estimator"] = build_estimator(config)
+    lines: list[str] = []
+    for name, network in networks.items():
+        network.summary(line_length=88, print_fn=lines.append)
+        lines.append(f"{name}: {4 * network.count_params():,} bytes as float32\n")
+    text = "\n".join(lines)
+    if run_dir is not None:
+        run = RunDirectory(run_dir)
+        run.make()
+        with replacing(run.path / "summary.txt") as temporary:
+            temporary.write_text(text)
+    return text

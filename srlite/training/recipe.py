@@ -1,40 +1,47 @@
 """The recipe: a `Config`, photographs and a run directory become trained networks.
 
-Stage `pretrain` teaches the generator pixels, stage `gan` textures; `run_directory`
-says what they leave. The same call again goes on where the run stopped.
+Stage `estimator` teaches the estimator how pictures were made, stage `pretrain` the
+generator pixels, stage `gan` textures; `run_directory` says what they leave. The same
+call again goes on where the run stopped.
 """
 
 import dataclasses
 import functools
 import os
 from collections.abc import Sequence
+from typing import Any
 
-from srlite.backend import import_keras
 from srlite.config.config import Config
-from srlite.data.patches import PatchSampler
 from srlite.data.draws import AugmentationDraws
+from srlite.data.photographs import training_set
 from srlite.errors import ConfigError
-from srlite.files import replacing
-from srlite.metrics.psnr_ssim import smallest_side
-from srlite.data.photographs import load_images, training_set
+from srlite.files import disk_errors
+from srlite.models.model_files import load_estimator
+from srlite.training.distribution import Distribution
+from srlite.training.meter import StopSignal
 from srlite.training.preparation import (
+    build_sampler,
     check,
+    describe_inputs,
     find_sources,
     load_sources,
+    load_validation,
     prepare_backend,
+    samplers_by_size,
     smallest_sizes,
 )
-from srlite.training.divergence import train_with_rescue
 from srlite.training.run_directory import STAGES, ChiefsRunDirectory, RunDirectory
 from srlite.training.stages import (
-    build_discriminator,
-    build_generator,
+    build_estimator,
     build_losses,
     build_step,
-    stage_sampler,
 )
-from srlite.training.summary import describe
-from srlite.training.trainer import StopSignal, train_stage
+from srlite.training.trainer import Stage, train_stage, train_with_rescue
+
+# What begins the random numbers of each stage's batches.
+_FAR_BELOW = 3.0  # dB
+_USUAL_BYTES = 5_000_000  # the budget of an export
+_SEEDS = {"pretrain": 0, "gan": 1, "estimator": 2, "validation": 3}
 
 
 def train(
@@ -42,7 +49,7 @@ def train(
     data_dirs: Sequence[str | os.PathLike],
     run_dir: str | os.PathLike,
     *,
-    stages: Sequence[str] = STAGES,
+    stages: Sequence[str] | None = None,
     val_dir: str | os.PathLike | Sequence[str | os.PathLike] | None = None,
     pack: str | os.PathLike | None = None,
     max_minutes: float | None = None,
@@ -64,7 +71,8 @@ def train(
         config: `Config`.
         data_dirs: `sources` of HR photographs, for stages that have none of their own.
         run_dir: folder of the run; made if missing.
-        stages: which of `STAGES` to do.
+        stages: which of `STAGES` to do; None for all that the config needs, which is
+            without the estimator if the generator is told nothing.
         val_dir: source or sources of HR pictures to validate on; without it patches of
             the training pictures are logged, and nothing is measured.
         pack: where photographs go that do not fit in memory; `run_dir`/data.pack by
@@ -75,13 +83,13 @@ def train(
             of files of at most this many MiB.
         vgg19_weights: "imagenet" (Keras downloads them), a path, or None for random
             weights (tests); of VGG16, if that is the config's content network.
-        efficientnet_weights: likewise.
+        efficientnet_weights: as `vgg19_weights`.
         override: go on with a config that differs from the one the run began with.
         skip_damaged: where the newest checkpoint is damaged, go on from the newest one
             that is whole.
         init_from: a ``.keras`` file, checkpoint, run directory or shipped name whose
-            weights the first of the stages begins with; left aside once that stage has
-            checkpoints.
+            weights the generator begins with, in the first of the stages that trains
+            it; left aside once that stage has checkpoints.
         wandb_project: Weights & Biases project to log to; None for none.
         single_device: train on the first device alone.
 
@@ -93,6 +101,8 @@ def train(
         KeyboardInterrupt: a signal came; a checkpoint has been saved.
         SrliteError: something given cannot be used.
     """
+    if stages is None:
+        stages = STAGES if config.generator.conditional else STAGES[1:]
     check(config, stages)
     if checkpoint_part_size is not None and checkpoint_part_size < 1:
         raise ConfigError(
@@ -102,171 +112,213 @@ def train(
     stages = [stage for stage in STAGES if stage in stages]
     sources = find_sources(config, stages, data_dirs)
     min_sizes = smallest_sizes(config, sources)
-    augmentations = AugmentationDraws(**dataclasses.asdict(config.augmentation))
+    AugmentationDraws(**dataclasses.asdict(config.augmentation))  # refuses odd ones
     stop = StopSignal(max_minutes)  # now, as decoding and compiling take minutes too
     keras, devices = prepare_backend(single_device)
     for stage in stages:
         option = f"{stage}.batch_size"
         devices.require_whole_parts(option, getattr(config, stage).batch_size)
     if devices.chief:
-        run = RunDirectory(run_dir)
+        directory = RunDirectory(run_dir)
     else:
-        run = ChiefsRunDirectory(run_dir, devices.worker)
+        directory = ChiefsRunDirectory(run_dir, devices.worker)
         val_dir = None  # measuring is the chief's
     if not override:
-        run.compare(config)
-    run.make()
-    run.remove_leftovers()
-    devices.require_same("options", lambda: repr((config, stages)).encode())
-    photographs = load_sources(config, min_sizes, pack or run.pack)
-    photos = None
-    if val_dir:
-        photos = load_images(val_dir, min_size=smallest_side(config.scale))
-    # Feature networks come before the first stage: a download may fail.
-    with devices.scope():
-        losses = {
-            stage: build_losses(
-                getattr(config, stage),
-                vgg19_weights,
-                efficientnet_weights,
-                channels=config.channels,
-                precision=config.precision,
-                scale=config.scale,
+        directory.compare(config)
+    generator_stages = [stage for stage in stages if stage != "estimator"]
+    todo = [s for s in generator_stages if not directory.result(s).exists()]
+    if config.generator.conditional and todo and "estimator" not in stages:
+        directory.find_estimator()  # now, not after minutes
+    directory.make()
+    run = _Run(keras, config, directory, devices, stop)
+    run.checkpoint_part_size, run.skip_damaged = checkpoint_part_size, skip_damaged
+    weights = {"vgg19": vgg19_weights, "efficientnet": efficientnet_weights}
+    with disk_errors(directory.path), directory.locked():
+        directory.remove_leftovers()
+        devices.require_same("options", lambda: repr((config, stages)).encode())
+        said: list[str] = []  # until there is a logger
+        photographs = load_sources(
+            config,
+            min_sizes,
+            pack or directory.pack,
+            directory.path if devices.chief else None,
+            said.append,
+        )
+        run.photographs = {s: training_set(sources[s], photographs) for s in stages}
+        if val_dir:
+            run.validation_photos = load_validation(
+                config, stages, val_dir, directory.path, said.append
             )
-            for stage in stages
-        }
-    run.write_config(config)
-    with run.logger(wandb_project) as logger, stop:
-        if devices.note:
-            logger.say(devices.note)
-        for stage in stages:
-            result = run.result(stage)
-            if devices.from_chief(result.exists()):
-                logger.say(f"stage {stage} is complete: {result}")
-                continue
-            options = getattr(config, stage)
-            wanted = init_from if stage == stages[0] else None
-            start = run.start(stage, wanted, logger.say)
-            parts, step = build_step(
-                keras, config, stage, start, losses[stage], devices.scope
-            )
-            found = run.resume(stage, parts, logger.say, skip_damaged)
-            done = int(devices.from_chief(found))
-            devices.share(parts)
-            ema_generator = devices.reader(parts["ema_generator"])
-            images, lr_images, image_odds = training_set(sources[stage], photographs)
-            seed = (config.seed, STAGES.index(stage))
-            sampler = PatchSampler(
-                images,
-                options.patch_size,
-                options.batch_size,
-                dataclasses.astuple(config.kernels),
-                seed=seed,
-                scale=config.scale,
-                lr_images=lr_images,
-                image_odds=image_odds,
-                augmentations=augmentations,
-            )
-            sampler = stage_sampler(sampler, config, stage, seed)
-            devices.require_same(
-                "photographs", lambda: sampler.batch(done)["hr"].tobytes()
-            )
-            save = run.saver(stage, parts, config, checkpoint_part_size)
-            training = functools.partial(
-                train_stage,
-                step,
-                sampler,
-                stage=stage,
-                last_step=options.steps,
-                save=save,
-                logger=logger,
-                stop=stop,
-                validate=_validator(
-                    ema_generator, photos, sampler, config, losses[stage]
-                )
-                if devices.chief
-                else lambda: ({}, {}),
-                freeze_batch_norm_after=options.freeze_batch_norm_after,
-                log_every=config.log.log_every,
-                validate_every=config.log.validate_every,
-                checkpoint_every=config.log.checkpoint_every,
-                steps_per_execution=config.steps_per_execution,
-                keep_best=run.best_keeper(stage, parts, config),
-                max_dropped_steps=config.log.max_dropped_steps,
-                agree=devices.any if devices.num_workers > 1 else None,
-            )
-            if devices.num_workers > 1:  # They could not go back together.
-                done = training(first_step=done)
-            else:
-                done = train_with_rescue(
-                    training,
-                    step,
-                    parts,
-                    first_step=done,
-                    directory=run.checkpoints,
-                    stage=stage,
-                    checkpoint_every=config.log.checkpoint_every,
-                    save=save,
-                    say=logger.say,
-                )
-            if done < options.steps:
-                logger.say(
-                    f"stopped ({stop.reason or 'another worker'}) at step {done} of "
-                    f"stage {stage}; the same command goes on from here"
-                )
-                if stop.interrupted:
-                    raise KeyboardInterrupt
-                return False
-            run.write_result(stage, ema_generator())
-            logger.say(f"stage {stage} is complete: {result}")
+        # Feature networks come before the first stage: a download may fail.
+        with devices.scope():
+            run.losses = {
+                stage: build_losses(config, stage, *weights.values())
+                for stage in generator_stages
+            }
+        inputs = describe_inputs(
+            photographs, val_dir=val_dir, init_from=init_from, **weights
+        )
+        with directory.logger(wandb_project) as run.logger, stop:
+            say = run.logger.say
+            for text in filter(None, (*said, devices.note)):
+                say(text)
+            directory.note_inputs(inputs, say)
+            complete = directory.reopen(config, stages, say)
+            directory.write_config(config, inputs, complete)
+            for stage in stages:
+                begin_with = init_from if [stage] == generator_stages[:1] else None
+                if not run.train(stage, begin_with):
+                    if stop.interrupted:
+                        raise KeyboardInterrupt
+                    return False
     return True
 
 
-def summarize(config: Config, run_dir: str | os.PathLike | None = None) -> str:
-    """Describe the networks of a config, untrained.
+@dataclasses.dataclass
+class _Run:
+    """One call of `train`: what its stages have in common."""
 
-    Args:
-        config: `Config`.
-        run_dir: folder that gets the text as `summary.txt`; None for no file.
+    keras: Any
+    config: Config
+    directory: RunDirectory
+    devices: Distribution
+    stop: StopSignal
+    logger: Any = None
+    photographs: dict = dataclasses.field(default_factory=dict)  # by stage
+    validation_photos: list | None = None
+    losses: dict = dataclasses.field(default_factory=dict)  # by stage
+    checkpoint_part_size: int | None = None
+    skip_damaged: bool = False
 
-    Returns:
-        The text.
+    def train(self, name, init_from):
+        """Train a stage, unless that is done; return whether it is complete."""
+        config, devices, directory = self.config, self.devices, self.directory
+        say, result = self.logger.say, self.directory.result(name)
+        if devices.from_chief(result.exists()):
+            say(f"stage {name} is complete: {result}")
+            return True
+        start = directory.start(name, init_from, say)
+        estimator = None
+        if name != "estimator" and config.generator.conditional:
+            estimator = self._estimator()
+        parts, step = build_step(
+            self.keras,
+            config,
+            name,
+            start,
+            self.losses.get(name, {}),
+            devices.scope,
+            estimator,
+        )
+        if name != "estimator":
+            self._say_size(parts["generator"])
+        found = directory.resume(name, parts, say, self.skip_damaged)
+        done = int(devices.from_chief(found))
+        devices.share(parts)
+        learnt = "estimator" if name == "estimator" else "generator"
+        average = devices.reader(parts[f"ema_{learnt}"])
+        sampler = build_sampler(
+            config, name, (config.seed, _SEEDS[name]), *self.photographs[name]
+        )
+        devices.require_same("photographs", lambda: sampler.batch(done)["hr"].tobytes())
+        validate = self._validator(name, average, sampler, estimator)
+        stage = Stage(
+            name,
+            step,
+            sampler,
+            getattr(config, name).steps,
+            directory.saver(name, parts, config, self.checkpoint_part_size),
+            validate=validate if devices.chief else lambda: ({}, {}),
+            keep_best=directory.best_keeper(name, parts, config),
+            freeze_batch_norm_after=getattr(config, name).freeze_batch_norm_after,
+            log_every=config.log.log_every,
+            validate_every=config.log.validate_every,
+            checkpoint_every=config.log.checkpoint_every,
+            # The estimator's crops differ in size from step to step.
+            steps_per_execution=1
+            if name == "estimator"
+            else config.steps_per_execution,
+            max_dropped_steps=config.log.max_dropped_steps,
+        )
+        if devices.num_workers > 1:  # They could not go back together.
+            done = train_stage(stage, self.logger, self.stop, done, devices.any)
+        else:
+            done = train_with_rescue(
+                stage, self.logger, self.stop, done, parts, directory.checkpoints
+            )
+        if done < stage.last_step:
+            say(
+                f"stopped ({self.stop.reason or 'another worker'}) at step {done} of "
+                f"stage {name}; the same command goes on from here"
+            )
+            return False
+        directory.write_result(name, average())
+        say(f"stage {name} is complete: {result}")
+        return True
 
-    Raises:
-        ConfigError: the options do not go with each other, or `run_dir` cannot be made.
-    """
-    config.check()
-    import_keras("the summary")
-    text = describe(
-        {
-            "generator": build_generator(config),
-            "discriminator": build_discriminator(config),
-        }
-    )
-    if run_dir is not None:
-        run = RunDirectory(run_dir)
-        run.make()
-        with replacing(run.path / "summary.txt") as temporary:
-            temporary.write_text(text)
-    return text
+    def _say_size(self, generator):
+        """Print a note before the work if the `.tflite` will be unusually large."""
+        size = 4 * generator.count_params()
+        if size > _USUAL_BYTES:
+            self.logger.say(
+                f"note: the .tflite of this generator will have about {size / 1e6:.0f} "
+                "MB; export it with --max-bytes none"
+            )
 
+    def _estimator(self):
+        """Load the estimator that a conditional generator is told by, everywhere."""
+        with self.devices.scope():
+            path = self.directory.find_estimator()
+            estimator = load_estimator(path) if path else build_estimator(self.config)
+            estimator.trainable = False
+        self.devices.share({"estimator": estimator})
+        return estimator
 
-def _validator(generator, photos, sampler, config, losses):
-    from srlite.training.validation import distance_model, restore_pictures, validate
+    def _validator(self, name, network, sampler, estimator):
+        """Return what measures a stage's network, which `network()` returns."""
+        from srlite.training import validation
 
-    far = {n: loss for n, (loss, _) in losses.items() if n in ("content", "style")}
-    distances = distance_model(far, config.channels) if far and photos else None
+        config, photos = self.config, self.validation_photos
+        if name == "estimator":
+            seed = (config.seed, _SEEDS["validation"])
+            hr = [photograph.hr for photograph in photos or []]
+            samplers = samplers_by_size(config, seed, hr)
+            return lambda: (
+                validation.validate_estimator(network(), samplers, config.scale),
+                {},
+            )
+        losses = self.losses[name].items()
+        far = {n: loss for n, (loss, _) in losses if n in ("content", "style")}
+        distances = None
+        if far and photos:
+            distances = validation.distance_model(far, config.channels)
 
-    def measure():
-        if photos is None:
-            patches = sampler.batch(0)["hr"][:4]
-            return {}, restore_pictures(generator(), patches, config.scale)
-        return validate(
-            generator(),
-            photos,
-            config.scale,
-            crop=config.data.validation_crop,
-            distances=distances,
+        hr, lr = zip(*((p.hr, p.lr) for p in photos)) if photos else ((), ())
+        shared = {"crop": config.data.validation_crop, "lr_images": lr}
+        bicubic = functools.cache(
+            lambda: validation.bicubic_psnr(hr, config.scale, **shared)
         )
 
-    return measure
+        def measure():
+            if photos is None:
+                patches = sampler.batch(0)["hr"][:4]
+                return {}, validation.restore_pictures(
+                    network(), patches, config.scale, estimator
+                )
+            scores, pictures = validation.validate(
+                network(),
+                hr,
+                config.scale,
+                distances=distances,
+                estimator=estimator,
+                **shared,
+            )
+            if scores["psnr"] < bicubic() - _FAR_BELOW:
+                self.logger.say(
+                    f"note: {scores['psnr']:.1f} dB is far below plain bicubic "
+                    f"enlargement ({bicubic():.1f} dB): stage {name} has hardly begun "
+                    "to learn, or its learning rate is too high"
+                )
+            return scores, pictures
+
+        return measure

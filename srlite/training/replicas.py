@@ -21,40 +21,18 @@ def num_replicas():
 
 
 def global_mean(x):
-    """Average a tensor over all its axes and all replicas; gradients flow to each.
-
-    Args:
-        x: float tensor of one shape on all replicas.
-
-    Returns:
-        Scalar, the same on all replicas.
-    """
+    """Average a tensor over its axes and all replicas; gradients flow to each."""
     mean = ops.mean(x)
     return mean if num_replicas() == 1 else _all_reduce("MEAN", mean)
 
 
 def global_sum(values):
-    """Add up values over all replicas.
-
-    Args:
-        values: float tensor, or dict of name to such.
-
-    Returns:
-        The same structure, the same on all replicas.
-    """
+    """Add up a tensor, or a dict of tensors, over all replicas."""
     return values if num_replicas() == 1 else _all_reduce("SUM", values)
 
 
 def own_part(batch):
-    """Take a replica's part of a batch.
-
-    Args:
-        batch: dict of name to tensor whose first axis is the batch, divisible by the
-            number of replicas.
-
-    Returns:
-        dict of the same names; the parts of all replicas in order make the batch.
-    """
+    """Take a replica's part of a batch, a dict of tensors, along the first axis."""
     import tensorflow as tf
 
     number = tf.distribute.get_replica_context().replica_id_in_sync_group
@@ -66,17 +44,11 @@ def own_part(batch):
 
 
 def clip_together(gradients, norm):
-    """Clip the norm of the sum of all replicas' gradients.
+    """Clip the norm of the sum of all replicas' gradients, tensors of this replica.
 
     An optimizer clips what it is given before it adds up: each replica's gradients on
-    their own, which is something else.
-
-    Args:
-        gradients: list of tensors of this replica.
-        norm: the highest norm of all gradients together, above 0.
-
-    Returns:
-        List of tensors whose sum over the replicas is the clipped sum.
+    their own, which is something else. The sum over the replicas of what is returned is
+    the clipped sum.
     """
     import tensorflow as tf
 
@@ -85,11 +57,9 @@ def clip_together(gradients, norm):
 
 
 def synchronize(network):
-    """Let BatchNorm take its statistics from all replicas.
+    """Make BatchNorm take its statistics from all replicas, in place.
 
-    Args:
-        network: Functional `keras.Model`, changed in place; as JAX refuses a file with
-            this setting, it is not to be saved.
+    JAX refuses a file with this setting, so the network is not to be saved.
     """
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):

@@ -1,27 +1,35 @@
 """The run directory: what a training run writes, and goes on from.
 
 `config.json` (resolved), `checkpoints/`, `metrics.jsonl`, `logs/` (TensorBoard),
-`pretrain.keras` and `generator.keras` (the EMA generators that the stages end with),
-and `data.pack` when the photographs do not fit in memory. Where several workers train,
-the chief alone has it; to the others it is a `ChiefsRunDirectory`.
+`estimator.keras`, `pretrain.keras` and `generator.keras` (the EMA networks that the
+stages end with), and `data.pack` when the photographs do not fit in memory. Where
+several workers train, the chief alone has it; to the others it is a
+`ChiefsRunDirectory`.
 """
 
-import json
+import contextlib
 from pathlib import Path
 
-from srlite.models import checkpoints
+from srlite.config.record import (
+    changed_inputs,
+    changed_options,
+    read_record,
+    told,
+    write_record,
+)
 from srlite.errors import (
     CheckpointError,
     ConfigError,
     DamagedCheckpointError,
     ModelError,
 )
-from srlite.files import remove_leftovers, replacing
+from srlite.files import locked, remove_leftovers, replacing, writing
+from srlite.models import checkpoints
+from srlite.models.model_files import CHECKPOINTS, RESULTS
 from srlite.training.logs import NoLogger, RunLogger
-from srlite.config.options import defaults, flatten
+from srlite.training.stages import trained_score
 
-STAGES = ("pretrain", "gan")
-_RESULT = {"pretrain": "pretrain.keras", "gan": "generator.keras"}
+STAGES = tuple(RESULTS)
 
 
 class RunDirectory:
@@ -34,7 +42,7 @@ class RunDirectory:
     @property
     def checkpoints(self):
         """The folder of the checkpoints."""
-        return self.path / "checkpoints"
+        return self.path / CHECKPOINTS
 
     @property
     def pack(self):
@@ -46,15 +54,11 @@ class RunDirectory:
         return RunLogger(self.path, wandb_project)
 
     def result(self, stage):
-        """Return the path of the generator that a stage ends with."""
-        return self.path / _RESULT[stage]
+        """Return the path of the network that a stage ends with."""
+        return self.path / RESULTS[stage]
 
     def make(self):
-        """Make the folder if it is missing.
-
-        Raises:
-            ConfigError: it cannot be made.
-        """
+        """Make the folder if it is missing; raise ConfigError where it cannot be."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -65,53 +69,81 @@ class RunDirectory:
         for folder in (self.path, self.checkpoints):
             remove_leftovers(folder)
 
-    def write_config(self, config):
-        """Write the resolved `Config`."""
-        with replacing(self.path / "config.json") as temporary:
-            temporary.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
+    def locked(self):
+        """Keep other trainings out of the folder while a block runs."""
+        return locked(self.path, "another training runs in")
+
+    @property
+    def begun(self):
+        """Whether there is anything that a step was done for."""
+        return any(
+            self.result(stage).exists() or checkpoints.find(self.checkpoints, stage)
+            for stage in STAGES
+        )
+
+    @property
+    def _record(self):
+        """What `config.json` holds; {} where no step was done with it yet."""
+        return read_record(self.path / "config.json") if self.begun else {}
+
+    def write_config(self, config, inputs, kept=()):
+        """Write the resolved `Config` and inputs; see `record.write_record`."""
+        write_record(self.path / "config.json", config, inputs, kept)
 
     def compare(self, config):
-        """Refuse a `Config` that differs from the one the run began with, if it did.
-
-        An option that did not exist then had its default; one that exists no more
-        counts as a difference.
-
-        Raises:
-            ConfigError: options differ, or those of the run cannot be read.
-        """
-        path = self.path / "config.json"
-        if not path.exists():
-            return
-        try:
-            written = flatten(json.loads(path.read_text()))
-        except (OSError, ValueError, AttributeError) as error:
-            raise ConfigError(f"cannot read {path}: {error}") from None
-        former = json.loads(json.dumps(defaults(config))) | written
-        now = flatten(config.to_dict())
-        pairs = {
-            name: (former.get(name, "nothing"), now.get(name, "nothing"))
-            for name in sorted(former | now)
-        }
-        odd = [f"{name} {a} -> {b}" for name, (a, b) in pairs.items() if a != b]
-        if odd:
-            listed = ", ".join(odd)
+        """Raise ConfigError for a `Config` other than the one the run began with."""
+        if odd := changed_options(self._record, config):
             raise ConfigError(
-                f"{self.path} was begun with other options ({listed}); "
+                f"{self.path} was begun with other options ({told(odd)}); "
                 "add --override to go on with the new ones"
             )
 
-    def write_result(self, stage, generator):
-        """Write the generator that a stage ends with."""
-        with replacing(self.result(stage)) as temporary:
-            generator.save(temporary)
+    def note_inputs(self, inputs, say):
+        """Print what differs from what the run was given at first."""
+        if odd := changed_inputs(self._record, inputs):
+            say(f"note: {self.path} was begun with other inputs: {told(odd)}")
+
+    def reopen(self, config, stages, say):
+        """Open complete stages again that get more steps; return the others.
+
+        Raises:
+            ConfigError: there is no checkpoint for a stage to go on from.
+        """
+        odd = changed_options(self._record, config)
+        complete = [stage for stage in stages if self.result(stage).exists()]
+        for stage in list(complete):
+            own = {n: pair for n, pair in odd.items() if n.startswith(f"{stage}.")}
+            former, steps = own.get(f"{stage}.steps", (0, 0))
+            if steps > former:
+                found = checkpoints.find(self.checkpoints, stage)
+                if not found:
+                    raise ConfigError(
+                        f"stage {stage} is complete after {former} steps, and no "
+                        f"checkpoint is left for it to go on to {steps}; begin another "
+                        "run with --init-from"
+                    )
+                result = self.result(stage)
+                aside = result.with_stem(f"{result.stem}-{found[-1][0]:08d}")
+                result.rename(aside)
+                complete.remove(stage)
+                say(f"stage {stage} goes on; what it ended with stays as {aside.name}")
+            elif own:
+                say(f"stage {stage} is complete: {told(own)} changes nothing")
+        return complete
+
+    def write_result(self, stage, network):
+        """Write the network that a stage ends with, or raise CheckpointError."""
+        path = self.result(stage)
+        # A full disk fails anywhere inside Keras.
+        with writing(path, CheckpointError, Exception), replacing(path) as temporary:
+            network.save(temporary)
+
+    def find_estimator(self):
+        """Return the path of the run's estimator; raise ModelError without one."""
+        return self._existing("estimator", "a conditional generator is trained with")
 
     def start(self, stage, init_from, say):
-        """Choose the model whose weights a stage begins with.
-
-        Args:
-            stage: the stage.
-            init_from: model that the user names, or None.
-            say: see the class.
+        """Choose the model whose weights a stage begins with, `init_from` if given.
 
         Returns:
             Path of a model, or None for random weights or those of a checkpoint.
@@ -126,25 +158,25 @@ class RunDirectory:
                     f"{init_from} is left aside"
                 )
             return None
-        if init_from is not None or stage == "pretrain":
+        if init_from is not None or stage != "gan":
             return init_from
-        path = self.result("pretrain")
+        return self._existing("pretrain", "the gan stage starts from")
+
+    def _existing(self, stage, use):
+        """Return a stage's result; an error says `use` before it."""
+        path = self.result(stage)
         if not path.exists():
             raise ModelError(
-                f"the gan stage starts from {path}, which does not exist; "
-                "run the pretrain stage first"
+                f"{use} {path}, which does not exist; run the {stage} stage first "
+                f"(--stages {stage} ...)"
             )
         return path
 
     def resume(self, stage, parts, say, skip_damaged=False):
         """Load a stage's newest checkpoint into `parts`.
 
-        Args:
-            stage: the stage.
-            parts: what `checkpoints.load` takes.
-            say: see the class.
-            skip_damaged: load the newest whole one. Those skipped stay, with `damaged-`
-                before their names, so that they are no checkpoints of the run any more.
+        If damaged ones are to be skipped, the newest whole one is loaded; the others
+        stay, with `damaged-` before their names, and no longer belong to the run.
 
         Returns:
             The updates done; 0 if there is no checkpoint.
@@ -183,11 +215,7 @@ class RunDirectory:
     def saver(self, stage, parts, config, part_size):
         """Return a function of the updates done that saves a checkpoint.
 
-        Args:
-            stage: the stage.
-            parts: what `checkpoints.save` takes.
-            config: `Config`.
-            part_size: MiB, or None for checkpoints of one file.
+        `part_size` is in MiB, or None for checkpoints of one file.
         """
 
         def save(step):
@@ -207,18 +235,16 @@ class RunDirectory:
     def best_keeper(self, stage, parts, config):
         """Return a function of (updates done, scores) that keeps the best by PSNR.
 
-        In the gan stage that is the one which invents least.
+        PSNR is that of what is trained on. In the gan stage the best is the one which
+        invents least.
         """
 
         def keep_best(step, scores):
             if "psnr" in scores and step >= config.log.best_after:
+                score = trained_score(config, scores)
+                options = config.to_dict()
                 checkpoints.save_best(
-                    self.checkpoints,
-                    stage,
-                    step,
-                    parts,
-                    config.to_dict(),
-                    scores["psnr"],
+                    self.checkpoints, stage, step, parts, options, *score
                 )
 
         return keep_best
@@ -244,32 +270,26 @@ class ChiefsRunDirectory(RunDirectory):
         """Return a logger that writes nothing."""
         return NoLogger()
 
-    def make(self):
+    def _nothing(self, *_, **__):
         """Do nothing."""
 
-    def write_config(self, config):
-        """Do nothing."""
+    make = write_config = compare = write_result = _nothing
+    remove_leftovers = note_inputs = find_estimator = start = _nothing
 
-    def compare(self, config):
-        """Do nothing."""
+    def locked(self):
+        """Return a context that does nothing."""
+        return contextlib.nullcontext()
 
-    def write_result(self, stage, generator):
-        """Do nothing."""
-
-    def start(self, stage, init_from, say):
-        """Return None: the chief's weights will come."""
-
-    def remove_leftovers(self):
-        """Do nothing."""
+    def reopen(self, config, stages, say):
+        """Return no stage: the chief's word will come."""
+        return []
 
     def resume(self, stage, parts, say, skip_damaged=False):
         """Return 0: the chief's step will come."""
         return 0
 
-    def saver(self, stage, parts, config, part_size):
+    def _silent(self, *_):
         """Return a function that does nothing."""
-        return lambda step: None
+        return self._nothing
 
-    def best_keeper(self, stage, parts, config):
-        """Return a function that does nothing."""
-        return lambda step, scores: None
+    saver = best_keeper = _silent

@@ -6,63 +6,22 @@ import dataclasses
 
 import numpy as np
 
-from srlite.errors import ModelError
-from srlite.pictures.picture import to_grey
-from srlite.models.loading import load_generator
+from srlite.data.degradation_vector import SIZE
+from srlite.errors import ConfigError, ModelError
+from srlite.models.model_files import load_generator
 
 
-class StageSampler:
-    """Batches of a sampler as a stage wants them: grey, with labels for the fakes."""
-
-    def __init__(self, sampler, channels, fake_labels, seed):
-        """Wrap a sampler.
-
-        Args:
-            sampler: has `batch(step)`, which gives RGB pictures.
-            channels: 3 leaves pictures as they are, 1 makes them grey.
-            fake_labels: None, or lowest and highest label; then each batch holds a
-                `fake_label` for each of its pictures, drawn evenly between them.
-            seed: sequence of ints.
-        """
-        self._sampler = sampler
-        self._channels = channels
-        self._fake_labels = fake_labels
-        self._seed = seed
-
-    def batch(self, step):
-        """Return the batch of a step: a pure function of (seed, step)."""
-        batch = dict(self._sampler.batch(step))
-        if self._channels == 1:
-            for name, array in batch.items():
-                if array.ndim == 4:
-                    batch[name] = to_grey(array)[..., None]  # (B, P, P, 1)
-        if self._fake_labels is not None:
-            random = np.random.default_rng([*self._seed, step, 1])
-            shape = (len(batch["hr"]), 1)
-            labels = random.uniform(*self._fake_labels, shape)
-            batch["fake_label"] = labels.astype(np.float32)
-        return batch
-
-
-def stage_sampler(sampler, config, stage, seed):
-    """Wrap a sampler as a stage of a `Config` asks for."""
-    labels = config.gan.adversarial_loss.fake_labels
-    wanted = stage == "gan" and any(labels)
-    return StageSampler(sampler, config.channels, labels if wanted else None, seed)
-
-
-def build_losses(
-    options, vgg_weights, efficientnet_weights, channels=3, precision="float32", scale=4
-):
-    """Make the losses of a stage: name to (loss on HR and SR, weight)."""
+def build_losses(config, stage, vgg_weights, efficientnet_weights):
+    """Make the losses of a generator's stage: name to (loss on HR and SR, weight)."""
     from srlite.models import features
     from srlite.training.losses import ContentLoss, LatticeLoss, PixelLoss, StyleLoss
 
+    options, channels = getattr(config, stage), config.channels
     losses = {}
     if options.pixel is not None:
         losses["pixel"] = (PixelLoss(options.pixel_criterion), options.pixel)
     if getattr(options, "lattice", None) is not None:
-        losses["lattice"] = (LatticeLoss(scale), options.lattice)
+        losses["lattice"] = (LatticeLoss(config.scale), options.lattice)
     if getattr(options, "content", None) is not None:
         content = options.content_loss
         vgg = features.vgg_features(
@@ -73,7 +32,7 @@ def build_losses(
             preprocessing=content.preprocessing,
             channels=channels,
         )
-        set_precision(vgg, precision)
+        set_precision(vgg, config.precision)
         loss = ContentLoss(
             vgg,
             content.layer_weights,
@@ -86,7 +45,7 @@ def build_losses(
         efficientnet = features.efficientnet_b4_features(
             options.style_layers, efficientnet_weights, channels
         )
-        set_precision(efficientnet, precision)
+        set_precision(efficientnet, config.precision)
         losses["style"] = (StyleLoss(efficientnet), options.style)
     return losses
 
@@ -109,20 +68,14 @@ def build_discriminator(config):
 
 
 def build_optimizer(options, steps):
-    """Make Adam or Muon with its schedule over the steps of a stage.
-
-    Args:
-        options: `OptimizerConfig`.
-        steps: updates of the stage.
-    """
-    from srlite.training.optimizers import Muon, ScaledAdam
-    from srlite.training.schedules import Schedule
+    """Make Adam or Muon of an `OptimizerConfig`, its schedule over `steps` updates."""
+    from srlite.training.optimizers import Muon, ScaledAdam, build_schedule
 
     options = dataclasses.asdict(options)
     name, momentum = options.pop("name"), options.pop("momentum")
     adam = {key: options.pop(key) for key in ("beta_1", "beta_2", "epsilon")}
     clip_norm = options.pop("clip_norm")
-    schedule = Schedule(**options, steps=steps)
+    schedule = build_schedule(**options, steps=steps)
     # Named, because its name is part of its variables' names in a checkpoint.
     arguments = {**adam, "global_clipnorm": clip_norm, "name": name}
     if name == "muon":
@@ -130,43 +83,44 @@ def build_optimizer(options, steps):
     return ScaledAdam(schedule, **arguments)
 
 
-def build_step(keras, config, stage, start, losses, scope=contextlib.nullcontext):
+def build_estimator(config):
+    """Make the estimator of a `Config`, untrained."""
+    from srlite.models.estimator import estimator
+
+    return estimator(config.estimator.hidden_units)
+
+
+def build_step(
+    keras, config, stage, start, losses, scope=contextlib.nullcontext, estimator=None
+):
     """Make the networks and optimizers of a stage, and the step that trains them.
 
-    `start` is the model whose weights the generator begins with, or None; `scope()` is
-    the context in which variables are made.
+    Args:
+        keras: the module.
+        config: `Config`.
+        stage: one of `run_directory.STAGES`.
+        start: the model whose weights the generator begins with, or None.
+        losses: as from `build_losses`.
+        scope: function that returns the context in which variables are made.
+        estimator: `keras.Model`, for a conditional generator.
+
+    Returns:
+        (parts, step): dict of name to network or optimizer, as checkpoints hold them;
+        the step.
     """
-    options = getattr(config, stage)
     # Anew for each stage, so that it starts alike whether or not another ran before.
     keras.utils.set_random_seed(config.seed)
+    build = _estimator_parts if stage == "estimator" else _generator_parts
     with scope():
-        parts = {
-            "generator": build_generator(config),
-            "ema_generator": build_generator(config),
-            "generator_optimizer": build_optimizer(
-                options.generator_optimizer, options.steps
-            ),
-        }
-    # Out of the scope, as not all workers read it.
-    if start is None:
-        weights = parts["generator"].get_weights()
-    else:
-        weights = _read_weights(start, parts["generator"])
-    adversarial = None
-    if stage == "gan":
-        with scope():
-            parts["discriminator"] = build_discriminator(config)
-            parts["discriminator_optimizer"] = build_optimizer(
-                options.discriminator_optimizer, options.steps
-            )
-        adversarial = (
-            build_adversarial_loss(options.adversarial_loss.kind),
-            options.adversarial,
-        )
-    for name in ("generator", "ema_generator"):
-        parts[name].set_weights(weights)
+        parts = build(config, stage)
+    if stage != "estimator" and start is not None:
+        # Out of the scope, as not all workers read it.
+        start_from(parts["generator"], start)
+    name = next(iter(parts))  # the learner
+    parts[f"ema_{name}"].set_weights(parts[name].get_weights())
     # Not the EMA generator: it is what is measured and saved.
-    set_precision(parts["generator"], config.precision, exact_last=True)
+    if stage != "estimator":
+        set_precision(parts["generator"], config.precision, exact_last=True)
     if "discriminator" in parts:
         set_precision(parts["discriminator"], config.precision)
     with scope():
@@ -174,14 +128,56 @@ def build_step(keras, config, stage, start, losses, scope=contextlib.nullcontext
             from srlite.training.guard import LossScale
 
             parts["loss_scale"] = LossScale()
-        step = step_class(keras.config.backend())(
-            parts, losses, adversarial, scale=config.scale, ema_decay=options.ema_decay
-        )
+        objective = _objective(config, stage, parts, losses, estimator)
+        step = step_class(keras.config.backend())(parts, objective)
     return parts, step
 
 
+def _estimator_parts(config, stage):
+    options = getattr(config, stage)
+    return {
+        "estimator": build_estimator(config),
+        "ema_estimator": build_estimator(config),
+        "estimator_optimizer": build_optimizer(options.optimizer, options.steps),
+    }
+
+
+def _generator_parts(config, stage):
+    options = getattr(config, stage)
+    optimizer = build_optimizer(options.generator_optimizer, options.steps)
+    parts = {
+        "generator": build_generator(config),
+        "ema_generator": build_generator(config),
+        "generator_optimizer": optimizer,
+    }
+    if stage == "gan":
+        optimizer = build_optimizer(options.discriminator_optimizer, options.steps)
+        parts["discriminator"] = build_discriminator(config)
+        parts["discriminator_optimizer"] = optimizer
+    return parts
+
+
+def _objective(config, stage, parts, losses, estimator):
+    from srlite.training.objective import EstimatorObjective, Objective
+
+    options = getattr(config, stage)
+    arguments = {"scale": config.scale, "ema_decay": options.ema_decay}
+    if stage == "estimator":
+        return EstimatorObjective(parts, **arguments)
+    adversarial = None
+    if stage == "gan":
+        loss = build_adversarial_loss(options.adversarial_loss.kind)
+        adversarial = (loss, options.adversarial)
+        arguments["hold_colour"] = options.hold_colour
+    if config.generator.conditional:
+        if estimator is None:
+            raise ConfigError("a conditional generator is trained with an estimator")
+        arguments |= {"estimator": estimator, "patch_size": options.patch_size}
+    return Objective(parts, losses, adversarial, **arguments)
+
+
 def set_precision(network, precision, exact_last=False):
-    """Let the convolutions of a network compute in 16 bits, or leave it as it is.
+    """Make the convolutions of a network compute in 16 bits, or leave it as it is.
 
     So do the LeakyReLUs and concatenations that only they read, which halves what goes
     through memory; variables and everything else stay float32, and the losses sum what
@@ -237,9 +233,72 @@ def build_adversarial_loss(kind):
     return losses.RelativisticAverageLoss(mean=global_mean)
 
 
-def _read_weights(path, generator):
-    """Read weights that fit a generator."""
-    weights = load_generator(path).get_weights()
-    if [w.shape for w in weights] != [w.shape for w in generator.get_weights()]:
+def start_from(generator, path):
+    """Set the weights of a generator to those of the model `path`, by their names.
+
+    A conditional generator can start from one that is not: what is told then changes
+    nothing, until it has learnt to.
+
+    Raises:
+        ModelError: the two are of different shapes.
+    """
+    import keras
+
+    from srlite.models.generators import told_layers
+
+    other = load_generator(path)
+    held = {v.path: v for v in other.variables}
+    own = {v.path: v for v in generator.variables}
+    new = told_layers(generator)
+    missing = {layer.name for layer in generator.layers} ^ {
+        layer.name for layer in other.layers
+    }
+    if (
+        missing - new
+        or not held.keys() <= own.keys()
+        or any(own[name].shape != variable.shape for name, variable in held.items())
+    ):
         raise ModelError(f"{path} is of another shape than the config's generator")
-    return weights
+    # A copy, as a network made for several devices is not to be called here.
+    copy = keras.models.clone_model(generator)
+    for variable in copy.variables:
+        if variable.path in held:
+            variable.assign(held[variable.path])
+    shape = (1, 8, 8, other.inputs[0].shape[-1])
+    lr = np.random.default_rng(0).random(shape, np.float32)
+    if not np.allclose(*(_enlarged(x, lr) for x in (copy, other)), 1e-4, 1e-5):
+        raise ModelError(
+            f"{path} has weights of the same shapes as the config's generator, which "
+            "makes other pictures of them: give it the options that the model was "
+            "trained with, such as generator.residual_scaling"
+        )
+    for name, variable in held.items():
+        own[name].assign(variable)
+
+
+def _enlarged(generator, lr):
+    from srlite.models.generators import inputs_of
+
+    told = np.full((1, SIZE), 0.5, np.float32)
+    return np.asarray(generator(inputs_of(generator, lr, told), training=False))
+
+
+def trained_score(config, scores):
+    """Average the scores of `validation.validate` over what a generator is trained on.
+
+    Returns:
+        (dB, text): PSNR after each kernel by its odds, and after damages by the share
+        of patches that get them; how it was measured.
+    """
+    odds = dataclasses.asdict(config.kernels)
+    known = {kernel: odds[kernel] for kernel in odds if f"psnr_{kernel}" in scores}
+    if not any(known.values()):
+        return scores["psnr"], "psnr"
+    clean = sum(odds * scores[f"psnr_{kernel}"] for kernel, odds in known.items())
+    clean /= sum(known.values())
+    ways = ("blur", "noise", "jpeg", "sharpening")
+    damages = any(getattr(config.augmentation, way) for way in ways)
+    share = config.augmentation.damaged if damages else 0.0
+    share = share if "psnr_damaged" in scores else 0.0
+    score = (1.0 - share) * clean + share * scores.get("psnr_damaged", 0.0)
+    return score, f"{known}, {share:g} damaged"

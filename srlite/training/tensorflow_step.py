@@ -1,8 +1,7 @@
-"""One optimizer update of both networks, as a `tf.function`.
+"""One optimizer update of a stage's networks, as a `tf.function`.
 
-The same function serves both stages: without a discriminator it is the pixel stage's
-update. The formulas are those of `objective`, shared with `jax_step`; `guard` takes an
-update back that is not finite.
+The same function serves all stages; its formulas are those of an objective
+(`objective`), shared with `jax_step`; `guard` takes an update back that is not finite.
 
 A step made in the scope of a `tf.distribute` strategy, as its networks and optimizers
 must be, trains on all of its replicas: each takes its part of the batch, and together
@@ -11,40 +10,32 @@ they do what one device does with the whole.
 
 import tensorflow as tf
 
-from srlite.data.degradations import degrade
 from srlite.training.guard import Guard
-from srlite.training.objective import Objective
 from srlite.training.replicas import clip_together, global_sum, own_part, synchronize
 
 
 class TensorFlowStep:
     """Callable that trains the networks in `parts` on one batch."""
 
-    def __init__(self, parts, losses, adversarial=None, *, scale, ema_decay):
+    def __init__(self, parts, objective):
         """Create the step; it is traced when first called.
 
         Args:
-            parts: dict of `generator`, `ema_generator`, `generator_optimizer` and, when
-                `adversarial` is given, `discriminator`, `discriminator_optimizer`; with
-                `loss_scale`, a `guard.LossScale`, losses are scaled.
-            losses: dict of name to (`keras.losses.Loss` on HR and SR, weight); a weight
-                of 0.0 measures the loss without training on it.
-            adversarial: None, or (`keras.losses.Loss` on the logits to be raised and
-                those to be lowered, weight in the generator's loss).
-            scale: HR pixels per LR pixel.
-            ema_decay: of the EMA generator, reached gradually from 0.1.
+            parts: dict of the networks and optimizers that `objective` was made with;
+                with `loss_scale`, a `guard.LossScale`, losses are scaled.
+            objective: `objective.Objective` or `EstimatorObjective`.
         """
         self._parts = parts
-        self._objective = Objective(parts, losses, adversarial, ema_decay=ema_decay)
+        self._objective = objective
         self._guard = Guard(parts)
-        self._scale = scale
         self._strategy = None
         if tf.distribute.has_strategy():
             self._strategy = tf.distribute.get_strategy()
-            for name in {"generator", "discriminator"} & parts.keys():
+            for name in {objective.learner, "discriminator"} & parts.keys():
                 synchronize(parts[name])
-        self._compiled = tf.function(self._update_together)
-        self._compiled_many = tf.function(self._update_many)
+        # Nothing in a step branches on a tensor, and translating it takes seconds.
+        self._compiled = tf.function(self._update_together, autograph=False)
+        self._compiled_many = tf.function(self._update_many, autograph=False)
 
     def __call__(self, batch, update_batch_norm):
         """Do one update.
@@ -74,6 +65,30 @@ class TensorFlowStep:
 
     def sync(self):
         """Do nothing: the variables are always up to date."""
+
+    def portions(self):
+        """Return functions that do an update up to a point, without its end.
+
+        Returns:
+            dict of name to function of (batch, update_batch_norm), compiled when first
+            called; each does what those before it do, and one thing more.
+        """
+        objective = self._objective
+
+        def damage(batch, _):
+            return objective.prepare(batch)
+
+        def forward(batch, update_batch_norm):
+            return objective.loss(*objective.prepare(batch), update_batch_norm)[0]
+
+        def backward(batch, update_batch_norm):
+            inputs, target = objective.prepare(batch)
+            with tf.GradientTape() as tape:
+                loss, _ = objective.loss(inputs, target, update_batch_norm)
+            variables = self._parts[objective.learner].trainable_variables
+            return tape.gradient(loss, variables)
+
+        return {f.__name__: tf.function(f) for f in (damage, forward, backward)}
 
     @property
     def device_peak_bytes(self):
@@ -105,18 +120,17 @@ class TensorFlowStep:
 
     def _update(self, batch, update_batch_norm):
         former = self._guard.former()
-        lr, hr = degrade(batch, self._scale)
+        objective = self._objective
+        inputs, target = objective.prepare(batch)
         with tf.GradientTape() as tape:
-            loss, (values, sr) = self._objective.generator_loss(
-                lr, hr, update_batch_norm
-            )
+            loss, (values, output) = objective.loss(inputs, target, update_batch_norm)
             loss = self._guard.scaled(loss)
-        gradients = self._apply("generator", tape, loss)
-        self._objective.follow()
-        if self._objective.adversarial:
+        gradients = self._apply(objective.learner, tape, loss)
+        objective.follow()
+        if objective.adversarial:
             with tf.GradientTape() as tape:
-                loss, judged = self._objective.discriminator_loss(
-                    hr, sr, batch.get("fake_label")
+                loss, judged = objective.discriminator_loss(
+                    target, output, batch.get("fake_label")
                 )
                 loss = self._guard.scaled(loss)
             gradients += self._apply("discriminator", tape, loss)

@@ -4,21 +4,28 @@ The loop knows no network and no backend. It is given a step that does updates a
 function that saves, and calls them at the right times; stage `gan` differs from stage
 `pretrain` in the step that it is given, nothing else. Losses stay on the device until
 they are there anyway: the loop dispatches an update while others are being computed.
+A stage that diverges goes back to its last checkpoint, and on from there more slowly.
 """
 
+import collections
 import contextlib
-import signal
-import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from srlite.data.patches import prefetch
 from srlite.errors import DivergenceError
+from srlite.memory import in_order
+from srlite.models import checkpoints
 from srlite.training.meter import Meter
 
+# To the same checkpoint; the learning rate is then 1/32 of what it was there.
+MOST_RESCUES = 5
 # Scores of a validation that are printed, and how; all of them are logged.
 _TOLD = {
     "psnr": "{:.2f} dB",
+    "psnr_damaged": "{:.2f} dB",
     "ssim": "{:.4f}",
     "content": "{:.4g}",
     "style": "{:.4g}",
@@ -26,94 +33,51 @@ _TOLD = {
 _IN_THE_BAR = ("psnr", "ssim")
 
 
-class StopSignal:
-    """Asks a loop to end after the current step: Ctrl-C, SIGTERM, or time is up.
+@dataclass
+class Stage:
+    """A stage to train, as the loop sees it; numbers are steps, which are updates.
 
-    A context manager: inside it SIGINT and SIGTERM set `reason` instead of ending the
-    process; the same signal once more ends the process at once.
-    """
-
-    def __init__(self, max_minutes=None):
-        """Start the clock; `max_minutes` is None for no limit."""
-        self._deadline = None
-        if max_minutes is not None:
-            self._deadline = time.monotonic() + 60 * max_minutes
-        self._signal = None
-        self._former = {}
-
-    def __enter__(self):
-        """Take over the signals."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._former[number] = signal.signal(number, self._on_signal)
-        return self
-
-    def __exit__(self, *_):
-        """Give the signals back."""
-        for number, handler in self._former.items():
-            signal.signal(number, handler)
-
-    def _on_signal(self, number, _):
-        self._signal = signal.Signals(number)
-        signal.signal(number, self._former[number])
-
-    @property
-    def interrupted(self):
-        """Whether a signal came."""
-        return self._signal is not None
-
-    @property
-    def reason(self):
-        """Why to stop, or None to go on."""
-        if self._signal is not None:
-            return self._signal.name
-        if self._deadline is not None and time.monotonic() > self._deadline:
-            return "time is up"
-        return None
-
-
-def train_stage(
-    step,
-    sampler,
-    *,
-    stage,
-    first_step,
-    last_step,
-    save,
-    logger,
-    stop,
-    validate=None,
-    freeze_batch_norm_after=None,
-    log_every=50,
-    validate_every=1000,
-    checkpoint_every=500,
-    steps_per_execution=1,
-    keep_best=None,
-    max_dropped_steps=10,
-    agree=None,
-):
-    """Train from `first_step` to `last_step`, or until `stop` has a reason.
-
-    Args:
+    Attributes:
+        name: for the logs.
         step: `TensorFlowStep` or `JaxStep`.
-        sampler: `data.PatchSampler`.
-        stage: "pretrain" or "gan", for the logs.
-        first_step: updates already done in this stage.
+        sampler: `StageSampler`, or anything with `batch(step)`.
         last_step: updates after which the stage is complete.
         save: function of the number of updates done; writes a checkpoint.
-        logger: `logs.RunLogger`.
-        stop: `StopSignal`.
         validate: function that returns (dict of scalars, dict of uint8 pictures).
+        keep_best: function of (updates done, scalars of `validate`), called after it.
         freeze_batch_norm_after: updates after which BatchNorm's statistics stay as they
             are and are used in training too; None for never.
-        log_every: steps.
-        validate_every: steps.
-        checkpoint_every: steps.
+        log_every, validate_every, checkpoint_every: how often.
         steps_per_execution: updates per call of the backend, where that many fit before
             something else is to be done; single ones elsewhere.
-        keep_best: function of (updates done, scalars of `validate`), called after it.
         max_dropped_steps: dropped updates in a row that end the training. Between the
-            first of them and the next applied one nothing is saved, and `stop` waits:
-            a checkpoint is to hold what training can go on from.
+            first of them and the next applied one nothing is saved, and a stop waits: a
+            checkpoint is to hold what training can go on from.
+    """
+
+    name: str
+    step: Callable
+    sampler: Any
+    last_step: int
+    save: Callable
+    validate: Callable | None = None
+    keep_best: Callable | None = None
+    freeze_batch_norm_after: int | None = None
+    log_every: int = 50
+    validate_every: int = 1000
+    checkpoint_every: int = 500
+    steps_per_execution: int = 1
+    max_dropped_steps: int = 10
+
+
+def train_stage(stage, logger, stop, first_step=0, agree=None):
+    """Train from `first_step` to the last one, or until `stop` has a reason.
+
+    Args:
+        stage: `Stage`.
+        logger: `logs.RunLogger`.
+        stop: `StopSignal`.
+        first_step: updates already done in this stage.
         agree: function of bool that returns whether it is true for any of several
             workers, which must end after the same step. They are asked whether `stop`
             has a reason where losses are logged or a checkpoint is due, as they wait
@@ -126,32 +90,46 @@ def train_stage(
         DivergenceError: too many updates in a row were dropped, or all there were; the
             last checkpoint is from before.
     """
-    done = first_step
-    freeze = last_step if freeze_batch_norm_after is None else freeze_batch_norm_after
-    intervals = [log_every, checkpoint_every, *([validate_every] if validate else [])]
-    groups = group_steps(first_step, last_step, steps_per_execution, intervals, freeze)
-    meter = Meter(max_dropped_steps)
+    done, last_step, validate = first_step, stage.last_step, stage.validate
+    freeze = stage.freeze_batch_norm_after
+    freeze = last_step if freeze is None else freeze
+    groups = group_steps(
+        first_step,
+        last_step,
+        stage.steps_per_execution,
+        [
+            stage.log_every,
+            stage.checkpoint_every,
+            *([stage.validate_every] if validate else []),
+        ],
+        freeze,
+    )
+    meter = Meter(stage.max_dropped_steps)
     means, scores = {}, {}  # the last ones
-    logger.start(stage, first_step, last_step)
+    logger.start(stage.name, first_step, last_step)
+
+    def due(every):
+        return done % every == 0
 
     def stopping():
         wanted = stop.reason is not None
         if agree is None:
             return wanted
-        together = done % log_every == 0 or done % checkpoint_every == 0
-        return together and agree(wanted)
+        return (due(stage.log_every) or due(stage.checkpoint_every)) and agree(wanted)
 
     def flush(**more):
         """Log the steps since the last time, and some more."""
         values, speed = meter.read()
         if values:
-            logger.scalars(stage, done, {**values, **speed, **more})
+            logger.scalars(stage.name, done, {**values, **speed, **more})
         return values
 
-    ready = prefetch(lambda group: stack_batches(sampler, group), groups)
+    ready = in_order(
+        lambda group: (group, stack_batches(stage.sampler, group)), groups, 2, 4
+    )
     with contextlib.closing(ready):
         for group, batch in meter.waiting(ready):
-            update = step if len(group) == 1 else step.many
+            update = stage.step if len(group) == 1 else stage.step.many
             meter.add(update(batch, group[0] < freeze), len(group))
             done = group[-1] + 1
             last = done == last_step or (stopping() and not meter.dropped_in_a_row)
@@ -160,48 +138,107 @@ def train_stage(
                     f"none of the {last_step} updates gave finite losses and gradients"
                 )
             speed = meter.stage_figures() if last else {}
-            log = last or done % log_every == 0
+            log = last or due(stage.log_every)
             if log:
                 means = flush(**speed)
             logger.advance({**scores, **means} if log else None, len(group))
-            saving = last or done % checkpoint_every == 0
+            saving = last or due(stage.checkpoint_every)
             if saving:
                 flush()
-            if validate and (done == last_step or done % validate_every == 0):
-                with meter.left_out():
-                    step.sync()
-                    scalars = _validate(validate, logger, stage, done)
+            if validate and (done == last_step or due(stage.validate_every)):
+                with meter.left_out("validating"):
+                    stage.step.sync()
+                    scalars = _validate(stage, logger, done)
                     scores = {k: v for k, v in scalars.items() if k in _IN_THE_BAR}
                     logger.advance({**scores, **means}, 0)
-                    if keep_best:
-                        keep_best(done, scalars)
+                    if stage.keep_best:
+                        stage.keep_best(done, scalars)
             # Last, because a run that goes on from here does none of the above again.
             if saving and (last or not meter.dropped_in_a_row):
-                step.sync()
-                save(done)
+                with meter.left_out("saving"):
+                    stage.step.sync()
+                    stage.save(done)
             if last:
-                _tell_speed(logger, stage, done - first_step, speed)
+                spent = meter.left_out_seconds
+                _tell_speed(logger, stage.name, done - first_step, speed, spent)
                 break
     return done
 
 
-def _validate(validate, logger, stage, done):
-    scalars, pictures = validate()
-    logger.images(stage, done, pictures)
+def train_with_rescue(stage, logger, stop, first_step, parts, directory):
+    """Train, and go back with half the learning rate whenever it diverges.
+
+    It goes back to the newest checkpoint of those that a run without a stop has too,
+    where there is one; before the first checkpoint, to the start. The checkpoint is
+    written anew with the halved rate, so that a resumed run does not diverge again.
+
+    Args:
+        stage: as of `train_stage`, and so are the next three.
+        logger: `logs.RunLogger`.
+        stop: `StopSignal`.
+        first_step: updates already done.
+        parts: dict of name to what checkpoints hold; its optimizers, named
+            `..._optimizer`, are `optimizers.ScaledAdam`.
+        directory: folder of the checkpoints.
+
+    Raises:
+        DivergenceError: it went back to the same checkpoint too often.
+    """
+    optimizers = [part for name, part in parts.items() if name.endswith("_optimizer")]
+    start = checkpoints.values(parts) if first_step == 0 else None
+    rescues = collections.Counter()
+    while True:
+        try:
+            return train_stage(stage, logger, stop, first_step)
+        except DivergenceError as error:
+            stage.step.sync()
+            found = checkpoints.find(directory, stage.name)
+            regular = [n for n, _ in found if n % stage.checkpoint_every == 0]
+            if regular or start is None:
+                first_step = regular[-1] if regular else found[-1][0]
+                checkpoints.load(dict(found)[first_step], parts)
+            else:
+                first_step = 0
+                checkpoints.assign(start, parts, "the start")
+            former = float(optimizers[0].factor)
+            if rescues[first_step] == MOST_RESCUES:
+                raise DivergenceError(
+                    f"stage {stage.name} diverges after step {first_step} even with "
+                    f"{former:g} of its learning rate ({error}); begin anew with "
+                    "other data, loss weights or a lower learning rate"
+                ) from None
+            rescues[first_step] += 1
+            for optimizer in optimizers:
+                optimizer.factor.assign(former / 2)
+            checkpoints.remove_after(directory, stage.name, first_step)
+            stage.save(first_step)
+            logger.say(
+                f"stage {stage.name} diverged ({error}); going back to step "
+                f"{first_step} with {former / 2:g} of the learning rate"
+            )
+
+
+def _validate(stage, logger, done):
+    scalars, pictures = stage.validate()
+    logger.images(stage.name, done, pictures)
     if scalars:
-        logger.scalars(stage, done, {f"val/{k}": v for k, v in scalars.items()})
+        logger.scalars(stage.name, done, {f"val/{k}": v for k, v in scalars.items()})
         told = [(k, form) for k, form in _TOLD.items() if k in scalars]
         text = ", ".join(f"{k} {form.format(scalars[k])}" for k, form in told)
-        logger.say(f"{stage} step {done}: {text}")
+        logger.say(f"{stage.name} step {done}: {text}")
     return scalars
 
 
-def _tell_speed(logger, stage, steps, figures):
+def _tell_speed(logger, stage, steps, figures, spent):
     if figures:
+        rate, waited = (
+            figures[f"stage_{name}"] for name in ("steps_per_second", "data_wait")
+        )
+        others = "".join(f", {seconds:.3g} s {name}" for name, seconds in spent.items())
         logger.say(
-            f"stage {stage}: {steps} steps, "
-            f"{figures['stage_steps_per_second']:.3g} steps/s, "
-            f"{figures['stage_data_wait']:.1%} of the time spent waiting for data"
+            f"stage {stage}: {steps} steps, {rate:.3g} steps/s; of a step "
+            f"{1e3 * (1 - waited) / rate:.3g} ms computing and "
+            f"{1e3 * waited / rate:.3g} ms waiting for data{others}"
         )
 
 
@@ -209,7 +246,8 @@ def group_steps(first_step, last_step, size, intervals, freeze):
     """Yield ranges of steps that may be done in one go.
 
     A run that goes on after any of these ranges sees the same ranges as one that was
-    never interrupted, which on JAX is part of having the same bits.
+    never interrupted, which is part of having the same bits: backends fuse the body of
+    a loop in their own ways.
 
     Args:
         first_step: the first step.

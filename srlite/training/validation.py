@@ -8,60 +8,112 @@ measured on the same pictures.
 
 import keras
 import numpy as np
+from PIL import Image
 
-from srlite.data.degradations import downsample
-from srlite.pictures.picture import to_float, to_grey, to_uint8
+from srlite.data.damages import damage_and_shrink, parse_damage
+from srlite.data.degradation_vector import MAX_BLUR, MAX_NOISE, SMALLEST, fitting
+from srlite.data.degradations import degrade, downsample
 from srlite.data.kernels import KERNELS
-from srlite.metrics.psnr_ssim import psnr, ssim
+from srlite.errors import ModelError
+from srlite.metrics.psnr_ssim import centre_crop, psnr, ssim
+from srlite.models.generators import is_conditional
+from srlite.pictures.picture import resize, to_float, to_grey, to_uint8
+from srlite.runtime.runners import hide_retracing
 
+# LR of bicubic after these is validated on beside clean LR of every kernel.
+DAMAGES = ("jpeg75", "jpeg50", "noise10", "blur", "sharp")
 CROP = 256  # HR pixels; keeps the validation of a dozen pictures within seconds
+_MOST = 100.0  # dB
 _SEEN = 128  # HR pixels that feature networks see, about a patch of the gan stage
 
 
-def centre_crop(image, size, scale):
-    """Cut the middle of a picture.
-
-    Of a side that is no longer than `size`, what is over is cut off at the end, as
-    whole pictures are cut when they are evaluated.
-
-    Args:
-        image: (height, width, channels).
-        size: highest height and width of the result.
-        scale: the result's height and width are multiples of it.
-
-    Returns:
-        View of the picture.
-    """
-    slices = []
-    for length in image.shape[:2]:
-        kept = min(length, size) // scale * scale
-        first = (length - kept) // 2 if length > size else 0
-        slices.append(slice(first, first + kept))
-    return image[tuple(slices)]
-
-
-def restore(generator, hr, scale):
-    """Shrink a picture with every kernel and enlarge it again.
+def restore(generator, hr, scale, estimator=None, damages=()):
+    """Shrink a picture in several ways and enlarge it again.
 
     Args:
         generator: `keras.Model`, LR to SR.
         hr: uint8 (height, width, channels), multiples of `scale`.
         scale: HR pixels per LR pixel.
+        estimator: `keras.Model` that tells a conditional generator what it sees.
+        damages: names of `damages`, which LR of bicubic goes through besides.
 
     Returns:
-        (lr, sr): uint8 arrays whose first axis follows `KERNELS`.
+        (lr, sr): uint8 arrays whose first axis follows `KERNELS`, then `damages`.
     """
-    batch = np.repeat(hr[None], len(KERNELS), axis=0)
-    lr = downsample(batch, np.arange(len(KERNELS)), scale)  # (6, H/s, W/s, 3)
+    lr = _shrunk(hr, scale)
+    bicubic = [KERNELS.index("bicubic")]
+
+    def shrink(hr):
+        small = downsample(hr[None], np.array(bicubic), scale)[0]
+        return keras.ops.convert_to_numpy(small).astype(np.uint8)
+
+    more = [damage_and_shrink(hr, shrink, parse_damage(name)) for name in damages]
+    lr = np.concatenate([lr, np.stack(more)]) if more else lr
     # Whole photographs go one by one: six at once need gigabytes.
-    group = len(KERNELS) if hr.size <= 3 * CROP**2 else 1
-    lr = keras.ops.convert_to_numpy(lr)
+    group = len(lr) if hr.size <= 3 * CROP**2 else 1
     # Compiled: op by op, JAX takes many times as long.
     sr = [
-        generator.predict_on_batch(part / np.float32(255.0))
-        for part in np.split(lr, len(KERNELS) // group)
+        generator.predict_on_batch(told(generator, to_float(part), estimator))
+        for part in np.split(lr, len(lr) // group)
     ]
-    return lr.astype(np.uint8), to_uint8(np.concatenate(sr))
+    # Of odd sides some generators make more.
+    return lr, to_uint8(np.concatenate(sr)[:, : hr.shape[0], : hr.shape[1]])
+
+
+def _shrunk(hr, scale):
+    """LR of every kernel: uint8 (6, height / scale, width / scale, channels)."""
+    batch = np.repeat(hr[None], len(KERNELS), axis=0)
+    lr = downsample(batch, np.arange(len(KERNELS)), scale)
+    return keras.ops.convert_to_numpy(lr).astype(np.uint8)
+
+
+def told(generator, lr, estimator):
+    """Return a generator's inputs: LR, and what an estimator sees of it if it is told.
+
+    LR is float32 (batch, height, width, channels), [0, 1].
+    """
+    if not is_conditional(generator):
+        return lr
+    height, width = map(fitting, lr.shape[1:3])
+    if min(height, width) < SMALLEST:
+        raise ModelError(
+            f"an estimator sees pictures of at least {SMALLEST} x {SMALLEST} LR "
+            f"pixels; received {lr.shape[1]} x {lr.shape[2]}"
+        )
+    return [lr, estimator.predict_on_batch(lr[:, :height, :width])]
+
+
+def validate_estimator(estimator, samplers, scale=4, batches=8):
+    """Measure an estimator on patches.
+
+    Args:
+        estimator: `keras.Model`, LR to degradation.
+        samplers: dict of sides of LR patches to the `StageSampler` of each.
+        scale: HR pixels per LR pixel.
+        batches: number of each size.
+
+    Returns:
+        dict of `kernel_<size>`, the share of patches whose likeliest kernel is the
+        right one, and of mean absolute errors: `jpeg_<size>` in steps of quality,
+        `noise_<size>` in levels, `blur_<size>` in HR pixels, `sharpening_<size>`.
+    """
+    scores = {}
+    for size, sampler in samplers.items():
+        truths, answers = [], []
+        for step in range(batches):
+            batch = sampler.batch(step)
+            lr = keras.ops.convert_to_numpy(degrade(batch, scale)[0])
+            height, width = map(fitting, lr.shape[1:3])
+            answers.append(estimator.predict_on_batch(lr[:, :height, :width]))
+            truths.append(batch["degradation"])
+        truth, answer = np.concatenate(truths), np.concatenate(answers)
+        best = [x[:, : len(KERNELS)].argmax(axis=1) for x in (truth, answer)]
+        scores[f"kernel_{size}"] = float(np.mean(best[0] == best[1]))
+        far = np.abs(truth - answer)[:, len(KERNELS) :].mean(axis=0)
+        units = {"jpeg": 100.0, "noise": MAX_NOISE, "blur": MAX_BLUR, "sharpening": 1.0}
+        for (name, unit), value in zip(units.items(), far, strict=True):
+            scores[f"{name}_{size}"] = float(unit * value)
+    return scores
 
 
 def distance_model(losses, channels=3):
@@ -79,7 +131,17 @@ def distance_model(losses, channels=3):
     return keras.Model([hr, sr], {n: loss.call(hr, sr) for n, loss in losses.items()})
 
 
-def validate(generator, images, scale, crop=CROP, num_pictures=4, distances=None):
+def validate(
+    generator,
+    images,
+    scale,
+    crop=CROP,
+    num_pictures=4,
+    *,
+    distances=None,
+    estimator=None,
+    lr_images=None,
+):
     """Measure a generator.
 
     Args:
@@ -93,49 +155,114 @@ def validate(generator, images, scale, crop=CROP, num_pictures=4, distances=None
         distances: as from `distance_model`, or None. Feature networks cost more than
             all else, so they see the central 128 x 128 pixels of each picture, after
             one kernel: the next one for the next picture.
+        estimator: `keras.Model`; a conditional generator is told what it sees, and is
+            measured on `DAMAGES` too.
+        lr_images: for each picture its real LR picture, cut as by `cut_pair`, or None.
 
     Returns:
         (scores, pictures): dict of `psnr` (mean over the kernels) and `psnr_<kernel>`
-        in dB, `ssim` and `ssim_<kernel>`, and the means of the distances by their
-        names; dict of `<number>/lr`, `/sr`, `/hr` to uint8 pictures, LR by bicubic.
+        in dB, `ssim` and `ssim_<kernel>`, also `psnr_damaged` (mean over the
+        damages) and `psnr_<damage>`, and the means of the distances by their names;
+        dict of `<number>/lr`, `/sr`, `/hr` to uint8 pictures, LR by bicubic. Pictures
+        with a real LR picture count for `psnr_paired` and `ssim_paired` instead, which
+        are `psnr` and `ssim` too where there are no others. No PSNR is above 100 dB.
     """
-    values, far, pictures = [], [], {}
+    hide_retracing()
+    values, paired, far, pictures = [], [], [], {}
+    damages = DAMAGES if is_conditional(generator) else ()
+    grey = generator.inputs[0].shape[-1] == 1
     for number, image in enumerate(images):
-        hr = centre_crop(image, crop or max(image.shape), scale)
-        if generator.input_shape[-1] == 1 and hr.shape[-1] == 3:
-            hr = to_grey(hr)[..., None]  # (H, W, 1)
-        lr, sr = restore(generator, hr, scale)
+        real = lr_images[number] if lr_images else None
+        if real is None:
+            hr = centre_crop(image, scale, crop or None)
+        else:
+            real, hr = cut_pair(real, image, crop, scale)
+        if grey and hr.shape[-1] == 3:
+            hr, real = (
+                None if x is None else to_grey(x)[..., None] for x in (hr, real)
+            )
+        if real is None:
+            lr, sr = restore(generator, hr, scale, estimator, damages)
+        else:
+            lr = np.repeat(real[None], len(KERNELS), axis=0)
+            inputs = told(generator, to_float(real[None]), estimator)
+            sr = np.repeat(
+                to_uint8(generator.predict_on_batch(inputs)), len(lr), axis=0
+            )
         if distances is not None:
             pair = (hr, sr[number % len(KERNELS)])
-            pair = [to_float(centre_crop(x, _SEEN, scale))[None] for x in pair]
+            pair = [to_float(centre_crop(x, scale, _SEEN))[None] for x in pair]
             far.append(distances.predict_on_batch(pair))
         lr, sr, hr = map(_to_rgb, (lr, sr, hr))
-        values.append([[f(one, hr, scale) for one in sr] for f in (psnr, ssim)])
+        if real is None:
+            values.append([[f(one, hr, scale) for one in sr] for f in _SCORES.values()])
+        else:
+            paired.append([f(sr[0], hr, scale) for f in _SCORES.values()])
         if number < num_pictures:
             pictures |= _for_a_look(number, lr, sr, hr)
     scores = {}
-    for name, means in zip(("psnr", "ssim"), np.mean(values, axis=0), strict=True):
-        scores[name] = float(np.mean(means))
-        scores |= {f"{name}_{k}": float(m) for k, m in zip(KERNELS, means, strict=True)}
+    if paired:
+        means = map(float, np.mean(paired, axis=0))
+        scores = dict(zip(("psnr_paired", "ssim_paired"), means, strict=True))
+        if not values:
+            scores |= {n: scores[f"{n}_paired"] for n in _SCORES}
+    for name, means in zip(_SCORES, np.mean(values, axis=0) if values else ()):
+        clean, damaged = np.split(means, [len(KERNELS)])
+        scores[name] = float(np.mean(clean))
+        if damages:
+            scores[f"{name}_damaged"] = float(np.mean(damaged))
+        every = zip((*KERNELS, *damages), means, strict=True)
+        scores |= {f"{name}_{kind}": float(mean) for kind, mean in every}
     for name in far[0] if far else ():
         scores[name] = float(np.mean([values[name] for values in far]))
     return scores, pictures
 
 
-def restore_pictures(generator, images, scale):
-    """Restore pictures for a look, without measuring.
+def _psnr(sr, hr, scale):
+    # Of equal pictures it is infinite, which no mean survives.
+    return min(psnr(sr, hr, scale), _MOST)
 
-    Args:
-        generator: `keras.Model`, LR to SR.
-        images: uint8 (height, width, channels), multiples of `scale`.
-        scale: HR pixels per LR pixel.
 
-    Returns:
-        dict of pictures, as `validate` returns it.
+_SCORES = {"psnr": _psnr, "ssim": ssim}
+
+
+def cut_pair(lr, hr, crop, scale):
+    """Cut the middle of a pair to views (lr, hr); `crop` is as of `validate`."""
+    size = crop // scale or max(lr.shape)
+    tops = [max(0, (side - size) // 2) for side in lr.shape[:2]]
+    small, large = (
+        tuple(slice(n * top, n * (top + size)) for top in tops) for n in (1, scale)
+    )
+    return lr[small], hr[large]
+
+
+def bicubic_psnr(images, scale, crop=CROP, lr_images=None):
+    """Measure plain bicubic enlargement, in dB, as `validate` measures a generator.
+
+    It is the mean over clean kernels, or over pairs where there is nothing else.
     """
+    values, paired = [], []
+    for number, image in enumerate(images):
+        real = lr_images[number] if lr_images else None
+        if real is None:
+            hr = centre_crop(image, scale, crop or None)
+            lr = _shrunk(hr, scale)
+        else:
+            real, hr = cut_pair(real, image, crop, scale)
+            lr = real[None]
+        hr = _to_rgb(hr)
+        bicubic = Image.Resampling.BICUBIC
+        sr = [resize(_to_rgb(one), hr.shape[:2], resample=bicubic) for one in lr]
+        kind = values if real is None else paired
+        kind.append(np.mean([_psnr(one, hr, scale) for one in sr]))
+    return float(np.mean(values or paired))
+
+
+def restore_pictures(generator, images, scale, estimator=None):
+    """Restore uint8 pictures, multiples of `scale`, as `validate` returns them."""
     pictures = {}
     for number, hr in enumerate(images):
-        lr, sr = restore(generator, hr, scale)
+        lr, sr = restore(generator, hr, scale, estimator)
         pictures |= _for_a_look(number, *map(_to_rgb, (lr, sr, hr)))
     return pictures
 

@@ -6,8 +6,8 @@ Lines around points are quartiles of the pictures; lines around bars are 95 % bo
 intervals of the mean difference.
 
 A model has one colour in all charts: "bicubic" and "lanczos" are grey, the others take
-those of Okabe and Ito (2008, https://jfly.uni-koeln.de/color) that differ in lightness
-too, and markers of their own, so that any eye and a grey print tell them apart.
+those of `OKABE_ITO` and markers of their own, so that any eye and a grey print tell
+them apart.
 """
 
 import html
@@ -18,18 +18,11 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from srlite.evaluation.report.scores import (
-    METRIC,
-    kernels_of,
-    label_of,
-    select,
-    values,
-    write_value,
-)
-from srlite.evaluation.records import distinct
-from srlite.evaluation.statistics import MEAN_KERNEL
+from srlite.evaluation.records import METRIC, distinct, select
+from srlite.evaluation.report.page import write_value
+from srlite.evaluation.statistics import MEAN_KERNEL, kernels_of, values
+from srlite.figures.strips import OKABE_ITO
 
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 _MARKERS = "osD^vP"
 _PLAIN = {"bicubic": ("#8c8c8c", "X"), "lanczos": ("#b3b3b3", "p")}
 _INK = "#1f2327"  # On a page it becomes the colour of the text there.
@@ -49,10 +42,10 @@ _STYLE = {
 
 
 def model_styles(models):
-    """Give each model its colour and marker: dict of name to pair."""
+    """Choose the colour and the marker of each model: dict of name to pair."""
     own = [model for model in models if model not in _PLAIN]
     styles = {
-        model: (_COLOURS[i % len(_COLOURS)], _MARKERS[i % len(_MARKERS)])
+        model: (OKABE_ITO[i % len(OKABE_ITO)], _MARKERS[i % len(_MARKERS)])
         for i, model in enumerate(own)
     }
     return {model: _PLAIN.get(model) or styles[model] for model in models}
@@ -62,13 +55,7 @@ def model_styles(models):
 def score_chart(records, metric, styles):
     """Draw a metric by kernel: means as points, quartiles of the pictures as lines.
 
-    Args:
-        records: of one data set.
-        metric: its name.
-        styles: as `model_styles` returns it.
-
-    Returns:
-        `matplotlib.figure.Figure`.
+    `records` are of one data set, `styles` as `model_styles` returns it.
     """
     kernels, models = (distinct(records, key) for key in ("kernel", "model"))
     figure, axes = _rows(kernels, len(models))
@@ -85,24 +72,16 @@ def score_chart(records, metric, styles):
                 (handles[model],) = axes.plot(*point, color=colour, markersize=6)
     start = axes.get_xlim()[0]
     away = f"; the axis starts at {start:.3g}, not at 0" if start > 0 else ""
-    axes.set_xlabel(label_of(metric) + away)
+    axes.set_xlabel(METRIC[metric].title + away)
     _legend(figure, handles)
     return figure
 
 
 @matplotlib.rc_context(_STYLE)
 def gain_chart(table, data_set, metric, reference, styles):
-    """Draw by how much models differ from one of them, by kernel, as bars from 0.
+    """Draw how much models differ from `reference`, by kernel, as bars from 0.
 
-    Args:
-        table: as `report_scores.tabulate` returns it, for this reference.
-        data_set: name.
-        metric: its name.
-        reference: name of the model that is subtracted.
-        styles: as `model_styles` returns it.
-
-    Returns:
-        `matplotlib.figure.Figure`.
+    `table` is as `statistics.tabulate` returns it for this reference.
     """
     own = [entry for place, entry in table.items() if place[0] == data_set]
     kernels = kernels_of([e for e in own if e["kernel"] != MEAN_KERNEL])
@@ -121,8 +100,10 @@ def gain_chart(table, data_set, metric, reference, styles):
                 _mark_gain(axes, place, entry, metric)
     axes.axvline(0, color=_INK, linewidth=1)
     axes.margins(x=0.14)
-    side = "more" if METRIC[metric].higher_is_better else "less"
-    axes.set_xlabel(f"{label_of(metric)} minus that of {reference}; {side} is better")
+    side = METRIC[metric].better
+    axes.set_xlabel(
+        f"{METRIC[metric].title} minus that of {reference}; {side} is better"
+    )
     _legend(figure, handles)
     return figure
 
@@ -134,7 +115,7 @@ def _mark_gain(axes, place, entry, metric):
     axes.hlines(place, low, high, color=_INK, linewidth=1.2)
     right = gain >= 0
     axes.annotate(
-        write_value(metric, gain, "+", unit=False),
+        write_value(metric, gain, sign=True, unit=False),
         (max(high, 0) if right else min(low, 0), place),
         (4 if right else -4, 0),
         textcoords="offset points",
@@ -149,16 +130,8 @@ def plane_chart(records, distortion, perception, styles):
     """Draw models in the plane of distortion and perception, one point for each.
 
     Blau and Michaeli 2018 (https://doi.org/10.1109/CVPR.2018.00652), figure 1: no model
-    can be best in both.
-
-    Args:
-        records: of one data set.
-        distortion: name of a metric that is better when higher.
-        perception: name of a metric that is better when lower.
-        styles: as `model_styles` returns it.
-
-    Returns:
-        `matplotlib.figure.Figure`.
+    can be best in both. Of the metrics, `distortion` is better when higher,
+    `perception` when lower.
     """
     figure, axes = _new_figure(3.4)
     for model in distinct(records, "model"):
@@ -182,24 +155,19 @@ def plane_chart(records, distortion, perception, styles):
         ha="center",
         arrowprops={"arrowstyle": "-|>", "color": _INK},
     )
-    axes.set_xlabel(f"{label_of(distortion)}, more is better")
-    axes.set_ylabel(f"{label_of(perception)}, less is better")
+    axes.set_xlabel(f"{METRIC[distortion].title}, more is better")
+    axes.set_ylabel(f"{METRIC[perception].title}, less is better")
     axes.grid(alpha=0.25, linewidth=0.6)
     return figure
 
 
-def to_png(figure, path, dpi=160):
-    """Write a chart on white, for papers."""
-    figure.savefig(path, dpi=dpi, facecolor="white")
-
-
 def to_svg(figure, name, description):
-    """Write a chart for a page: transparent, its ink the colour of the page's text.
+    """Draw a chart for a page: transparent, its ink the colour of the page's text.
 
     Args:
         figure: of this module.
         name: of the chart, a word that is its own on the page.
-        description: what a screen reader says.
+        description: read by screen readers.
 
     Returns:
         HTML: an `svg` element without a size of its own, nor a link.

@@ -6,6 +6,7 @@ It forbids itself the network, like `slider_page`, and needs a script for slider
 import html
 from string import Template
 
+from srlite.evaluation.records import METRIC
 from srlite.figures.slider_page import CONTENT_POLICY, SLIDER_SCRIPT, SLIDER_STYLE
 
 _STYLE = """
@@ -25,9 +26,6 @@ p, ul, dl { max-width: 46rem; margin: .5rem 0; }
 a { color: var(--link); }
 nav { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; }
 .quiet, figcaption, caption { color: var(--quiet); font-size: .875rem; }
-.summary { background: var(--card); border-left: 4px solid #0072b2;
-  border-radius: 0 .4rem .4rem 0; padding: .6rem 1.1rem; margin: 1.25rem 0;
-  max-width: 52rem; }
 .scroll { overflow-x: auto; margin: 1rem 0; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 caption { text-align: left; white-space: nowrap; padding-bottom: .35rem; }
@@ -73,7 +71,7 @@ a:focus-visible, .scroll:focus-visible { outline: 3px solid #06c; outline-offset
   nav, .slider { display: none; }
   h2, h3, h4, caption { break-after: avoid; }
   h2 { margin-top: 1rem; padding-top: .5rem; }
-  .picture, figure, table, .summary, dl > div { break-inside: avoid; }
+  .picture, figure, table, dl > div { break-inside: avoid; }
   .picture { border: 1px solid var(--line); }
   .scroll { overflow: visible; }
   .charts { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 1rem; }
@@ -107,15 +105,7 @@ $body
 
 
 def report_page(title, body):
-    """Wrap the body of a report.
-
-    Args:
-        title: plain text.
-        body: HTML.
-
-    Returns:
-        The page as text.
-    """
+    """Wrap the body of a report, HTML, under a title of plain text."""
     return _PAGE.substitute(
         policy=CONTENT_POLICY,
         title=html.escape(title),
@@ -126,14 +116,7 @@ def report_page(title, body):
 
 
 def with_links(sections):
-    """Put headings over sections, and links to them in front.
-
-    Args:
-        sections: list of (heading, plain text; HTML).
-
-    Returns:
-        List of HTML.
-    """
+    """Put headings over sections, (heading, HTML), and links to them in front."""
     names = [
         (f"section-{n}", html.escape(name)) for n, (name, _) in enumerate(sections)
     ]
@@ -152,9 +135,6 @@ def html_table(caption, head, rows):
         caption: plain text.
         head: headings of the columns, plain text.
         rows: list of rows: a heading, then (text, whether it is strong) of each cell.
-
-    Returns:
-        HTML.
     """
     caption = html.escape(caption)
     columns = "".join(f'<th scope="col">{html.escape(x)}</th>' for x in head)
@@ -185,3 +165,12 @@ def definitions(pairs):
             "</dl>",
         ]
     )
+
+
+def write_value(metric, value, sign=False, unit=True):
+    """Write a value of a metric as text of a page; None becomes a dash."""
+    if value is None:
+        return "–"
+    known = METRIC[metric]
+    after = f" {known.unit}" if unit and known.unit else ""
+    return known.write(value, sign).replace("-", "−").replace("inf", "∞") + after

@@ -4,10 +4,12 @@ import html
 from dataclasses import dataclass
 
 from srlite.evaluation.data_sets import file_name
-from srlite.evaluation.report.scores import METRIC, rank, select, write_value
+from srlite.evaluation.records import METRIC, select
+from srlite.evaluation.report.page import write_value
+from srlite.evaluation.statistics import rank
+from srlite.figures.crops import View, error_scale, make_view
 from srlite.figures.slider_page import png_uri, slider
 from srlite.figures.strips import colour_bar, draw_strip, error_map, overview
-from srlite.figures.crops import View, error_scale, make_view
 
 _WHOLE = 300  # pixels
 _NOTED = ("psnr", "ssim", "content", "niqe")  # under a crop, where measured
@@ -45,18 +47,15 @@ class Shown:
 
 
 def choose_pictures(records, read, metric, model, count):
-    """Choose and read the pictures that are shown.
+    """Choose and read the pictures that are shown, the worst first.
 
     Args:
-        records: as in `score_records`.
+        records: as in `records`.
         read: function of a record that returns its picture, uint8 (height, width, 3);
             "lr" and "hr" are models too.
         metric: name of what pictures are ranked by.
         model: whose scores count.
         count: of best and of worst pictures.
-
-    Returns:
-        List of `Shown`, the worst first.
     """
     best, worst = rank(records, metric, model, count)
     places = [(("worst", i), record) for i, record in enumerate(worst, start=1)]
@@ -89,16 +88,7 @@ def write_strips(shown, metric, folder):
 
 
 def pictures_section(shown, metric, model):
-    """Build the part of a page that shows pictures.
-
-    Args:
-        shown: list of `Shown`, at least one.
-        metric: name of what chose them.
-        model: whose scores chose them.
-
-    Returns:
-        HTML.
-    """
+    """Build the part of a page that shows pictures, at least one."""
     by = f"{METRIC[metric].label} of {model}"
     scale = error_scale([picture.view for picture in shown])
     bar = f'<img class="bar" alt="to" src="{png_uri(colour_bar(128, 8))}">'

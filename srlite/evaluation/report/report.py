@@ -1,46 +1,60 @@
-"""The report of an evaluation: `report.html`, and its charts and strips as PNG files.
+"""The report of an evaluation: `report.html`, and its strips as PNG files.
 
 The page is one file that fetches nothing: charts are SVG whose ink is the colour of the
 page's text, pictures are parts of at most 320 x 240 pixels as PNG, some 0.7 MB for each
-picture that is shown. It says first which model is best, and at the end how that was
-measured.
+picture that is shown. At the end it says where it comes from: who has the pictures can
+make it again from that.
 """
 
+import datetime
 import html
+import importlib.metadata
+import os
+import platform
+import shlex
 from pathlib import Path
 
+import srlite
+from srlite.errors import DataError
+from srlite.evaluation.gains import (
+    CLEAN,
+    by_damage,
+    gains_by_damage,
+    split_condition,
+    varied,
+)
+from srlite.evaluation.records import METRIC, distinct, measured_metrics, select
 from srlite.evaluation.report.charts import (
     gain_chart,
     model_styles,
     plane_chart,
     score_chart,
-    to_png,
     to_svg,
 )
-from srlite.evaluation.data_sets import file_name
-from srlite.errors import DataError
-from srlite.files import replacing, replacing_folder
-from srlite.evaluation.report.page import definitions, html_table, report_page, with_links
+from srlite.evaluation.report.page import (
+    definitions,
+    html_table,
+    report_page,
+    with_links,
+    write_value,
+)
 from srlite.evaluation.report.pictures import (
     choose_pictures,
     pictures_section,
     write_strips,
 )
-from srlite.evaluation.report.scores import (
-    METRIC,
+from srlite.evaluation.statistics import (
+    MEAN_KERNEL,
+    aggregate,
     best,
     choose_reference,
     kernels_of,
-    label_of,
-    select,
     tabulate,
-    write_value,
 )
-from srlite.evaluation.report.summary import summarise
-from srlite.evaluation.records import distinct, measured_metrics
-from srlite.evaluation.statistics import MEAN_KERNEL
+from srlite.files import replacing, replacing_folder, writing
 
 _PERCEPTION = ("content", "style", "niqe")
+_PACKAGES = ("numpy", "pillow", "ai-edge-litert", "keras", "tensorflow", "jax")
 _READING = (
     "Lines around points are the quartiles of the pictures. Lines around bars are 95 % "
     "bootstrap intervals of the mean difference, picture by picture; of fewer than "
@@ -53,8 +67,8 @@ def write_report(out_dir, records, read, about, metric=None, count=3, fid=()):
 
     Args:
         out_dir: folder that is there.
-        records: as in `score_records`, at least one.
-        read: as in `report_pictures.choose_pictures`; not called when `count` is 0.
+        records: as in `records`, at least one.
+        read: as in `pictures.choose_pictures`; not called when `count` is 0.
         about: (term, text) pairs of plain text: command, versions, date, protocol.
         metric: name of what models and pictures are compared by; the first one that is
             measured when None.
@@ -75,50 +89,79 @@ def write_report(out_dir, records, read, about, metric=None, count=3, fid=()):
     reference = choose_reference(models)
     chosen = next((model for model in models if model != reference), reference)
     shown = choose_pictures(records, read, metric, chosen, count)
-    charts = _draw_charts(records, metric, reference)
-    sections = [
-        (name, _data_set_section(select(records, data_set=name), n, metric, figures))
-        for n, (name, figures) in enumerate(charts.items(), start=1)
-    ]
+    gains = gains_by_damage(aggregate(records), reference)
+    # Damages times kernels are too many rows and columns for eyes.
+    rows = by_damage(records)
+    words = {
+        name: varied(select(records, data_set=name))
+        for name in distinct(records, "data_set")
+    }
+    charts = _draw_charts(rows, metric, reference, words)
+    sections = []
+    for n, (name, figures) in enumerate(charts.items(), start=1):
+        own = select(rows, data_set=name)
+        section = _data_set_section(own, n, metric, figures, words[name])
+        sections.append((name, section))
+    if gains:
+        sections.append((f"Gain over {reference} by damage", _gain_tables(gains)))
     if shown:
         sections.append(("Pictures", pictures_section(shown, metric, chosen)))
     if fid:
         sections.append(("Distance of whole sets", _distance_table(fid)))
     sections.append(("How this was measured", _origin(about)))
     title = f"{_join(models)} on {_join(distinct(records, 'data_set'))}"
-    head = [_head(title, records), _summary(records, metric)]
-    page = report_page(title, "\n".join([*head, *with_links(sections)]))
+    page = report_page(title, "\n".join([_head(title, records), *with_links(sections)]))
     path = Path(out_dir) / "report.html"
-    try:
+    with writing(path, DataError):
         with replacing_folder(path.with_name("report_figures")) as folder:
-            for n, (name, figures) in enumerate(charts.items(), start=1):
-                for kind, (figure, _) in figures.items():
-                    to_png(figure, folder / f"{file_name(f'{kind}_{n}_{name}')}.png")
             write_strips(shown, metric, folder)
         with replacing(path) as temporary:
             temporary.write_text(page, "utf-8", "backslashreplace")
-    except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror}") from error
     return path
 
 
-def _draw_charts(records, metric, reference):
+def report_origin(arguments, notes):
+    """List (term, text) of how a report was made: command, date, versions."""
+    command = f"python -m srlite evaluate {shlex.join(arguments)}"
+    now = datetime.datetime.now(datetime.UTC)
+    system = f"Python {platform.python_version()}, {platform.system()}"
+    return [
+        ("Protocol", " ".join(notes)),
+        ("Command", command),
+        ("Date", now.strftime("%Y-%m-%d %H:%M UTC")),
+        ("Versions", f"srlite {srlite.__version__}, {_versions()}"),
+        ("Machine", f"{system}, {platform.machine()}, {os.cpu_count()} cores"),
+    ]
+
+
+def _versions():
+    found = []
+    for package in _PACKAGES:
+        try:
+            found.append(f"{package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return ", ".join(found)
+
+
+def _draw_charts(records, metric, reference, words):
     """Dict of data set to dict of kind to (figure, description)."""
     styles = model_styles(distinct(records, "model"))
     table = tabulate(records, metric, reference)
     label, charts = METRIC[metric].label, {}
     for name in distinct(records, "data_set"):
         own, drawn = select(records, data_set=name), {}
+        by = words[name]
         measured = {m.name for m in measured_metrics(own)}
         if metric in measured and len(styles) > 1:
             drawn["gains"] = (
                 gain_chart(table, name, metric, reference, styles),
-                f"{label} on {name} by kernel, difference from {reference}",
+                f"{label} on {name} by {by}, difference from {reference}",
             )
         if metric in measured:
             drawn["scores"] = (
                 score_chart(own, metric, styles),
-                f"{label} on {name} by kernel, means and quartiles of the pictures",
+                f"{label} on {name} by {by}, means and quartiles of the pictures",
             )
         perception = next((m for m in _PERCEPTION if m in measured), None)
         if perception and "psnr" in measured:
@@ -135,23 +178,18 @@ def _head(title, records):
     for name in distinct(records, "data_set"):
         count = len(distinct(select(records, data_set=name), "image"))
         counts.append(f"{count} picture{'s' * (count > 1)} of {name}")
-    kernels = distinct(records, "kernel")
-    kernels = f"Kernel{'s' * (len(kernels) > 1)}: {_join(kernels)}"
+    conditions = map(split_condition, distinct(records, "kernel"))
+    kernels, damages = (list(dict.fromkeys(names)) for names in zip(*conditions))
+    words = [_join(counts), f"Kernel{'s' * (len(kernels) > 1)}: {_join(kernels)}"]
+    if damages != [CLEAN]:
+        words.append(f"Damage{'s' * (len(damages) > 1)}: {_join(damages)}")
     return (
         f"<h1>{html.escape(title)}</h1>\n"
-        f'<p class="quiet">{html.escape(_join(counts))}. '
-        f"{html.escape(kernels)}.</p>"
+        f'<p class="quiet">{html.escape(". ".join(words))}.</p>'
     )
 
 
-def _summary(records, metric):
-    sentences = "\n".join(
-        f"<p>{html.escape(sentence)}</p>" for sentence in summarise(records, metric)
-    )
-    return f'<div class="summary">\n{sentences}\n</div>'
-
-
-def _data_set_section(records, number, metric, figures):
+def _data_set_section(records, number, metric, figures, word):
     name = records[0]["data_set"]
     second = "ssim" if metric == "psnr" else "psnr"
     measured = {m.name for m in measured_metrics(records)}
@@ -161,12 +199,12 @@ def _data_set_section(records, number, metric, figures):
         drawing = to_svg(figure, f"{kind}-{number}", description)
         caption = html.escape(description)
         parts.append(f"<figure>{drawing}<figcaption>{caption}.</figcaption></figure>")
-    parts += [f"<div>{_metric_table(records, name)}</div>", "</div>"]
+    parts += [f"<div>{_metric_table(records, name, word)}</div>", "</div>"]
     return "\n".join(parts)
 
 
 def _kernel_table(records, name, metric):
-    """Models by kernels."""
+    """Models by kernels or damages."""
     kernels = kernels_of(records)
     table = tabulate(records, metric, records[0]["model"])
     columns = [_cells(records, table, name, kernel, metric) for kernel in kernels]
@@ -174,16 +212,43 @@ def _kernel_table(records, name, metric):
     return html_table(_caption(metric), ["", *kernels], rows)
 
 
-def _metric_table(records, name):
-    """Metrics by models, over all kernels."""
+def _metric_table(records, name, word):
+    """Metrics by models, over all kernels or damages."""
     models, overall = distinct(records, "model"), kernels_of(records)[-1]
     rows = []
     for metric in measured_metrics(records):
         table = tabulate(records, metric.name, models[0])
         cells = _cells(records, table, name, overall, metric.name)
         rows.append([_caption(metric.name), *cells])
-    kernels = "means of the kernels" if overall == MEAN_KERNEL else f"kernel {overall}"
-    return html_table(f"All that was measured, {kernels}", ["", *models], rows)
+    which = f"means of the {word}s" if overall == MEAN_KERNEL else f"{word} {overall}"
+    return html_table(f"All that was measured, {which}", ["", *models], rows)
+
+
+def _gain_tables(gains):
+    """Models by damages, a table for each data set."""
+    tables = []
+    for name in distinct(gains, "data_set"):
+        own = select(gains, data_set=name)
+        metric, damages = own[0]["metric"], distinct(own, "damage")
+        rows = []
+        for model in distinct(own, "model"):
+            of_model = {g["damage"]: g for g in select(own, model=model)}
+            cells = [_gain_cell(of_model.get(d), metric) for d in damages]
+            rows.append([model, *cells])
+        caption = f"{METRIC[metric].title} on {name}, mean gain and least gain"
+        tables.append(html_table(caption, ["", *damages], rows))
+    return "\n".join(tables)
+
+
+def _gain_cell(gain, metric):
+    """Mean and least gain of one model; strong where the least one is above 0."""
+    if gain is None:
+        return write_value(metric, None), False
+    mean, least = (
+        write_value(metric, gain[key], sign=True, unit=False)
+        for key in ("gain", "least")
+    )
+    return f"{mean} / {least}", gain["least"] > 0
 
 
 def _distance_table(fid):
@@ -213,8 +278,7 @@ def _cells(records, table, name, kernel, metric):
 
 
 def _caption(metric):
-    better = "more" if METRIC[metric].higher_is_better else "less"
-    return f"{label_of(metric)}, {better} is better"
+    return f"{METRIC[metric].title}, {METRIC[metric].better} is better"
 
 
 def _origin(about):

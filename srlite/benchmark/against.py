@@ -1,0 +1,188 @@
+"""Two models side by side: `python -m srlite benchmark inference --against OTHER`.
+
+Both enlarge one picture whole, in one call, turn by turn in one process, so that a
+machine that slows down slows both. A conditional model also has its estimator look at
+the picture, as it does once for each picture, and its share is told. What counts is CPU
+time, that of all threads together: other work on the machine, which makes a call take
+longer, hardly changes it. A network that runs on Keras runs here as it does for users.
+"""
+
+import math
+import statistics
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from srlite.backend import silence
+from srlite.errors import ConfigError, ModelError
+from srlite.memory import available_memory, cores
+from srlite.pictures.picture import read_rgb
+from srlite.runtime.upscaler import Upscaler
+
+_SIZE = (320, 180)  # LR pixels, width and height: four times as much is 1280 x 720
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What one model took, in seconds, one value for each round.
+
+    Attributes:
+        name: of the model.
+        cpu: CPU time of the network, of all threads.
+        wall: time of the network on the clock.
+        seeing_cpu: CPU time of its estimator; zeros where it has none.
+        seeing_wall: time of its estimator on the clock.
+    """
+
+    name: str
+    cpu: tuple[float, ...]
+    wall: tuple[float, ...]
+    seeing_cpu: tuple[float, ...]
+    seeing_wall: tuple[float, ...]
+
+    @property
+    def all_cpu(self):
+        """CPU seconds of network and estimator in each round."""
+        return tuple(map(sum, zip(self.cpu, self.seeing_cpu, strict=True)))
+
+    @property
+    def share(self):
+        """Share of the estimator in the CPU time, median of the rounds."""
+        pairs = zip(self.seeing_cpu, self.all_cpu, strict=True)
+        return statistics.median(seeing / both for seeing, both in pairs)
+
+
+def mirrored_to(image, size):
+    """Fill (height, width) with a uint8 photo and its mirror images."""
+    height, width = (max(0, side - own) for side, own in zip(size, image.shape))
+    margins = ((0, height), (0, width), (0, 0))
+    return np.pad(image, margins, mode="symmetric")[: size[0], : size[1]]
+
+
+def time_against(models, image, rounds, num_threads):
+    """Time models on one picture, by turns.
+
+    Args:
+        models: as `find_model`, of any size of input.
+        image: uint8 (H, W, 3).
+        rounds: how often each takes its turn, after one that does not count.
+        num_threads: CPU threads of a `.tflite`.
+
+    Returns:
+        List of `Costs`, in the order of `models`.
+
+    Raises:
+        ModelError: a model cannot be used, takes one size only, enlarges otherwise than
+            the first, or needs more memory than there is.
+    """
+    runs = [_prepare(model, image, num_threads) for model in models]
+    for model, (upscaler, _) in zip(models, runs, strict=True):
+        if upscaler.scale != runs[0][0].scale:
+            raise ModelError(
+                f"{model} enlarges {upscaler.scale} times and {models[0]} "
+                f"{runs[0][0].scale} times; give models of one scale"
+            )
+    taken = [[] for _ in runs]
+    for number in range(rounds + 1):
+        for own, (upscaler, enlarge) in zip(taken, runs, strict=True):
+            network = _timed(enlarge)
+            conditional = upscaler.estimator is not None
+            seeing = _timed(lambda: upscaler.estimate(image)) if conditional else (0, 0)
+            if number:
+                own.append((*network, *seeing))
+    return [
+        Costs(Path(model).name, *zip(*own, strict=True))
+        for model, own in zip(models, taken, strict=True)
+    ]
+
+
+def _prepare(model, image, num_threads):
+    """Load a model: its `Upscaler`, and a function that enlarges the picture once."""
+    upscaler = Upscaler.from_file(model, num_threads=num_threads)
+    network = upscaler.network
+    if network.size is not None:
+        height, width = network.size
+        raise ModelError(
+            f"{model} takes {width} x {height} pixels only; give a model of any size"
+        )
+    need = network.bytes_per_pixel * math.prod(image.shape[:2])
+    if need > available_memory():
+        raise ModelError(
+            f"{model} would take {need / 1e9:.1f} GB for {image.shape[1]} x "
+            f"{image.shape[0]} LR pixels in one call; give a smaller --size"
+        )
+    told = upscaler.tell(image)
+    inputs = [image[None].astype(np.float32) / np.float32(255)]
+    inputs += [] if told is None else [told.vector]
+    return upscaler, lambda: network(*inputs)
+
+
+def _timed(work):
+    """Run something: (CPU seconds, seconds)."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    work()
+    return time.process_time() - cpu, time.perf_counter() - wall
+
+
+def add_arguments(parser):
+    """Add the options of this measurement to an `ArgumentParser`."""
+    parser.add_argument(
+        "--against",
+        metavar="OTHER",
+        help="only compare the CPU time of --model, including its estimator, with that "
+        "of another model",
+    )
+    parser.add_argument(
+        "--size",
+        nargs=2,
+        type=int,
+        default=_SIZE,
+        metavar=("WIDTH", "HEIGHT"),
+        help="size in LR pixels of the picture that --against uses (default: 320 180)",
+    )
+
+
+def report(args):
+    """Measure what `args` of `add_arguments` say, and print it."""
+    if min(args.size) < 1:
+        raise ConfigError(f"--size must be 1 or more; received {min(args.size)}")
+    threads = args.threads or cores()
+    image = mirrored_to(read_rgb(args.lr_path), args.size[::-1])
+    with silence():  # LiteRT tells of its delegates.
+        costs = time_against((args.model, args.against), image, args.rounds, threads)
+    print(table(costs, image.shape, threads))
+
+
+def table(costs, shape, num_threads):
+    """Lay out the `Costs` of two models on a picture of some shape, as text."""
+    model, other = costs
+    width = max(22, *(len(one.name) + 2 for one in costs))
+    lines = [
+        f"{shape[1]} x {shape[0]} LR pixels in one call, {len(model.cpu)} rounds on "
+        f"{num_threads} thread{'s' * (num_threads > 1)}; medians (quartiles)",
+        f"{'':{width}}{'CPU s':>24}{'s':>24}",
+    ]
+    for one in costs:
+        lines.append(f"{one.name:{width}}{_spread(one.cpu)}{_spread(one.wall)}")
+        if any(one.seeing_cpu):
+            lines.append(
+                f"{'  its estimator':{width}}{_spread(one.seeing_cpu)}"
+                f"{_spread(one.seeing_wall)}, {one.share:.1%} of its CPU time"
+            )
+    lines.append(f"{'ratio':{width}}{_ratio(model.all_cpu, other.all_cpu)}")
+    if any(model.seeing_cpu) or any(other.seeing_cpu):
+        lines.append(f"{'without estimators':{width}}{_ratio(model.cpu, other.cpu)}")
+    return "\n".join(lines)
+
+
+def _ratio(ours, theirs):
+    """Compare neighbours in time, so that a slow spell changes both."""
+    return _spread([a / b for a, b in zip(ours, theirs, strict=True)])
+
+
+def _spread(values):
+    """Median and quartiles, 24 letters wide."""
+    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
+    return f"{f'{median:.3f} ({low:.3f} to {high:.3f})':>24}"

@@ -1,0 +1,79 @@
+"""`config.json`: what a run was asked to do, written down and compared with.
+
+It holds the resolved options and, under `inputs`, what the run was given besides:
+sources, weights, how many pictures there were.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from srlite.config.config import Config
+from srlite.config.options import defaults, flatten
+from srlite.errors import ConfigError
+from srlite.files import replacing
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read a `config.json`; {} where there is none.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    if not path.exists():
+        return {}
+    try:
+        record = json.loads(path.read_text())
+        flatten(record)
+    except (OSError, ValueError, AttributeError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from None
+    return record
+
+
+def write_record(
+    path: Path, config: Config, inputs: dict[str, Any], kept: Iterable[str] = ()
+) -> None:
+    """Write `config.json`, in which the sections `kept` stay as they are."""
+    former = read_record(path)
+    options = config.to_dict()
+    options |= {section: former[section] for section in kept if section in former}
+    with replacing(path) as temporary:
+        text = json.dumps(options | {"inputs": inputs}, indent=2)
+        temporary.write_text(text + "\n")
+
+
+def changed_options(record: dict[str, Any], config: Config) -> dict[str, tuple]:
+    """List the options that differ from those of a record, of which {} has none.
+
+    An option that did not exist then had its default; one that exists no more counts
+    as a difference.
+
+    Returns:
+        dict of option to (former value, value).
+    """
+    if not record:
+        return {}
+    written = {name: value for name, value in record.items() if name != "inputs"}
+    former = json.loads(json.dumps(defaults(config))) | flatten(written)
+    return _changes(former, flatten(config.to_dict()))
+
+
+def changed_inputs(record: dict[str, Any], inputs: dict[str, Any]) -> dict[str, tuple]:
+    """List the inputs that differ from those of a record, as `changed_options`."""
+    if "inputs" not in record:
+        return {}
+    return _changes(flatten(record["inputs"]), flatten(inputs))
+
+
+def _changes(former: dict, now: dict) -> dict[str, tuple]:
+    pairs = {
+        name: (former.get(name, "nothing"), now.get(name, "nothing"))
+        for name in sorted(former | now)
+    }
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def told(changes: dict[str, tuple]) -> str:
+    """Put changes into words."""
+    return ", ".join(f"{name} {a} -> {b}" for name, (a, b) in changes.items())

@@ -1,0 +1,137 @@
+"""Pairs: real LR pictures and the HR pictures that belong to them, matched by name.
+
+Of a pair, both files have the same name but for their endings, case, and what tells LR
+from HR (`x4`, `_LR`, `_HR`, `_LR4`, `_x1`, `_bicLRx4`, `_GT` and the like), in folders
+that may be called so too (`X4/0001x4.png` and `0001.png`).
+"""
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from srlite.errors import DataError
+
+# What tells the files of a pair apart. Without a mark of its own in front, `lr` may be
+# the end of a word; in capitals or after a number it hardly is.
+_SIDE = (
+    r"(?:(?:bic(?:ubic)?[ ._-]?)?(?:lr|hr|gt|sr|out)|bic(?:ubic)?|srf[ ._-]?\d+)"
+    r"(?:[ ._-]?[x×]?\d+)?"
+)
+_MARK = (
+    rf"(?:[ ._-]+{_SIDE}|(?<=\d){_SIDE}|(?-i:LR|HR|GT|SR)(?:[x×]?\d+)?"
+    r"|[ ._-]?[x×]\d+)"
+)
+_MARKS = re.compile(rf"(?:{_MARK})+$", re.IGNORECASE)
+_WHOLE = re.compile(rf"(?:[ ._-]?(?:{_SIDE}|[x×]\d+))+", re.IGNORECASE)
+
+
+class Pair(NamedTuple):
+    """Two files that belong together.
+
+    Attributes:
+        name: path of HR within its folder, without the ending.
+        lr: path of LR.
+        hr: path of HR.
+    """
+
+    name: str
+    lr: Path
+    hr: Path
+
+
+def match_pairs(
+    lr_folder: str | os.PathLike,
+    hr_folder: str | os.PathLike,
+    lr_files: Iterable[Path],
+    hr_files: Iterable[Path],
+    spare: bool = False,
+) -> list[Pair]:
+    """Match the files of two folders by their names, as the module says.
+
+    Pictures of one and the same name are matched first, whatever it ends in.
+
+    With `spare`, LR pictures without a partner are passed over.
+
+    Returns:
+        List of `Pair`, ordered by name.
+
+    Raises:
+        DataError: a picture has no partner, or several.
+    """
+    lr = {_stem(path, lr_folder): path for path in sorted(lr_files)}
+    hr = {_stem(path, hr_folder): path for path in sorted(hr_files)}
+    same = [stem for stem in hr if stem in lr]
+    pairs = [Pair(stem, lr.pop(stem), hr.pop(stem)) for stem in same]
+    lr_keys, hr_keys = _by_key(lr), _by_key(hr)
+    for pair in pairs:
+        for others in (lr_keys, hr_keys):
+            if other := others.get(_key(pair.name)):
+                raise DataError(
+                    f"{other[1]} and {pair.hr} are two pictures of one name; rename "
+                    "one, or take it away"
+                )
+    for own, partners, where in (
+        (hr_keys, lr_keys, lr_folder),
+        (lr_keys, hr_keys, hr_folder),
+    ):
+        alone = [own[key][1] for key in own if key not in partners]
+        if alone and not (spare and own is lr_keys):
+            more = f", nor have {len(alone) - 1} more" if len(alone) > 1 else ""
+            raise DataError(
+                f"{alone[0]} has no partner of its name in {where}{more}; a pair is "
+                "named alike, but for what tells LR from HR: 1.png and 1x4.png, "
+                "a_HR.png and a_LR.png"
+            )
+    pairs += [
+        Pair(stem, lr_keys[key][1], path) for key, (stem, path) in hr_keys.items()
+    ]
+    return sorted(pairs)
+
+
+def fit_pair(
+    lr: np.ndarray, hr: np.ndarray, scale: int, name: str = "a picture"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cut the pictures of a pair to views of which HR is `scale` times LR.
+
+    HR whose sides are no multiples of the scale makes LR whose sides were rounded, up
+    or down. What is over is less than an LR pixel, at the end.
+
+    Raises:
+        DataError: the sizes of picture `name` differ by more than that.
+    """
+    sides = list(zip(lr.shape[:2], hr.shape[:2]))
+    if any(abs(large - scale * small) >= scale for small, large in sides):
+        raise DataError(
+            f"{name} is {hr.shape[1]} x {hr.shape[0]} pixels, but {scale} times its LR "
+            f"picture is {scale * lr.shape[1]} x {scale * lr.shape[0]}"
+        )
+    height, width = (min(small, large // scale) for small, large in sides)
+    return lr[:height, :width], hr[: scale * height, : scale * width]
+
+
+def _stem(path: Path, folder: str | os.PathLike) -> str:
+    return path.relative_to(folder).with_suffix("").as_posix()
+
+
+def _key(stem: str) -> str:
+    """Return what the names of a pair have in common."""
+    *folders, name = stem.split("/")
+    kept = [part for part in folders if not _WHOLE.fullmatch(part)]
+    return "/".join([*kept, _MARKS.sub("", name) or name]).casefold()
+
+
+def _by_key(files: dict[str, Path]) -> dict[str, tuple[str, Path]]:
+    found: dict[str, tuple[str, Path]] = {}
+    for stem, path in files.items():
+        key = _key(stem)
+        if key in found:
+            raise DataError(
+                f"{path} and {found[key][1]} are two pictures of one name; rename "
+                "one, or take it away"
+            )
+        found[key] = (stem, path)
+    return found

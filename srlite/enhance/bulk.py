@@ -1,0 +1,312 @@
+"""The command `srlite bulk`: any number of pictures, by an engine of Apache Beam.
+
+The plan is made here, before the first picture is read: which files, where each result
+goes, that nothing is replaced by surprise. The engine hands the pairs to its workers;
+each process loads the model once, and enlarges a file as `srlite enhance` does, to the
+same bytes. Files may lie wherever Beam reads and writes: names with `://` are copied to
+the worker's disk and the result is renamed into place when it is whole. What became of
+each file is a line of JSON in a folder inside the results.
+
+Everything after `--` is an option of Beam, such as `--runner FlinkRunner`.
+"""
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from srlite.enhance.batch import enhance_files, load_options
+from srlite.enhance.file_plan import Pair, plan_files
+from srlite.enhance.options import checked_ending, parse_options
+from srlite.errors import (
+    BackendError,
+    ConfigError,
+    ImageError,
+    SrliteError,
+    error_reason,
+    one_line,
+)
+from srlite.pictures.decoding import is_picture_name
+from srlite.pictures.writing import can_write
+
+try:
+    import apache_beam as beam
+    from apache_beam.io.filesystems import FileSystems
+except ImportError:
+    beam = None
+
+STATUSES = ("enlarged", "skipped", "failed")
+_LISTS = (".txt", ".csv", ".parquet")
+# Options of the command for one machine.
+_REFUSED = ("visualize", "size", "compare", "compare_models", "hr_path", "json")
+
+
+def main(argv: Sequence[str] | None = None, prog: str = "srlite bulk") -> int:
+    """Run the command; return 0, or 1 when some files failed.
+
+    Raises:
+        SrliteError: nothing could be done, or the engine stopped.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    cut = argv.index("--") if "--" in argv else len(argv)
+    options = parse_options(argv[:cut], prog)
+    for name in _REFUSED:
+        if options.pop(name):
+            flag = f"--{name.replace('_', '-')}"
+            raise ConfigError(f"{flag} is for srlite enhance; leave it out")
+    if options.pop("workers") != 1:
+        raise ConfigError(
+            "--workers is for srlite enhance; use an option of Beam after --, such as "
+            "-- --direct_num_workers 2 --direct_running_mode multi_processing"
+        )
+    quiet, _ = options.pop("quiet"), options.pop("verbose")
+    if options["sr_path"] is None:
+        raise ConfigError("srlite bulk needs a folder for its results; pass --sr-path")
+    if beam is None:
+        raise BackendError("srlite bulk needs Apache Beam: pip install 'srlite[bulk]'")
+    out = str(options["sr_path"])
+    plan = _plan(options)
+    # The workers are the parallelism.
+    options["num_threads"] = options.pop("threads") or 1
+    load_options(options)  # A model that cannot be loaded is said before the start.
+    folder = _join(out, f"manifest-{time.strftime('%Y%m%dT%H%M%S')}")
+    start = time.perf_counter()
+    _run(plan, options, folder, argv[cut + 1 :])
+    counts = {status: _count_lines(folder, status) for status in STATUSES}
+    if not quiet:
+        told = ", ".join(f"{count} {status}" for status, count in counts.items())
+        print(f"{told} in {time.perf_counter() - start:.1f} s; see {one_line(folder)}")
+    return 1 if counts["failed"] else 0
+
+
+def _run(plan, options, folder, arguments):
+    """Enlarge the files of a plan and write the lists of what became of them."""
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    kept, skipped, failures = plan
+    known = [{"input": lr, "output": sr, "status": "skipped"} for lr, sr in skipped]
+    known += [{"status": "failed", "error": error} for error in failures]
+    _make_folder(folder)
+    try:
+        with beam.Pipeline(options=PipelineOptions(arguments)) as pipeline:
+            new = (
+                pipeline
+                | "pairs" >> beam.Create(kept)
+                # One element is one picture: each may go to another worker.
+                | beam.Reshuffle()
+                | beam.ParDo(Enlarge(options))
+            )
+            rows = (new, pipeline | "known" >> beam.Create(known)) | beam.Flatten()
+            for status in STATUSES:
+                _ = (
+                    rows
+                    | f"only {status}" >> beam.Filter(_has_status, status)
+                    | f"{status} as JSON" >> beam.Map(json.dumps)
+                    | f"write {status}"
+                    >> beam.io.WriteToText(_join(folder, status), ".jsonl")
+                )
+    except SrliteError:
+        raise
+    except Exception as error:  # Engines have errors of their own.
+        raise SrliteError(
+            f"the engine stopped ({error_reason(error).rstrip('.')}); every file under "
+            "its name is whole, and the same command with --skip-existing does the rest"
+        ) from error
+
+
+def _has_status(row, status):
+    return row["status"] == status
+
+
+class Enlarge(beam.DoFn if beam else object):  # type: ignore[misc]
+    """One picture after the other, with one model for each worker process."""
+
+    def __init__(self, options: dict[str, Any]):
+        """Keep what `srlite.enhance.inference.enhance_image` takes."""
+        self._options = options
+
+    def setup(self) -> None:
+        """Load the model."""
+        load_options(self._options)
+
+    def process(self, element: tuple[str, str]) -> Iterator[dict[str, Any]]:
+        """Enlarge a file, by its name and its result's; yield a line of `--json`."""
+        lr, sr = element
+        with tempfile.TemporaryDirectory(prefix="srlite.") as folder:
+            near = Pair(_near(lr, folder, "lr"), _near(sr, folder, "sr"))
+            try:
+                if _is_far(lr):
+                    _copy(FileSystems.open(lr), open(near.lr, "wb"))
+                (outcome,) = enhance_files((near,), self._options, verbose=True)
+                row = outcome.record()
+                if _is_far(sr) and outcome.error is None:
+                    _store(near.sr, sr)
+            except (SrliteError, OSError) as error:
+                row = {"status": "failed", "error": f"{lr}: {error_reason(error)}"}
+        yield row | {"input": lr, "output": sr}
+
+
+def _plan(options):
+    """Decide which files are enlarged, and where to; take these options out.
+
+    Returns:
+        (kept, skipped, failures): lists of (name, name of the result) of the files to
+        do and of those that are done; sentences about inputs with nothing in them.
+    """
+    lr_paths = [str(path) for path in options.pop("lr_path")]
+    out, recursive = str(options.pop("sr_path")), options.pop("recursive")
+    ending = checked_ending(options.pop("ending"))
+    skip, overwrite = options.pop("skip_existing"), options.pop("overwrite")
+    shard = options.pop("shard")
+    lists = [path for path in lr_paths if Path(path).suffix.lower() in _LISTS]
+    if lists and len(lists) < len(lr_paths):
+        raise ConfigError(f"{lists[0]} is a list of pictures; pass lists alone")
+    if not lists and not any(map(_is_far, (*lr_paths, out))):
+        folder = os.path.join(out, "")  # a folder, whatever its name
+        plan = plan_files(lr_paths, folder, recursive, ending, skip, overwrite, shard)
+        named = (
+            [(str(p.lr), str(p.sr)) for p in q] for q in (plan.pairs, plan.skipped)
+        )
+        return *named, plan.failures
+    inputs = {}
+    for lr, name in _rows(lists) if lists else _matches(lr_paths, recursive):
+        sr = name if _is_far(name) or os.path.isabs(name) else _join(out, name)
+        stem, own = os.path.splitext(sr)
+        sr = stem + (ending or (own if can_write(own) else ".png"))
+        if inputs.setdefault(sr, lr) != lr:
+            raise ConfigError(f"{inputs[sr]} and {lr} would both be written to {sr}")
+    if clash := inputs.keys() & inputs.values():
+        raise ImageError(f"{min(clash)} is both input and output; write elsewhere")
+    share = sorted(inputs.items())[shard[0] - 1 :: shard[1]]
+    there = _existing(out, inputs) if not overwrite else set()
+    if there and not skip:
+        raise ConfigError(
+            f"{min(there)} exists already; pass --overwrite to replace, or "
+            "--skip-existing to keep"
+        )
+    kept = [(lr, sr) for sr, lr in share if sr not in there]
+    return kept, [(lr, sr) for sr, lr in share if sr in there], ()
+
+
+def _rows(lists):
+    """Yield (input, output) of each row; the output is the input's name by default."""
+    for path in lists:
+        try:
+            rows = list(_READERS[Path(path).suffix.lower()](path))
+        except (OSError, ValueError, UnicodeError, csv.Error) as error:
+            raise ConfigError(f"cannot read {path}: {error_reason(error)}") from None
+        for number, row in enumerate(rows, 1):
+            if not row.get("input"):
+                raise ConfigError(f"row {number} of {path} has no value for `input`")
+            yield row["input"], row.get("output") or row["input"].rpartition("/")[2]
+
+
+def _read_text(path):
+    with _open_text(path) as file:
+        return [{"input": line} for line in file.read().splitlines() if line.strip()]
+
+
+def _read_csv(path):
+    with _open_text(path) as file:
+        return list(csv.DictReader(file))
+
+
+def _read_parquet(path):
+    import pyarrow.parquet
+
+    with FileSystems.open(path) as file:
+        return pyarrow.parquet.read_table(pyarrow.BufferReader(file.read())).to_pylist()
+
+
+def _open_text(path):
+    return io.TextIOWrapper(FileSystems.open(path, "text/plain"), "utf-8", newline="")
+
+
+_READERS = {".txt": _read_text, ".csv": _read_csv, ".parquet": _read_parquet}
+
+
+def _matches(sources, recursive):
+    """Yield (file, its name under the folder or pattern) of what Beam finds."""
+    for source in sources:
+        root = re.split(r"[*?\[]", source)[0].rpartition("/")[0]
+        pattern = source
+        if not is_picture_name(source):
+            root = source.rstrip("/")
+            pattern = _join(root, "**" if recursive else "*")
+        names = [found.path for found in FileSystems.match([pattern])[0].metadata_list]
+        names = [name for name in names if is_picture_name(name)]
+        if not names:
+            raise ImageError(f"there are no pictures in {source}; check its path")
+        for name in names:
+            yield name, name.removeprefix(root).lstrip("/")
+
+
+def _existing(out, names):
+    """Return those of some names that are files."""
+    if not any(map(_is_far, (out, *names))):
+        return {name for name in names if os.path.exists(name)}
+    found = FileSystems.match([_join(out, "**")])[0].metadata_list
+    there = {entry.path for entry in found}
+    return {name for name in names if name in there}
+
+
+def _is_far(name):
+    """Whether a name is that of a file system of Beam's, and not of this machine."""
+    return "://" in name
+
+
+def _join(folder, name):
+    return (
+        f"{folder.rstrip('/')}/{name}" if _is_far(folder) else f"{Path(folder, name)}"
+    )
+
+
+def _near(name, folder, kind):
+    """Where a worker has a file: there, or on its own disk."""
+    return Path(folder, f"{kind}{Path(name).suffix}") if _is_far(name) else Path(name)
+
+
+def _copy(source, target):
+    with source, target:
+        shutil.copyfileobj(source, target)
+
+
+def _store(path, name):
+    """Bring a file to a far place: under its name it is whole."""
+    folder, _, last = name.rpartition("/")
+    _make_folder(folder)
+    draft = f"{folder}/.{uuid.uuid4().hex}.unfinished-{last}"
+    _copy(open(path, "rb"), FileSystems.create(draft))
+    if FileSystems.exists(name):
+        FileSystems.delete([name])
+    FileSystems.rename([draft], [name])
+
+
+def _make_folder(folder):
+    """Make a folder unless it is there; another worker may make it now."""
+    try:
+        FileSystems.mkdirs(folder)
+    except OSError:
+        if not FileSystems.exists(folder):
+            raise
+
+
+def _count_lines(folder, status):
+    """Count the lines of one kind that the engine has written."""
+    (found,) = FileSystems.match([_join(folder, f"{status}-*.jsonl")])
+    count = 0
+    for entry in found.metadata_list:
+        with FileSystems.open(entry.path) as file:
+            count += sum(
+                block.count(b"\n") for block in iter(lambda: file.read(2**20), b"")
+            )
+    return count

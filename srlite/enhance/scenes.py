@@ -1,0 +1,124 @@
+"""Scenes of a video or an animation: in each, the model is told one degradation.
+
+An estimate for every frame would waver, and the result would flicker. So a scene is
+looked at in up to 5 frames, the first of each fifth of its first second, and the mean
+of their vectors holds until the scene ends.
+
+A scene begins with the first frame and wherever a frame differs by more than 25 levels
+on average from the one before it, both reduced to 32 x 32 grey pixels: so few that
+what moves within a scene hardly counts. A fade or a cut between two dark pictures
+begins none, and what was seen before holds on. All this depends on the frames alone, so
+work that goes on after a stop finds the scenes that it had.
+"""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from srlite.data.degradation_vector import Degradation
+from srlite.runtime.telling import Told, in_words, is_whole, parts_of
+
+THUMBNAIL = 32  # pixels a side
+_CUT = 25.0  # levels
+_SECONDS, _SAMPLES = 1, 5
+
+
+class Scene:
+    """Frames between two cuts.
+
+    Attributes:
+        start: time of its first frame, seconds.
+    """
+
+    def __init__(self, start: float):
+        """Begin a scene."""
+        self.start = start
+        self._samples: list[Any] = []
+        self._taken = 0
+        self._seen: Degradation | None = None
+
+    def take(self, frame: Any, seconds: float) -> bool:
+        """Keep a frame if it is one to look at; return whether no later one will be."""
+        elapsed = seconds - self.start
+        if elapsed < _SECONDS and elapsed * _SAMPLES >= self._taken * _SECONDS:
+            self._samples.append(frame)
+            self._taken += 1
+        return self._taken == _SAMPLES or elapsed >= _SECONDS
+
+    def look(self, estimate: Callable[[Any], Degradation]) -> Degradation:
+        """Estimate how the scene was made, once, and forget the frames.
+
+        Args:
+            estimate: function frame -> `Degradation`.
+        """
+        if self._seen is None:
+            vectors = [estimate(frame).vector for frame in self._samples]
+            self._seen = Degradation.from_vector(np.mean(vectors, axis=0))
+            self._samples.clear()
+        return self._seen
+
+
+def scenes_of(
+    frames: Iterable[tuple[Any, float]], shrink: Callable[[Any], npt.ArrayLike]
+) -> Iterator[Scene]:
+    """Yield each frame's `Scene`, in which no later frame will be looked at.
+
+    So it reads ahead by up to a second of frames, of which it holds a few. `shrink`
+    makes grey levels (`THUMBNAIL`, `THUMBNAIL`), 0 to 255, of a frame.
+    """
+    scene: Scene | None = None
+    waiting, before = 0, np.zeros((), np.float32)
+    for frame, seconds in frames:
+        thumbnail = np.asarray(shrink(frame), np.float32)
+        if scene is None or np.abs(thumbnail - before).mean() > _CUT:
+            yield from itertools.repeat(scene, waiting)
+            scene, waiting = Scene(seconds), 0
+        before = thumbnail
+        waiting += 1
+        if scene.take(frame, seconds):
+            yield from itertools.repeat(scene, waiting)
+            waiting = 0
+    yield from itertools.repeat(scene, waiting)
+
+
+def told_by_scene(
+    frames: Iterable[tuple[Any, float]],
+    upscaler: Any,
+    degradation: Told,
+    pixels: Callable[[Any], np.ndarray],
+    shrink: Callable[[Any], npt.ArrayLike],
+    begin: int = 0,
+    say: Callable[[str], object] | None = None,
+) -> Iterator[Any]:
+    """Yield what `Upscaler.upscale` is to be told of each frame.
+
+    Args:
+        frames: as of `scenes_of`; not read where nothing is to be estimated.
+        upscaler: `srlite.runtime.upscaler.Upscaler`.
+        degradation: as of `srlite.runtime.telling.parts_of`.
+        pixels: function frame -> picture, as of `Upscaler.estimate`.
+        shrink: as of `scenes_of`.
+        begin: frames before the first that is asked for.
+        say: function (line) that is told of each scene what was seen, and told.
+
+    Raises:
+        ConfigError: as `parts_of`.
+    """
+    parts = parts_of(degradation)
+    if not upscaler.conditional or (is_whole(parts) and say is None):
+        if say is not None:
+            say(in_words(None, None))
+        yield from itertools.repeat(upscaler.tell(None, parts) or parts)
+    last: Scene | None = None
+    told: Degradation | None = None
+    for scene in itertools.islice(scenes_of(frames, shrink), begin, None):
+        if scene is not last:
+            last = scene
+            seen = scene.look(lambda frame: upscaler.estimate(pixels(frame)))
+            told = seen.replace(parts)
+            if say is not None:
+                say(f"from {float(scene.start):.1f} s: {in_words(seen, told)}")
+        yield told

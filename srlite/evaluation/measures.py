@@ -1,0 +1,150 @@
+"""What an evaluation measures of SR pictures: built once, before the first picture."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from srlite.errors import ConfigError, ModelError
+from srlite.evaluation.options import NONE
+from srlite.evaluation.protocol import GIVEN
+from srlite.evaluation.records import METRICS
+from srlite.metrics.feature_distances import content_distance, style_distance
+from srlite.metrics.niqe import niqe, read_niqe_parameters
+from srlite.metrics.psnr_ssim import (
+    chroma_psnr,
+    colour_error,
+    grain,
+    lr_error,
+    psnr,
+    ssim,
+)
+
+# The option that names the file of a metric.
+NEEDS = {
+    "content": "--vgg19-weights",
+    "style": "--efficientnet-weights",
+    "niqe": "--niqe-parameters",
+}
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What is measured of a picture.
+
+    Attributes:
+        names: names of `records.METRICS`.
+        extra: dict of name to function (sr, hr) -> float, of those that need a file:
+            `content`, `style`, `niqe`.
+        identities: dict of name to text that stands for that file.
+    """
+
+    names: tuple[str, ...]
+    extra: dict[str, Callable]
+    identities: dict[str, str]
+
+    def of(self, sr, hr, lr, kernel, scale, seconds):
+        """Measure a uint8 picture `sr` against `hr`, of the same shape.
+
+        Args:
+            sr: uint8 (height, width, 3).
+            hr: uint8, same shape.
+            lr: uint8 (height / scale, width / scale, 3).
+            kernel: what shrank `lr`; bicubic is assumed of `GIVEN` ones.
+            scale: HR pixels per LR pixel.
+            seconds: time that enlarging took.
+
+        Returns:
+            dict of name to float, without those that the picture has none of.
+        """
+        assumed = "bicubic" if kernel == GIVEN else kernel
+        known = {
+            "psnr": partial(psnr, sr, hr, scale),
+            "ssim": partial(ssim, sr, hr, scale),
+            "psnr_rgb": partial(psnr, sr, hr, scale, "rgb"),
+            "ssim_rgb": partial(ssim, sr, hr, scale, "rgb"),
+            "chroma_db": partial(chroma_psnr, sr, hr, scale),
+            "grain": partial(grain, sr, hr, scale),
+            "lr_error": partial(lr_error, sr, lr, assumed, scale),
+            "colour_error": partial(colour_error, sr, lr),
+            "seconds_per_megapixel": lambda: seconds / (hr[..., 0].size / 1e6),
+        } | {name: partial(f, sr, hr) for name, f in self.extra.items()}
+        values = {name: float(known[name]()) for name in self.names}
+        return {name: value for name, value in values.items() if not np.isnan(value)}
+
+
+def plain_measures(metrics=None):
+    """Build what is measured without a file; `metrics` are names, None for all of them.
+
+    Raises:
+        ConfigError: an unknown metric, or one that needs a file.
+    """
+    known = [metric.name for metric in METRICS if metric.name not in NEEDS]
+    wanted = known if metrics is None else list(metrics)
+    if unknown := [name for name in wanted if name not in known]:
+        raise ConfigError(
+            f"cannot measure {', '.join(unknown)}; without a file there are "
+            f"{', '.join(known)}"
+        )
+    return Measures(tuple(name for name in known if name in wanted), {}, {})
+
+
+def build_measures(args):
+    """Build what arguments of `options.evaluation_parser` ask for.
+
+    Returns:
+        (`Measures`, list of sentences about what cannot be measured).
+
+    Raises:
+        ConfigError: an unknown metric, or one whose file is not given.
+        SrliteError: a file cannot be used.
+    """
+    files = {
+        "content": args.vgg19_weights,
+        "style": args.efficientnet_weights,
+        "niqe": args.niqe_parameters,
+    }
+    known = [metric.name for metric in METRICS]
+    wanted = args.metrics or [name for name in known if files.get(name) != NONE]
+    if unknown := sorted(set(wanted) - set(known)):
+        raise ConfigError(
+            f"unknown metric {', '.join(unknown)}; there are {', '.join(known)}"
+        )
+    for name in wanted:
+        if files.get(name) == NONE:
+            raise ConfigError(f"{name} needs a file; give it with {NEEDS[name]}")
+    builders = {
+        "content": content_distance,
+        "style": style_distance,
+        "niqe": lambda path: partial(
+            _niqe, parameters=read_niqe_parameters(path), border=args.scale
+        ),
+    }
+    extra, identities, warnings = {}, {}, []
+    for name in [name for name in known if name in wanted and name in files]:
+        try:
+            extra[name] = builders[name](files[name])
+        except ModelError as error:
+            if files[name] != "imagenet":
+                raise
+            # The rest of the sentence is about training.
+            reason = str(error).split(";")[0]
+            warnings.append(f"{name} is left out: {reason}; {NEEDS[name]} takes files")
+            continue
+        identities[name] = file_identity(files[name])
+    kept = [name for name in known if name in wanted]
+    kept = [name for name in kept if name in extra or name not in files]
+    return Measures(tuple(kept), extra, identities), warnings
+
+
+def _niqe(sr, _, parameters, border):
+    return niqe(sr, parameters, border)
+
+
+def file_identity(file):
+    """Return what stands for a file of weights in the keys of records."""
+    path = Path(file)
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else file

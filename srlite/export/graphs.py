@@ -1,0 +1,65 @@
+"""The graph of a Functional model: its steps, what belongs together, its reach."""
+
+import math
+from collections.abc import Hashable, Iterable
+from fractions import Fraction
+from typing import Any
+
+import keras
+from keras import layers
+
+
+def steps_of(model: Any) -> list:
+    """List the operations of a `keras.Model`, in order, without its inputs."""
+    return [op for op in model.operations if not isinstance(op, layers.InputLayer)]
+
+
+def taken_by(op: Any) -> list:
+    """List the tensors that an operation takes."""
+    return keras.tree.flatten(op.input)
+
+
+class Groups:
+    """What belongs together, joined pair by pair (union-find)."""
+
+    def __init__(self, keys: Iterable[Hashable] = ()):
+        """Begin with each of some keys alone; `join` and `find` take others too."""
+        self._parents = {key: key for key in keys}
+
+    def find(self, key: Any) -> Any:
+        """Return the key that stands for the group of a key."""
+        self._parents.setdefault(key, key)
+        while self._parents[key] != key:
+            key = self._parents[key]
+        return key
+
+    def join(self, one: Hashable, other: Hashable) -> None:
+        """Make one group of two; that of `one` stands for both."""
+        self._parents[self.find(other)] = self.find(one)
+
+    def found(self) -> dict:
+        """Map each key to the one that stands for its group."""
+        return {key: self.find(key) for key in self._parents}
+
+
+def reach_of(model: Any) -> int:
+    """Return how many LR pixels to each side of a pixel its result depends on.
+
+    Args:
+        model: Functional `keras.Model` on pictures, (batch, H, W, channels) first.
+    """
+    # Of each tensor: LR pixels that it sees to a side, and LR pixels to its pixel.
+    seen = {id(x): (Fraction(0), Fraction(1)) for x in model.inputs}
+    for op in steps_of(model):
+        sees = max(seen[id(x)][0] for x in taken_by(op))
+        pitch = max(seen[id(x)][1] for x in taken_by(op))
+        if isinstance(op, layers.Conv2D):
+            sees += pitch * Fraction(op.kernel_size[0] - 1, 2) * op.dilation_rate[0]
+            pitch *= op.strides[0]
+        before, after = taken_by(op)[0].shape, op.output.shape
+        if type(op).__name__ == "DepthToSpace":
+            pitch /= math.isqrt(before[-1] // after[-1])
+        elif isinstance(op, layers.UpSampling2D):
+            pitch /= op.size[0]
+        seen[id(op.output)] = sees, pitch
+    return math.ceil(max(seen[id(x)][0] for x in model.outputs))

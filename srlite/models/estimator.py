@@ -1,0 +1,158 @@
+"""The estimator: from an LR picture to its degradation.
+
+It looks at statistics that content hardly touches. Luma passes through the 64 filters
+of the 8 x 8 DCT at every pixel; of each filter it takes the mean square, the mean log
+magnitude and the shares of values near zero, over all places. The same over the edges
+alone, where the kernel and sharpening show, and over the flat places, where noise does;
+an edge is told from a flat place by the energy of the lowest frequencies. The shares
+near zero once more over the places of one phase of the 8 x 8 grid: JPEG's quantisation
+stands out on the phase of its blocks, which a softmax over the 64 phases finds. Chroma,
+through a 4 x 4 DCT, tells halved chroma and coloured noise. A small dense net reads all
+of it.
+
+All statistics are means over places, so that any size will do; the more pixels, the
+surer. The aliased kernels can hardly be told apart from LR alone: the answer is odds.
+"""
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from srlite.data.degradation_vector import SIZE
+from srlite.data.kernels import KERNELS
+
+_NEAR = (0.5, 2.0, 8.0)  # levels: what "near zero" means
+# Of the mean energy: where an edge is half one, and a flat place half one.
+_EDGE, _FLAT = 2.0, 0.125
+# 255 times BT.601 luma, Cb and Cr of RGB in [0, 1].
+_TO_YCBCR = 255.0 * np.array(
+    [
+        [0.299, 0.587, 0.114],
+        [-0.168736, -0.331264, 0.5],
+        [0.5, -0.418688, -0.081312],
+    ]
+)
+
+
+def estimator(hidden_units=56):
+    """Build the estimator, untrained.
+
+    Args:
+        hidden_units: of each of the two hidden layers.
+
+    Returns:
+        `keras.Model`, LR (batch, H, W, 3) in [0, 1], its sides such as `fitting` says,
+        -> degradation (batch, 10), as `degradation_vector` defines it.
+    """
+    fixed = {"ycbcr": _TO_YCBCR.T[None, None]}
+    fixed |= {"luma_dct": _dct_filters(8, 1), "chroma_dct": _dct_filters(4, 2)}
+
+    def convolve(x, name):
+        size, _, _, filters = fixed[name].shape
+        conv = layers.Conv2D(filters, size, use_bias=False, name=name)
+        conv.trainable = False
+        return conv(x)
+
+    lr = keras.Input((None, None, 3), name="lr")
+    ycbcr = convolve(lr, "ycbcr")
+    dct = convolve(ycbcr[..., :1], "luma_dct")  # (B, H-7, W-7, 64)
+    square, log, *near = _statistics(dct)
+    phases = ops.concatenate([_means_by_phase(x) for x in near], axis=-1)
+    everywhere = ops.mean(phases, axis=1, keepdims=True)  # (B, 1, 3 * 64)
+    # Zeros pile up where a file's coefficients were quantised: on one of the phases.
+    evidence = layers.Dense(1, use_bias=False, name="evidence")(phases - everywhere)
+    on_grid = ops.sum(ops.softmax(evidence, axis=1) * phases, axis=1)  # (B, 3 * 64)
+    features = [everywhere[:, 0], on_grid, _log_mean(square), _mean(log)]
+    for weights in _edges_and_flats(square):
+        features += [_log_mean(square, weights), _mean(log, weights)]
+        features.append(_alignments(dct, weights))
+    square, *others = _statistics(convolve(ycbcr[..., 1:], "chroma_dct"))
+    features += [_log_mean(square), *map(_mean, others)]  # 5 of (B, 32)
+    x = ops.concatenate(features, axis=-1)
+    x = layers.BatchNormalization(name="features_bn")(x)
+    for i in (1, 2):
+        x = layers.Dense(hidden_units, name=f"hidden{i}")(x)
+        x = layers.LeakyReLU(negative_slope=0.2, name=f"hidden{i}_lrelu")(x)
+    odds = layers.Dense(len(KERNELS), activation="softmax", name="kernels")(x)
+    damages = layers.Dense(SIZE - len(KERNELS), activation="sigmoid", name="damages")(x)
+    degradation = layers.Concatenate(name="degradation")([odds, damages])
+    model = keras.Model(lr, degradation, name="estimator")
+    for name, kernel in fixed.items():
+        model.get_layer(name).set_weights([kernel])
+    # The search for the blocks begins with the shares of zeros of all filters.
+    start = np.repeat([1.0, 1.0, 0.0], 64)[:, None]
+    model.get_layer("evidence").set_weights([start])
+    return model
+
+
+def _dct_filters(size, channels):
+    """Filters of the orthonormal DCT-II, (size, size, channels, channels * size**2).
+
+    Each channel has filters of its own.
+    """
+    frequency, place = np.mgrid[:size, :size]
+    rows = np.cos((2 * place + 1) * frequency * np.pi / (2 * size)) * np.sqrt(2 / size)
+    rows[0] /= np.sqrt(2)
+    kernels = np.einsum("vy,ux->yxvu", rows, rows).reshape(size, size, size**2)
+    filters = np.einsum("yxf,cd->yxcdf", kernels, np.eye(channels))
+    return filters.reshape(size, size, channels, -1)
+
+
+def _statistics(x):
+    """What is averaged of coefficients in levels, a list of tensors of their shape."""
+    square = ops.square(x)
+    near = [float(n) ** 2 / (square + float(n) ** 2) for n in _NEAR]
+    return [square, ops.log(square + 0.25), *near]
+
+
+def _means_by_phase(x):
+    """Mean over the places of each phase of a grid of 8: (B, H, W, C) to (B, 64, C)."""
+    channels = x.shape[-1]
+    x = ops.mean(ops.space_to_depth(x, 8), axis=(1, 2))  # (B, 64 * C)
+    return layers.Reshape((64, channels))(x)
+
+
+def _edges_and_flats(square):
+    """Weights of the places where there are edges, and where there are none.
+
+    Args:
+        square: squared coefficients of luma (B, H, W, 64).
+
+    Returns:
+        Two tensors (B, H, W, 1), [0, 1].
+    """
+    # Horizontal and vertical frequency 1: the energy of what is 8 pixels wide.
+    energy = square[..., 1:2] + square[..., 8:9]
+    relative = energy / (ops.mean(energy, axis=(1, 2), keepdims=True) + 1.0)
+    relative = ops.square(relative)
+    return relative / (relative + _EDGE**2), _FLAT**2 / (relative + _FLAT**2)
+
+
+def _mean(x, weights=None):
+    """Mean over all places, weighted where asked: (B, H, W, C) to (B, C)."""
+    if weights is None:
+        return ops.mean(x, axis=(1, 2))
+    return _mean(x * weights) / (_mean(weights) + 1e-6)
+
+
+def _log_mean(square, weights=None):
+    """The logarithm of the mean of squares."""
+    return ops.log(_mean(square, weights) + 0.01)
+
+
+def _alignments(dct, weights):
+    """How the frequencies of one direction go together, (B, 16).
+
+    At an edge their signs and sizes depend on its profile: a sharpened one overshoots.
+
+    Args:
+        dct: coefficients of luma (B, H, W, 64).
+        weights: of the places (B, H, W, 1).
+    """
+    found = []
+    for line in (dct[..., 1:8], dct[..., 8::8]):
+        for lag in (2, 4):
+            low, high = line[..., :-lag], line[..., lag:]
+            sizes = _mean(ops.square(low) + ops.square(high), weights)
+            found.append(_mean(low * high, weights) / (sizes + 1.0))
+    return ops.concatenate(found, axis=-1)

@@ -1,0 +1,225 @@
+"""Read animated GIF, WebP and PNG: whole frames, upright, and what the file says.
+
+Pillow composes the frames of a GIF and a WebP. Each frame of a PNG is a small PNG of
+its own, which Pillow decodes; laying it over what was there is done here: Pillow
+replaces where it should mix, and starts from another picture after a frame that is
+taken back.
+
+Reference: Portable Network Graphics, third edition (W3C 2025), section 13.
+"""
+
+import io
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from srlite.errors import ImageError
+from srlite.pictures.decoding import count_frames, decoding, open_image
+from srlite.pictures.picture import Picture, picture_from_image
+
+# Pixels of all frames together: 2 GB where they are gathered as RGBA.
+MAX_ANIMATION_PIXELS = 500_000_000
+ANIMATED = {".gif": "GIF", ".png": "PNG", ".webp": "WEBP"}
+
+_ORIENTATION = 0x0112  # EXIF tag
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_BACKGROUND, _PREVIOUS = 1, 2  # what is done with a frame's place after it was shown
+_OVER = 1
+
+
+@dataclass(frozen=True)
+class Animation:
+    """What the frames of a file have in common.
+
+    Attributes:
+        size: (height, width) in pixels, upright.
+        durations: milliseconds that each frame is shown.
+        plays: how often the animation runs, 0 for without end.
+        transparent: whether any frame has a pixel that is not opaque.
+        said: what the file says besides, in a `Picture` of one pixel.
+    """
+
+    size: tuple[int, int]
+    durations: tuple[float, ...]
+    plays: int
+    transparent: bool
+    said: Picture
+
+
+def is_animation(path: str | os.PathLike) -> bool:
+    """Whether a file is a GIF, WebP or PNG of more than one frame.
+
+    Args:
+        path: any file; one that cannot be read is not an animation.
+    """
+    try:
+        with decoding(path), open_image(path, path) as image:
+            count = count_frames(image)
+            return image.format in ANIMATED.values() and count > 1
+    except Exception:  # Whoever reads the file says what is wrong with it.
+        return False
+
+
+def read_animation(path: str | os.PathLike) -> Animation:
+    """Decode all frames once, for what must be known before the first is written.
+
+    Raises:
+        ImageError: the file is damaged, or its frames together have more than
+            `MAX_ANIMATION_PIXELS` pixels.
+    """
+    with decoding(path), open_image(path, path) as image:
+        check_pixels(path, count_frames(image), (image.height, image.width))
+        # A GIF counts the repetitions, the others the runs; without a count a GIF
+        # runs once.
+        loop = image.info.get("loop")
+        if image.format == "GIF":
+            loop = 1 if loop is None else loop + 1 if loop else 0
+        first = picture_from_image(image, path)
+    notes, durations, transparent = first.notes, [], False
+    if image.format == "PNG" and Path(path).read_bytes()[24] == 16:
+        notes += ("animations are written with 8 of the 16 bits",)
+    for pixels, alpha, duration in frames_of(path):
+        durations.append(duration)
+        transparent |= bool((alpha < 255).any())
+    # Frames are written as RGB of 8 bits.
+    pixel = np.zeros((1, 1, 3), np.uint8)
+    said = replace(first, pixels=pixel, alpha=None, grey=False, notes=notes)
+    size = (pixels.shape[0], pixels.shape[1])
+    return Animation(size, tuple(durations), loop or 0, transparent, said)
+
+
+def frames_of(
+    path: str | os.PathLike,
+) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
+    """Yield (colours, alpha, milliseconds) of each frame: whole, upright, uint8.
+
+    Raises:
+        ImageError: the file is damaged.
+    """
+    with decoding(path), open_image(path, path) as image:
+        orientation = image.getexif().get(_ORIENTATION, 1)
+        for rgba, milliseconds in _composed(image, path):
+            frame = Image.fromarray(rgba)
+            frame.getexif()[_ORIENTATION] = orientation
+            rgba = np.asarray(ImageOps.exif_transpose(frame))
+            yield rgba[..., :3], rgba[..., 3], milliseconds
+
+
+def _composed(
+    image: Any, path: str | os.PathLike
+) -> Iterator[tuple[np.ndarray, float]]:
+    if image.format == "PNG":
+        yield from composed_frames(Path(path).read_bytes())
+        return
+    for index in range(image.n_frames):
+        image.seek(index)
+        yield np.asarray(image.convert("RGBA")), image.info.get("duration", 0)
+
+
+def check_pixels(path: object, count: int, size: tuple[int, int]) -> None:
+    """Refuse `count` frames of (height, width) pixels that are too many."""
+    pixels = count * size[0] * size[1]
+    if pixels > MAX_ANIMATION_PIXELS:
+        raise ImageError(
+            f"{path} has {count} frames of {size[1]} x {size[0]} pixels, more than the "
+            f"limit of {MAX_ANIMATION_PIXELS // 10**6} megapixels for an animation; "
+            "cut it into parts, or make a video of it"
+        )
+
+
+def composed_frames(content: bytes) -> Iterator[tuple[np.ndarray, float]]:
+    """Yield (RGBA levels, milliseconds) of each frame, uint8 (height, width, 4).
+
+    `content` is the whole file.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    header, shared = b"", b""
+    canvas, control = np.zeros((0, 0, 4), np.uint8), None
+    data: list[bytes] = []
+    for kind, chunk in _chunks(content):
+        if kind == b"IHDR":
+            header = chunk
+            width, height = struct.unpack(">II", chunk[:8])
+            canvas = np.zeros((height, width, 4), np.uint8)
+        elif kind in (b"fcTL", b"IEND"):
+            if control is not None and data:
+                yield from _show(
+                    canvas, control, _small_png(header, shared, control, data)
+                )
+            control, data = chunk if kind == b"fcTL" else None, []
+        elif kind == b"IDAT" and control is not None:
+            data.append(chunk)
+        elif kind == b"fdAT":
+            data.append(chunk[4:])  # after its number
+        elif kind in (b"PLTE", b"tRNS"):
+            shared += _chunk(kind, chunk)
+
+
+def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    start = len(_SIGNATURE)
+    while start + 12 <= len(content):
+        length, kind = struct.unpack_from(">I4s", content, start)
+        if start + 12 + length > len(content):
+            raise ValueError("it ends within a chunk")
+        yield kind, content[start + 8 : start + 8 + length]
+        start += 12 + length
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return (
+        struct.pack(">I", len(data))
+        + kind
+        + data
+        + struct.pack(">I", zlib.crc32(kind + data))
+    )
+
+
+def _small_png(
+    header: bytes, shared: bytes, control: bytes, data: list[bytes]
+) -> np.ndarray:
+    """Decode the pixels of one frame: uint8 (height, width, 4)."""
+    parts = (
+        _chunk(b"IHDR", control[4:12] + header[8:]),
+        shared,
+        _chunk(b"IDAT", b"".join(data)),
+        _chunk(b"IEND", b""),
+    )
+    with Image.open(io.BytesIO(_SIGNATURE + b"".join(parts)), formats=["PNG"]) as image:
+        return np.asarray(image.convert("RGBA"))
+
+
+def _show(
+    canvas: np.ndarray, control: bytes, frame: np.ndarray
+) -> Iterator[tuple[np.ndarray, float]]:
+    """Yield the canvas with a frame on it, and dispose of the frame afterwards."""
+    x, y, above, below, dispose, blend = struct.unpack(">IIHHBB", control[12:26])
+    place = canvas[y : y + frame.shape[0], x : x + frame.shape[1]]
+    if place.shape != frame.shape:
+        raise ValueError("a frame reaches over the edge")
+    before = place.copy()
+    place[...] = _over(frame, before) if blend == _OVER else frame
+    yield canvas.copy(), 1000 * above / (below or 100)
+    if dispose == _BACKGROUND:
+        place[...] = 0
+    elif dispose == _PREVIOUS:
+        place[...] = before
+
+
+def _over(frame: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Lay RGBA levels over others, neither multiplied with alpha."""
+    alpha, beneath = (a[..., 3:].astype(np.float32) / 255 for a in (frame, below))
+    beneath = beneath * (1 - alpha)
+    total = alpha + beneath
+    colours = frame[..., :3] * alpha + below[..., :3] * beneath
+    colours /= np.maximum(total, np.float32(1e-6))
+    mixed = np.concatenate([colours, 255 * total], axis=2)
+    return np.rint(mixed).astype(np.uint8)

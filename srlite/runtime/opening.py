@@ -1,0 +1,97 @@
+"""What an `Upscaler` is made of: networks behind names, and the tiles that fit them."""
+
+import os
+from typing import Any
+
+from srlite.errors import ConfigError
+from srlite.memory import cores
+from srlite.models.model_files import find_estimator, find_model
+from srlite.runtime.composed import MixedNetwork, in_colour
+from srlite.runtime.runners import open_network
+from srlite.runtime.seeing import Estimator
+
+# LR pixels. The convolutions of the shipped models reach 27 pixels, but what lies
+# beyond 20 changes the result by less than a tenth of a level: measured, see the model
+# card and `python -m srlite benchmark inference`.
+DEFAULT_OVERLAP = 20
+
+
+def open_models(
+    path: str | os.PathLike,
+    sharp_path: str | os.PathLike | None,
+    strength: float,
+    num_threads: int | None,
+) -> tuple[Any, Estimator | None]:
+    """Open one model or two, and the estimator where one of them asks for it.
+
+    Args:
+        path: as of `Upscaler.from_file`, like the others.
+        sharp_path: a second model; needed where `strength` is not 0.
+        strength: from 0 to 1; only what it needs is opened.
+        num_threads: CPU threads of a `.tflite`; all cores when None.
+
+    Returns:
+        (network, estimator): the network as of `srlite.runtime.runners`.
+
+    Raises:
+        ModelError: a file is missing or damaged, or the two do not go together.
+        ConfigError: impossible strength or number of threads.
+    """
+    if num_threads is not None and num_threads < 1:
+        raise ConfigError(f"threads must be 1 or more; received {num_threads}")
+    check_strength(strength)
+    if strength and sharp_path is None:
+        raise ConfigError(f"a strength of {strength} needs a sharp model too")
+    paths = [path] if strength < 1 else []
+    paths += [sharp_path] if sharp_path and strength > 0 else []
+    networks = [in_colour(open_network(find_model(p), num_threads)) for p in paths]
+    estimator = None
+    told = [p for p, network in zip(paths, networks) if network.conditional]
+    if told:
+        threads = num_threads or cores()
+        estimator = Estimator.from_file(find_estimator(told[0]), threads)
+    if len(networks) == 2:
+        networks = [MixedNetwork(networks[0], networks[1], strength)]
+    return networks[0], estimator
+
+
+def fit_tile(
+    network: Any, tile: int | None, overlap: int | None
+) -> tuple[int | None, int]:
+    """Return the tile and overlap to use with a network, LR pixels.
+
+    A tile of None is what a fixed input holds, and stays None for an input of any size;
+    an overlap of None is that of the network, else `DEFAULT_OVERLAP`, at most a quarter
+    of a fixed input.
+
+    Raises:
+        ConfigError: impossible tile or overlap.
+    """
+    side = min(network.size) if network.size else None
+    if overlap is None:
+        overlap = getattr(network, "overlap", None)
+        overlap = DEFAULT_OVERLAP if overlap is None else overlap
+        overlap = min(overlap, side // 4) if side else overlap
+    if overlap < 0:
+        raise ConfigError(f"overlap must be 0 or more LR pixels; received {overlap}")
+    room = side - 2 * overlap if side else None
+    if room is not None and room < 1:
+        raise ConfigError(
+            f"the model's input of {side} pixels has no room for an overlap of "
+            f"{overlap} on both sides; use less than {(side + 1) // 2}"  # type: ignore[operator]
+        )
+    tile = room if tile is None else tile
+    if tile is not None and tile < 1:
+        raise ConfigError(f"tile must be 1 or more LR pixels; received {tile}")
+    if room is not None and tile > room:
+        raise ConfigError(
+            f"the model's input of {side} pixels holds tiles of at most {room} "
+            f"with an overlap of {overlap}; received {tile}"
+        )
+    return tile, overlap
+
+
+def check_strength(strength: float) -> None:
+    """Refuse a strength outside 0 to 1 by a `ConfigError`."""
+    if not 0 <= strength <= 1:
+        raise ConfigError(f"strength must be from 0 to 1; received {strength}")

@@ -1,0 +1,126 @@
+"""What an estimator sees of a picture: a model file as a function to a `Degradation`.
+
+The estimator (`estimator`) looks at up to 16 parts of a picture, spread over it, once
+for each picture and never for a tile, so that tiles stay equal to the whole. It is a
+`.tflite`, run by LiteRT, or a `.keras`, run by Keras.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from srlite.data.degradation_vector import SIZE, SMALLEST, Degradation, fitting
+from srlite.errors import ConfigError, ModelError, error_reason
+from srlite.models.model_files import load_estimator
+from srlite.pictures.picture import to_float
+from srlite.runtime.runners import hide_retracing
+
+PART = 127  # LR pixels a side, at most
+_ALONG = 4  # parts along a side
+
+
+class Estimator:
+    """An estimator, ready to look at any number of pictures, from any thread."""
+
+    def __init__(
+        self, run: Callable[[np.ndarray], Any], name: object = "the estimator"
+    ):
+        """Wrap a function from float32 (1, h, w, 3) in [0, 1] to (1, 10)."""
+        self._run, self._name = run, name
+        # One interpreter holds one picture at a time.
+        self._lock = threading.Lock()
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike, num_threads: int = 1) -> Self:
+        """Load an estimator from a `.tflite` or `.keras` file.
+
+        Raises:
+            ModelError: the file is missing, damaged or no estimator.
+        """
+        if Path(path).suffix == ".tflite":
+            return cls(_LiteRTEstimator(path, num_threads), path)
+        run = load_estimator(path).predict_on_batch
+        hide_retracing()
+        return cls(run, path)
+
+    def __call__(self, image: np.ndarray) -> Degradation:
+        """Estimate how a picture (H, W, 3) was made: uint8, uint16 or float in [0, 1].
+
+        Returns:
+            `Degradation`. Of a picture with a side below `SMALLEST` pixels it says
+            nothing: any kernel, no damage. Mirrored up to that size, its blocks and its
+            noise would not be those of its file.
+
+        Raises:
+            ModelError: the answer is no degradation.
+        """
+        if min(image.shape[:2]) < SMALLEST:
+            return Degradation()
+        answers = [self._look(part) for part in _parts(image)]
+        try:
+            return Degradation.from_vector(np.mean(answers, axis=0))
+        except ConfigError as error:
+            raise ModelError(f"{self._name} is no estimator: {error}") from None
+
+    def _look(self, part: np.ndarray) -> np.ndarray:
+        with self._lock:
+            return self._run(part[None])[0]
+
+
+class _LiteRTEstimator:
+    """A `.tflite` from LR to degradation."""
+
+    def __init__(self, path: str | os.PathLike, num_threads: int):
+        from ai_edge_litert.interpreter import Interpreter
+
+        try:
+            content = Path(path).read_bytes()
+            self._interpreter = Interpreter(
+                model_content=content, num_threads=num_threads
+            )
+            taken = self._interpreter.get_input_details()
+            given = self._interpreter.get_output_details()
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ModelError(
+                f"{path} is not a usable .tflite file: {error_reason(error)}"
+            ) from None
+        shapes = [tuple(int(n) for n in x["shape_signature"]) for x in taken + given]
+        if shapes not in ([(n, -1, -1, 3), (n, SIZE)] for n in (1, -1)):
+            raise ModelError(
+                f"{path} must make {SIZE} numbers of a picture, as an estimator does; "
+                f"received tensors of shapes {shapes}"
+            )
+        self._input, self._output = taken[0]["index"], given[0]["index"]
+        self._shape: tuple[int, ...] | None = None
+
+    def __call__(self, lr: np.ndarray) -> np.ndarray:
+        if lr.shape != self._shape:
+            self._interpreter.resize_tensor_input(self._input, lr.shape)
+            self._interpreter.allocate_tensors()
+            self._shape = lr.shape
+        self._interpreter.set_tensor(self._input, lr)
+        self._interpreter.invoke()
+        return self._interpreter.get_tensor(self._output)
+
+
+def _parts(image: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the parts of a picture that are looked at, float32 (h, w, 3) in [0, 1]."""
+    starts = []
+    for length in image.shape[:2]:
+        side = min(PART, fitting(length))
+        count = min(_ALONG, max(1, round(length / side)))
+        places = (
+            np.linspace(0, length - side, count)
+            if count > 1
+            else [(length - side) // 2]
+        )
+        starts.append([slice(int(x), int(x) + side) for x in places])
+    for rows in starts[0]:
+        for columns in starts[1]:
+            part = np.ascontiguousarray(image[rows, columns])
+            is_float = np.issubdtype(part.dtype, np.floating)
+            yield part.astype(np.float32) if is_float else to_float(part)

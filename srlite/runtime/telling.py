@@ -1,0 +1,87 @@
+"""What a conditional model is told of a picture: what a person says, and what is seen.
+
+A person may say all of it, parts of it or nothing; an estimator says the rest.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from srlite.data.degradation_vector import Degradation, parse_degradation
+from srlite.errors import ConfigError
+
+# What a person may say of how a picture was made; see `parts_of`.
+Told = Degradation | str | Mapping[str, Any] | npt.ArrayLike
+
+_NOT_TOLD = "the model is not told how a picture was made"
+_PARTS = {field.name for field in fields(Degradation)}
+
+
+def parts_of(degradation: Told) -> dict[str, Any]:
+    """Read what a person says of how a picture was made.
+
+    Args:
+        degradation: text for `parse_degradation`; a mapping of its names to values, or
+            what it returns; a `Degradation`; or its vector (10,), [0, 1].
+
+    Returns:
+        dict of attributes of `Degradation` to their values; what is missing is to be
+        estimated, and after "auto" all is.
+
+    Raises:
+        ConfigError: it is none of these, or a name or a value is impossible.
+    """
+    if isinstance(degradation, str):
+        return parse_degradation(degradation)
+    if isinstance(degradation, Mapping):
+        return _parts_of_mapping(degradation)
+    if isinstance(degradation, Degradation):
+        Degradation.from_vector(degradation.vector)  # refuses impossible values
+        return dict(vars(degradation))
+    try:
+        vector = np.asarray(degradation, np.float64)
+    except (TypeError, ValueError):
+        raise ConfigError(
+            "a degradation must be a text such as auto or jpeg=60,noise=5, or an array "
+            f"of numbers; received {degradation!r}"
+        ) from None
+    return dict(vars(Degradation.from_vector(vector)))
+
+
+def is_whole(parts: Mapping[str, Any]) -> bool:
+    """Whether `parts_of` left nothing to be estimated."""
+    return parts.keys() >= _PARTS
+
+
+def in_words(seen: Degradation | None, told: Degradation | None) -> str:
+    """Write what was seen of a picture and, where it differs, what the model was told.
+
+    Both may be None, for a model that is told nothing.
+    """
+    if told is None:
+        return _NOT_TOLD
+    return f"seen {seen}" if f"{seen}" == f"{told}" else f"seen {seen}; told {told}"
+
+
+def left_aside(upscaler: Any, degradation: Told) -> tuple[str, ...]:
+    """Return sentences for a user who says what the model does not listen to.
+
+    Raises:
+        ConfigError: as `parts_of`.
+    """
+    if upscaler.conditional or not parts_of(degradation):
+        return ()
+    return (f"{_NOT_TOLD}, so the degradation given is left aside",)
+
+
+def _parts_of_mapping(given: Mapping[str, Any]) -> dict[str, Any]:
+    given = dict(given)
+    kernels = given.pop("kernels", None)
+    parts = parse_degradation(",".join(f"{name}={given[name]}" for name in given))
+    if kernels is not None:
+        odds = parts_of([*np.ravel(kernels), 0.0, 0.0, 0.0, 0.0])
+        parts["kernels"] = odds["kernels"]
+    return parts

@@ -1,0 +1,90 @@
+"""Pairs: which names belong together, and sizes that are a little off."""
+
+import numpy as np
+import pytest
+
+from srlite.data.pairs import fit_pair, match_pairs
+from srlite.errors import DataError
+
+
+def matched(tmp_path, lr, hr):
+    lr_folder, hr_folder = tmp_path / "lr", tmp_path / "hr"
+    pairs = match_pairs(
+        lr_folder, hr_folder, [lr_folder / n for n in lr], [hr_folder / n for n in hr]
+    )
+    names = [
+        (pair.lr.relative_to(lr_folder), pair.hr.relative_to(hr_folder))
+        for pair in pairs
+    ]
+    return [(str(one), str(other)) for one, other in names]
+
+
+@pytest.mark.parametrize(
+    ("lr", "hr"),
+    [
+        ("a.png", "a.png"),
+        ("a.png", "a.jpg"),
+        ("IMG_1.JPG", "img_1.png"),
+        ("a_LR.png", "a_HR.png"),
+        ("a_lr.png", "a_hr.png"),
+        ("a-LR.png", "a-GT.png"),
+        ("aLR.png", "aHR.png"),
+        ("0001x4.png", "0001.png"),
+        ("babyx4.png", "baby.bmp"),
+        ("Canon_001_LR4.png", "Canon_001_HR.png"),
+        ("cam1_03_x4.png", "cam1_03_x1.png"),
+        ("baby_bicLRx4.png", "baby.png"),
+        ("baby_biclrx4.png", "baby_gt.png"),
+        ("img_001_SRF_4_LR.png", "img_001_SRF_4_HR.png"),
+        ("a_lr_x4.png", "a_hr.png"),
+        ("X4/0001x4.png", "0001.png"),
+        ("LR_bicubic/X4/deep/0001x4.png", "HR/deep/0001.png"),
+        ("x4.png", "x4.png"),
+        ("hr.png", "hr.png"),
+    ],
+)
+def test_names_that_belong_together(lr, hr, tmp_path):
+    others = ["zoo.png", "jahr.png", "ja.png"]  # `hr` ends a word
+    found = matched(tmp_path, [lr, *others], [hr, *others])
+    assert sorted(found) == sorted([(lr, hr), *((name, name) for name in others)])
+
+
+@pytest.mark.parametrize(
+    ("lr", "hr", "says"),
+    [
+        (["a.png"], ["a.png", "b.png", "c.png"], r"hr/b.png has no partner.*nor.* 1 m"),
+        (["a.png", "b.png"], ["a.png"], r"lr/b.png has no partner of its name in .*hr"),
+        (["a.png", "ax4.png"], ["a.png"], "ax4.png and .*a.png are two pictures"),
+        (["a_LR.png"], ["a.png", "a_HR.png"], "are two pictures of one name"),
+        (["jahr.png"], ["ja.png"], "has no partner"),
+        (["deep/a.png"], ["a.png"], "has no partner"),
+    ],
+)
+def test_names_that_do_not(lr, hr, says, tmp_path):
+    with pytest.raises(DataError, match=says):
+        matched(tmp_path, lr, hr)
+
+
+@pytest.mark.parametrize(
+    ("lr", "hr", "kept"),
+    [
+        ((5, 6), (20, 24), (5, 6)),
+        ((5, 6), (23, 27), (5, 6)),  # rounded down
+        ((6, 7), (21, 25), (5, 6)),  # and up
+        ((6, 6), (21, 27), (5, 6)),
+    ],
+)
+def test_sizes_are_cut_to_fit(lr, hr, kept):
+    random = np.random.default_rng(0)
+    lr, hr = (random.integers(0, 256, (*size, 3), np.uint8) for size in (lr, hr))
+    small, large = fit_pair(lr, hr, 4)
+    assert small.shape[:2] == kept and large.shape[:2] == tuple(4 * n for n in kept)
+    np.testing.assert_array_equal(small, lr[: kept[0], : kept[1]])
+    np.testing.assert_array_equal(large, hr[: 4 * kept[0], : 4 * kept[1]])
+
+
+@pytest.mark.parametrize("hr", [(24, 24), (20, 20), (16, 24), (40, 48)])
+def test_sizes_that_do_not_fit(hr):
+    shapes = [np.zeros((*size, 3), np.uint8) for size in ((5, 6), hr)]
+    with pytest.raises(DataError, match=r"a.png is .* but 4 times its LR .* 24 x 20"):
+        fit_pair(*shapes, 4, "a.png")

@@ -1,0 +1,182 @@
+"""What a video file says besides its frames: clock, mirroring, languages, flags."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from srlite.enhance.video import enhance_video
+
+LEVELS = np.zeros((32, 48, 3), np.uint8)
+LEVELS[:16, :24], LEVELS[:16, 24:] = (200, 40, 30), (30, 160, 60)
+LEVELS[16:, :24], LEVELS[16:, 24:] = (40, 60, 210), (128, 128, 128)
+
+
+def make_clip(path, steps=range(10), start=0, matrix=None, tracks=(), options=None):
+    """Frames of four flat quarters, at `start` seconds and steps of 0.1 s."""
+    with av.open(str(path), "w", options=options or {}) as out:
+        video = out.add_stream("libx264", rate=10)
+        video.width, video.height, video.pix_fmt = 48, 32, "yuv420p"
+        video.codec_context.time_base = Fraction(1, 10)
+        video.codec_context.max_b_frames = 0
+        if matrix is not None:
+            video.set_display_matrix(matrix)
+        sounds = []
+        for language, title, flags in tracks:
+            sound = out.add_stream("aac", rate=48000, layout="mono")
+            sound.metadata.update({"language": language, "title": title})
+            sound.disposition = flags
+            sounds.append(sound)
+        if tracks:
+            out.metadata.update(
+                {"title": "A film", "creation_time": "2020-01-02T03:04:05.000000Z"}
+            )
+            chapter = {
+                "id": 1,
+                "start": 200,
+                "end": 900,
+                "time_base": Fraction(1, 1000),
+            }
+            out.set_chapters([{**chapter, "metadata": {"title": "One"}}])
+        for step in steps:
+            frame = av.VideoFrame.from_ndarray(LEVELS, "rgb24")
+            frame.pts, frame.time_base = 10 * start + step, Fraction(1, 10)
+            out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+        for sound in sounds:
+            for n in range(40):
+                silence = np.zeros((1, 1024), np.float32)
+                frame = av.AudioFrame.from_ndarray(silence, "fltp", "mono")
+                frame.sample_rate, frame.pts = 48000, 1024 * n + 48000 * start
+                out.mux(sound.encode(frame))
+            out.mux(sound.encode(None))
+
+
+def default_duration(path):
+    """The rate in the header of a Matroska file, in frames per second, or None."""
+    content = path.read_bytes()
+    at = content.find(b"\x23\xe3\x83")
+    if at < 0:
+        return None
+    size = content[at + 3] & 0x7F
+    return 1e9 / int.from_bytes(content[at + 4 : at + 4 + size], "big")
+
+
+@pytest.mark.parametrize("name", ["lr.ts", "lr.mts", "lr.mpg", "lr.mkv", "lr.avi"])
+@pytest.mark.parametrize("ending", [".mp4", ".mkv"])
+def test_a_clock_that_starts_later(name, ending, tmp_path, repeating_upscaler):
+    late = 0 if name.endswith((".avi", ".mkv")) else 3600
+    make_clip(tmp_path / name, start=late)
+    sr_path = tmp_path / f"sr{ending}"
+    enhance_video(tmp_path / name, sr_path, repeating_upscaler, outscale=1)
+    with av.open(str(sr_path)) as file:
+        assert abs(file.duration / 1e6 - 1) < 0.101
+        times = np.array([frame.time for frame in file.decode(video=0)])
+        # AVI has no time of showing, so that FFmpeg adds the delay of the decoder.
+        times -= times[0] if name == "lr.avi" else 0
+        assert times == pytest.approx(np.arange(10) / 10, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["lr.mp4", "lr.mkv"])
+def test_no_false_rate_in_the_header(name, tmp_path, repeating_upscaler):
+    steps = {"variable": [0, 1, 2, 5, 6, 9, 14, 15], "constant": range(8)}
+    for kind, rate in (("variable", None), ("constant", pytest.approx(10, rel=1e-3))):
+        make_clip(tmp_path / name, steps[kind])
+        sr_path = tmp_path / f"{kind}.mkv"
+        enhance_video(tmp_path / name, sr_path, repeating_upscaler, outscale=1)
+        assert default_duration(sr_path) == rate
+        with av.open(str(sr_path)) as file:
+            times = [frame.time for frame in file.decode(video=0)]
+        assert times == pytest.approx(np.array(steps[kind]) / 10, abs=0.01)
+
+
+# What is shown of (x, y) is (x, y) times these, as in QuickTime's format.
+MATRICES = {
+    "from side to side": ((-1, 0, 0, 1), lambda a: a[:, ::-1]),
+    "upside down": ((1, 0, 0, -1), lambda a: a[::-1]),
+    "both": ((-1, 0, 0, -1), lambda a: a[::-1, ::-1]),
+    "turned": ((0, 1, -1, 0), lambda a: np.rot90(a, -1)),
+    "turned back": ((0, -1, 1, 0), lambda a: np.rot90(a)),
+    "transposed": ((0, 1, 1, 0), lambda a: a.swapaxes(0, 1)),
+    "across": ((0, -1, -1, 0), lambda a: np.rot90(a, 2).swapaxes(0, 1)),
+}
+
+
+@pytest.mark.parametrize("kind", MATRICES)
+def test_frames_are_placed_as_the_matrix_asks(kind, tmp_path, repeating_upscaler):
+    (a, b, c, d), place = MATRICES[kind]
+    one = 1 << 16
+    matrix = [a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30]
+    make_clip(tmp_path / "lr.mp4", range(2), matrix=matrix)
+    enhance_video(
+        tmp_path / "lr.mp4", tmp_path / "sr.mp4", repeating_upscaler, outscale=1
+    )
+    with av.open(str(tmp_path / "sr.mp4")) as file:
+        frame = next(file.decode(video=0))
+    seen = frame.to_ndarray(format="rgb24").astype(int)
+    expected = place(LEVELS)
+    assert seen.shape == expected.shape and frame.rotation == 0
+    assert np.median(np.abs(seen - expected)) <= 4
+
+
+@pytest.mark.parametrize("ending", [".mkv", ".mp4"])
+def test_languages_flags_chapters_and_date(ending, tmp_path, repeating_upscaler):
+    tracks = [("deu", "Deutsch", 0), ("eng", "English", 1)]
+    make_clip(tmp_path / "lr.mkv", tracks=tracks)
+    sr_path = tmp_path / f"sr{ending}"
+    enhance_video(tmp_path / "lr.mkv", sr_path, repeating_upscaler, outscale=1)
+    with av.open(str(sr_path)) as file:
+        sounds = file.streams.audio
+        assert [s.metadata["language"] for s in sounds] == ["deu", "eng"]
+        assert [int(s.disposition) & 1 for s in sounds] == [0, 1]
+        if ending == ".mkv":
+            assert [s.metadata["title"] for s in sounds] == ["Deutsch", "English"]
+        assert file.metadata["title"] == "A film"
+        assert file.metadata["creation_time"].startswith("2020-01-02")
+        (chapter,) = file.chapters()
+        assert chapter["metadata"]["title"] == "One"
+        start = float(chapter["start"] * chapter["time_base"])
+        assert start == pytest.approx(0.2 if ending == ".mkv" else 0)  # MP4 begins at 0
+
+
+def test_interlaced_frames_are_said_or_made_whole(tmp_path, repeating_upscaler):
+    """A bar that moves by 8 pixels between the two halves of each frame."""
+    path = tmp_path / "lr.mkv"
+    with av.open(str(path), "w") as out:
+        video = out.add_stream("libx264", rate=25, options={"x264opts": "tff=1"})
+        video.width, video.height, video.pix_fmt = 128, 64, "yuv420p"
+        for n in range(6):
+            levels = np.full((64, 128, 3), 60, np.uint8)
+            levels[::2, 16 * n : 16 * n + 24] = 200
+            levels[1::2, 16 * n + 8 : 16 * n + 32] = 200
+            out.mux(video.encode(av.VideoFrame.from_ndarray(levels, "rgb24")))
+        out.mux(video.encode(None))
+    combs = {}
+    for deinterlace in (False, True):
+        said, sr_path = [], tmp_path / f"sr{deinterlace}.mkv"
+        options = {"outscale": 1, "warn": said.append, "deinterlace": deinterlace}
+        enhance_video(path, sr_path, repeating_upscaler, **options)
+        assert any("interlaced" in note for note in said) is not deinterlace
+        with av.open(str(sr_path)) as file:
+            frames = [f.to_ndarray(format="gray") for f in file.decode(video=0)]
+            assert abs(file.duration / 1e6 - 6 / 25) < 0.05
+        assert len(frames) == 6
+        rows = np.array(frames[2:4], float)
+        combs[deinterlace] = np.abs(np.diff(rows, 2, axis=1)).mean()
+    assert combs[True] < 0.3 * combs[False]
+
+
+def test_what_an_enlarged_video_does_not_show_is_said(tmp_path, repeating_upscaler):
+    path = tmp_path / "lr.mkv"
+    with av.open(str(path), "w") as out:
+        video = out.add_stream("ffv1", rate=10)
+        video.width, video.height, video.pix_fmt = 48, 32, "yuva420p"
+        frame = av.VideoFrame.from_ndarray(np.dstack([LEVELS, LEVELS[..., 0]]), "rgba")
+        out.mux(video.encode(frame.reformat(format="yuva420p")))
+        out.mux(video.encode(None))
+    said = []
+    enhance_video(
+        path, tmp_path / "sr.mp4", repeating_upscaler, outscale=1, warn=said.append
+    )
+    assert said == ["the transparency of a video is left out"]

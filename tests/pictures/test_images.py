@@ -1,0 +1,316 @@
+"""Reading and writing pictures, with Pillow as the independent reader."""
+
+import io
+import os
+import struct
+import warnings
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from srlite.errors import ImageError
+from srlite.pictures import picture as images
+from srlite.pictures import writing as image_writing
+from srlite.pictures.picture import Picture, check_writable, read_picture, write_picture
+
+RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+GREY = RGB[..., 0]
+GREY16 = GREY.astype(np.uint16) * 251 + 7
+ALPHA = RGB[..., 2]
+LOSSLESS = [".png", ".tif", ".tiff", ".bmp"]
+LOSSY = [".jpg", ".jpeg", ".webp"]
+
+
+def grey_picture(levels, **more):
+    return Picture(np.stack([levels] * 3, axis=-1), grey=True, **more)
+
+
+@pytest.mark.parametrize("ending", LOSSLESS + LOSSY)
+def test_rgb_round_trip(tmp_path, ending, photo):
+    path = tmp_path / f"picture{ending.upper()}"
+    write_picture(path, Picture(photo))
+    again, by_pillow = read_picture(path), np.asarray(Image.open(path))
+    np.testing.assert_array_equal(again.pixels, by_pillow)
+    worst = 0 if ending in LOSSLESS else 40
+    assert np.abs(by_pillow.astype(int) - photo).max() <= worst
+    assert not again.grey and again.alpha is None
+    assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize("ending", LOSSLESS + [".jpg"])
+def test_grey_stays_grey(tmp_path, ending):
+    path = tmp_path / f"grey{ending}"
+    write_picture(path, grey_picture(GREY))
+    with Image.open(path) as image:
+        assert image.mode == "L"
+        if ending in LOSSLESS:
+            np.testing.assert_array_equal(np.asarray(image), GREY)
+    assert read_picture(path).grey
+
+
+@pytest.mark.parametrize("ending", [".png", ".tif"])
+def test_sixteen_bit_grey_round_trip(tmp_path, ending):
+    path = tmp_path / f"deep{ending}"
+    Image.fromarray(GREY16).save(path)
+    picture = read_picture(path)
+    assert picture.grey and picture.pixels.dtype == np.uint16
+    np.testing.assert_array_equal(picture.pixels[..., 1], GREY16)
+    write_picture(path, picture)
+    with Image.open(path) as image:
+        assert image.mode == "I;16"
+        np.testing.assert_array_equal(np.asarray(image), GREY16)
+
+
+def test_sixteen_bit_grey_pgm(tmp_path):
+    path = tmp_path / "deep.pgm"
+    path.write_bytes(b"P5 7 5 65535 " + GREY16.astype(">u2").tobytes())
+    np.testing.assert_array_equal(read_picture(path).pixels[..., 0], GREY16)
+
+
+def test_sixteen_bits_into_an_eight_bit_format_are_rounded(tmp_path):
+    write_picture(tmp_path / "shallow.bmp", grey_picture(GREY16))
+    expected = np.rint(GREY16 * (255 / 65535))
+    levels = np.asarray(Image.open(tmp_path / "shallow.bmp"))
+    np.testing.assert_array_equal(levels, expected)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+@pytest.mark.parametrize("ending", [".png", ".tif"])
+def test_alpha_round_trip(tmp_path, mode, ending):
+    source = np.dstack([GREY if mode == "LA" else RGB, ALPHA])
+    path = tmp_path / f"alpha{ending}"
+    Image.fromarray(source).save(path)
+    picture = read_picture(path)
+    np.testing.assert_array_equal(picture.alpha, ALPHA)
+    write_picture(path, picture)
+    with Image.open(path) as image:
+        assert image.mode == mode
+        np.testing.assert_array_equal(np.asarray(image), source)
+
+
+def test_alpha_in_webp(tmp_path):
+    path = tmp_path / "alpha.webp"
+    write_picture(path, Picture(RGB, ALPHA))
+    with Image.open(path) as image:
+        assert image.mode == "RGBA"
+        np.testing.assert_array_equal(np.asarray(image)[..., 3], ALPHA)
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".bmp"])
+def test_alpha_is_flattened_on_white_where_there_is_none(tmp_path, ending):
+    path = tmp_path / f"flat{ending}"
+    dark = np.zeros((16, 16, 3), np.uint8)
+    alpha = np.full((16, 16), 51, np.uint8)
+    write_picture(path, Picture(dark, alpha))
+    levels = np.asarray(Image.open(path)).astype(int)
+    assert np.abs(levels - 204).max() <= 1  # 255 * (1 - 51 / 255)
+
+
+def test_palette_with_and_without_transparency(tmp_path):
+    colours = Image.fromarray(RGB).quantize(16)
+    colours.save(tmp_path / "opaque.png")
+    picture = read_picture(tmp_path / "opaque.png")
+    np.testing.assert_array_equal(picture.pixels, np.asarray(colours.convert("RGB")))
+    assert picture.alpha is None and not picture.grey
+    colours.save(tmp_path / "clear.png", transparency=3)
+    alpha = read_picture(tmp_path / "clear.png").alpha
+    np.testing.assert_array_equal(alpha == 0, np.asarray(colours) == 3)
+
+
+def test_grey_palette_and_one_bit_are_grey(tmp_path):
+    one_bit = Image.fromarray(GREY > 100)
+    one_bit.save(tmp_path / "bits.png")
+    picture = read_picture(tmp_path / "bits.png")
+    assert picture.grey
+    np.testing.assert_array_equal(picture.pixels[..., 0], (GREY > 100) * 255)
+    Image.fromarray(GREY).convert("RGB").quantize(8).save(tmp_path / "palette.png")
+    assert read_picture(tmp_path / "palette.png").grey
+
+
+def test_cmyk_becomes_rgb_without_its_profile(tmp_path):
+    path = tmp_path / "cmyk.tif"
+    cmyk = Image.fromarray(RGB).convert("CMYK")
+    profile = bytes(16) + b"CMYK" + bytes(112)
+    cmyk.save(path, icc_profile=profile)
+    picture = read_picture(path)
+    np.testing.assert_array_equal(picture.pixels, np.asarray(cmyk.convert("RGB")))
+    write_picture(tmp_path / "rgb.png", picture)
+    assert "icc_profile" not in Image.open(tmp_path / "rgb.png").info
+
+
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".tif", ".webp"])
+def test_metadata_is_kept_and_orientation_applied(tmp_path, ending):
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored lying on its side
+    exif[0x013B] = "A. Photographer"
+    exif[0x8769] = {0x9003: "2024:05:06 07:08:09", 0xA002: 7}
+    source, target = tmp_path / "in.jpg", tmp_path / f"out{ending}"
+    Image.fromarray(RGB).save(source, exif=exif, icc_profile=srgb, dpi=(300, 300))
+    picture = read_picture(source)
+    assert picture.pixels.shape == (7, 5, 3)
+    by_hand = np.rot90(np.asarray(Image.open(source)), k=-1)
+    np.testing.assert_array_equal(picture.pixels, by_hand)
+    write_picture(target, picture)
+    with Image.open(target) as image:
+        written = image.getexif()
+        assert image.size == (5, 7)
+        assert 0x0112 not in written
+        assert written[0x013B] == "A. Photographer"
+        block = written.get_ifd(0x8769)
+        assert block[0x9003] == "2024:05:06 07:08:09" and 0xA002 not in block
+        assert image.info["icc_profile"] == srgb
+        if ending != ".webp":
+            assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+
+
+def test_damaged_exif_does_not_cost_the_picture(tmp_path):
+    Image.fromarray(RGB).save(tmp_path / "in.png", exif=b"Exif\0\0MM\0*garbage")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        np.testing.assert_array_equal(read_picture(tmp_path / "in.png").pixels, RGB)
+
+
+def test_failing_encoder_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "picture.png"
+    path.write_bytes(b"precious")
+
+    def fail(image, file, name, **options):  # a disk that is full half-way
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", fail)
+    with pytest.raises(ImageError, match="No space left"):
+        write_picture(path, Picture(RGB))
+    assert path.read_bytes() == b"precious"
+    assert os.listdir(tmp_path) == ["picture.png"]
+
+
+def test_link_is_written_through_and_mode_is_kept(tmp_path):
+    (tmp_path / "real.png").write_bytes(b"old")
+    os.chmod(tmp_path / "real.png", 0o640)
+    (tmp_path / "link.png").symlink_to("real.png")
+    write_picture(tmp_path / "link.png", Picture(RGB))
+    assert (tmp_path / "link.png").is_symlink()
+    np.testing.assert_array_equal(Image.open(tmp_path / "real.png"), RGB)
+    assert os.stat(tmp_path / "real.png").st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize(
+    ("name", "height", "width", "message"),
+    [
+        ("picture.xyz", 4, 4, r"ending must be one of \.avif"),
+        ("picture", 4, 4, "ending must be one of"),
+        ("picture.jpg", 65501, 4, "JPEG holds at most 65500"),
+        ("picture.webp", 4, 16384, "WEBP holds at most 16383"),
+        ("picture.avif", 4, 32769, "AVIF holds at most 32768"),
+        ("picture.avif", 20000, 20000, "AVIF holds at most 268435456 pixels"),
+        ("picture.tif", 32769, 32768, "TIFF holds at most 4032 MiB"),
+        ("picture.bmp", 32769, 32768, "BMP holds at most 4032 MiB"),
+        ("missing/picture.png", 4, 4, "does not exist; create it"),
+        ("folder.png", 4, 4, "is not a file"),
+        ("file.txt/picture.png", 4, 4, "does not exist"),
+    ],
+)
+def test_what_cannot_be_written_is_known_beforehand(
+    tmp_path, name, height, width, message
+):
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file.txt").touch()
+    with pytest.raises(ImageError, match=message):
+        check_writable(tmp_path / name, height, width)
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs Linux's /proc")
+def test_folder_that_takes_no_files():
+    with pytest.raises(ImageError, match="cannot write /proc/self/picture.png: "):
+        check_writable("/proc/self/picture.png", 4, 4)
+
+
+def test_checking_leaves_nothing_behind(tmp_path):
+    check_writable(tmp_path / "picture.png", 4, 4)
+    assert os.listdir(tmp_path) == []
+
+
+def test_missing_and_damaged_files(tmp_path):
+    with pytest.raises(ImageError, match="No such file"):
+        read_picture(tmp_path / "missing.png")
+    with pytest.raises(ImageError, match="Is a directory"):
+        read_picture(tmp_path)
+    (tmp_path / "text.png").write_text("not a picture")
+    with pytest.raises(ImageError, match="cannot identify"):
+        read_picture(tmp_path / "text.png")
+    for ending in LOSSLESS + LOSSY:
+        whole = io.BytesIO()
+        noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(whole, image_writing._FORMATS[ending].name)
+        path = tmp_path / f"half{ending}"
+        path.write_bytes(whole.getvalue()[: whole.tell() // 2])
+        with pytest.raises(ImageError, match="cannot read"):
+            read_picture(path)
+
+
+def test_pixel_limit_is_an_error_without_a_warning(tmp_path, monkeypatch):
+    def chunk(kind, data):
+        check = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + check
+
+    def png_header(side):
+        ihdr = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
+        return b"\x89PNG\r\n\x1a\n" + ihdr + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+    for side in (10_001, 100_000):  # Pillow warns of the first, refuses the second
+        (tmp_path / "bomb.png").write_bytes(png_header(side))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises(ImageError, match="limit"):
+                read_picture(tmp_path / "bomb.png")
+
+
+def test_animation_is_refused(tmp_path):
+    frames = [Image.fromarray(RGB), Image.fromarray(RGB[::-1].copy())]
+    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
+    with pytest.raises(ImageError, match="animation of 2 frames"):
+        read_picture(tmp_path / "moving.gif")
+
+
+def test_float_file_is_refused(tmp_path):
+    Image.fromarray(GREY.astype(np.float32)).save(tmp_path / "float.tif")
+    with pytest.raises(ImageError, match="mode 'F'"):
+        read_picture(tmp_path / "float.tif")
+
+
+def test_conversions_round():
+    values = np.array([0.0, 0.499 / 255, 0.501 / 255, 2.0, -1.0])
+    assert images.to_uint8(values).tolist() == [0, 0, 1, 255, 0]
+    for dtype in (np.uint8, np.uint16):
+        levels = np.arange(np.iinfo(dtype).max + 1).astype(dtype)
+        np.testing.assert_array_equal(
+            images.to_levels(images.to_float(levels), dtype), levels
+        )
+
+
+def test_grey_equals_pillow():
+    by_pillow = np.asarray(Image.fromarray(RGB).convert("L")).astype(int)
+    assert np.abs(images.to_grey(RGB).astype(int) - by_pillow).max() <= 1
+    np.testing.assert_array_equal(images.to_grey(np.dstack([GREY16] * 3)), GREY16)
+
+
+def test_luma_equals_scikit_image():
+    from skimage.color import rgb2ycbcr
+
+    np.testing.assert_allclose(images.luma(RGB), rgb2ycbcr(RGB)[..., 0], atol=1e-3)
+    assert images.luma(np.array([255, 255, 255])) == pytest.approx(235)
+    assert images.luma(np.array([0, 0, 0])) == 16
+
+
+def test_bicubic_of_both_depths():
+    levels = GREY // 2 + 64  # nothing overshoots, which 8 bits clip after each pass
+    by_pillow = Image.fromarray(levels).resize((28, 20), Image.Resampling.BICUBIC)
+    shallow = images.enlarge_bicubic(levels, 4)
+    np.testing.assert_array_equal(shallow, by_pillow)
+    deep = images.enlarge_bicubic(levels.astype(np.uint16) * 257, 4)
+    assert deep.dtype == np.uint16
+    assert np.abs(deep / 257 - shallow).max() < 1.5

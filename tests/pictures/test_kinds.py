@@ -1,0 +1,88 @@
+"""Files of cameras and phones: never enlarged from a preview, named where not read."""
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from srlite.data.sources import read_source
+from srlite.enhance.file_plan import plan_files
+from srlite.errors import ImageError
+from srlite.pictures.decoding import is_picture_name
+from srlite.pictures.picture import read_picture, read_rgb
+
+FULL = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+
+
+def write_raw(path, kind):
+    """A TIFF whose first picture is a preview: by a tag of DNG, or as Nikon has it."""
+    with tifffile.TiffWriter(path) as file:
+        tags = [(50706, 1, 4, (1, 4, 0, 0), True)] if kind == "dng" else []
+        preview = {"photometric": "rgb", "extratags": tags, "subfiletype": 1}
+        if kind == "pages":
+            file.write(FULL[::4, ::4], **preview)
+            file.write(FULL, photometric="rgb")
+        else:
+            file.write(FULL[::4, ::4], subifds=1, **preview)
+            file.write(FULL, photometric="rgb")
+
+
+@pytest.mark.parametrize("kind", ["dng", "sub", "pages"])
+def test_a_preview_is_not_taken_for_the_picture(kind, tmp_path):
+    path = tmp_path / "camera.tif"
+    write_raw(path, kind)
+    for read in (read_picture, read_rgb):
+        with pytest.raises(ImageError, match="begins with a preview; develop it first"):
+            read(path)
+
+
+@pytest.mark.parametrize("name", ["a.CR2", "a.nef", "a.cr3", "a.raf"])
+def test_raw_is_told_by_its_ending(name, tmp_path):
+    path = tmp_path / name
+    if name.lower().endswith(("cr2", "nef")):
+        Image.fromarray(FULL).save(path, "TIFF")
+    else:
+        path.write_bytes(b"FUJIFILMCCD-RAW" + bytes(100))
+    with pytest.raises(ImageError, match=f"{name} is the RAW file of a camera"):
+        read_picture(path)
+
+
+def test_pages_and_subpictures_that_are_no_previews_are_read(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(FULL, photometric="rgb", subifds=1)
+        file.write(FULL[::2, ::2], photometric="rgb", subfiletype=1)
+    np.testing.assert_array_equal(read_picture(tmp_path / "a.tif").pixels, FULL)
+
+
+def test_heic_is_read_or_what_reads_it_is_named(tmp_path):
+    path = tmp_path / "iphone.heic"
+    assert is_picture_name(path)
+    try:
+        import pillow_heif
+    except ImportError:
+        path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(50))
+        with pytest.raises(ImageError, match="pip install pillow-heif"):
+            read_picture(path)
+    else:
+        pillow_heif.from_pillow(Image.fromarray(FULL)).save(path)
+        assert read_picture(path).pixels.shape == FULL.shape
+
+
+def test_training_reads_what_enlarging_reads(tmp_path):
+    endings = (".jpe", ".jfif", ".gif", ".tga", ".pgm", ".jp2", ".tif", ".bmp")
+    for n, ending in enumerate(endings):
+        grey = ending == ".pgm"
+        Image.fromarray(FULL[..., 0] if grey else FULL).save(tmp_path / f"{n}{ending}")
+    (tmp_path / ".hidden.png").write_bytes((tmp_path / "6.tif").read_bytes())
+    (tmp_path / "notes.txt").touch()
+    *photographs, left_out = read_source(tmp_path)
+    assert left_out.name.endswith("notes.txt")
+    assert len(photographs) == len(endings) == len(plan_files([tmp_path]).pairs)
+    assert all(photograph.hr.shape == FULL.shape for photograph in photographs)
+
+
+def test_what_a_folder_holds_instead_is_said(tmp_path):
+    for name in ("a.wmv", "b.wmv", "c.txt", "none"):
+        (tmp_path / name).touch()
+    (failure,) = plan_files([tmp_path]).failures
+    assert "but 2 .wmv, 1 .txt, 1 without ending; check its path" in failure

@@ -1,0 +1,251 @@
+"""What a file says besides its pixels is kept byte for byte, or its loss is said."""
+
+import io
+import struct
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image, ImageCms, PngImagePlugin
+
+from srlite.errors import ImageError
+from srlite.pictures.exif import encode, read_directories
+from srlite.pictures.picture import (
+    Picture,
+    fit_to_format,
+    read_picture,
+    read_rgb,
+    write_picture,
+)
+
+RGB = np.random.default_rng(0).integers(0, 256, (8, 12, 3), np.uint8)
+ENDINGS = (".png", ".jpg", ".tif", ".webp", ".avif", ".bmp")
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF>%s</rdf:RDF></x:xmpmeta>'
+UTF_8 = "Jörg Müller, © 2024".encode()
+
+
+def block(tags, order="<"):
+    """Encode a directory of ASCII and undefined values by hand."""
+    head = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(order + "I", 8)
+    entries, values = struct.pack(order + "H", len(tags)), b""
+    start = 8 + 2 + 12 * len(tags) + 4
+    for tag, (kind, value) in sorted(tags.items()):
+        at = struct.pack(order + "I", start + len(values))
+        values += value if len(value) > 4 else b""
+        at = value.ljust(4, b"\0") if len(value) <= 4 else at
+        entries += struct.pack(order + "HHI", tag, kind, len(value)) + at
+    return head + entries + bytes(4) + values
+
+
+# Of each kind, a picture that has it.
+def said():
+    exif = block({0x013B: (2, UTF_8 + b"\0"), 0x8298: (2, b"\xa9 x\0")})
+    return {
+        "icc_profile": SRGB,
+        "exif": exif,
+        "xmp": XMP % b"words",
+        "iptc": b"\x1c\x02\x78\x00\x05words",
+        "comment": b"caf\xc3\xa9",
+        "text": (("parameters", "a tree, Seed: 42"), ("Titel", "日本")),
+        "cicp": bytes((9, 16, 0, 1)),
+        "dpi": (240.0, 240.0),
+    }
+
+
+HOLDS = {
+    ".png": {"icc_profile", "exif", "xmp", "text", "cicp", "dpi"},
+    ".jpg": {"icc_profile", "exif", "xmp", "iptc", "comment", "dpi"},
+    ".tif": {"icc_profile", "exif", "xmp", "iptc", "dpi"},
+    ".webp": {"icc_profile", "exif", "xmp", "dpi"},
+    ".avif": {"icc_profile", "exif", "xmp", "dpi"},
+    ".bmp": {"dpi"},
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_every_cell_is_kept_or_said(ending, tmp_path):
+    path = tmp_path / f"sr{ending}"
+    for name, value in said().items():
+        picture = Picture(RGB, **{name: value})
+        notes = fit_to_format(path, picture).notes
+        write_picture(path, picture)
+        kept = name in HOLDS[ending]
+        print(f"{ending:6} {name:12} {'kept' if kept else notes[0]}")
+        assert len(notes) == (not kept)
+        again = getattr(read_picture(path), name)
+        if name == "exif" and kept:
+            again, value = read_directories(again), read_directories(value)
+        if name == "dpi":
+            assert again == pytest.approx(value, abs=0.1)
+        else:
+            assert (again == value) == kept, (name, again)
+
+
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".tif", ".webp", ".avif"])
+def test_words_are_kept_byte_for_byte(ending, tmp_path):
+    """Looked for in the file itself, past every reader."""
+    path = tmp_path / f"sr{ending}"
+    for order in "<>":
+        tags = {0x013B: (2, UTF_8 + b"\0"), 0x8298: (2, b"\xa9 2024 \xe4\0")}
+        Image.fromarray(RGB).save(
+            tmp_path / "lr.jpg", exif=b"Exif\0\0" + block(tags, order)
+        )
+        write_picture(path, read_picture(tmp_path / "lr.jpg"))
+        content = path.read_bytes()
+        assert UTF_8 + b"\0" in content and b"\xa9 2024 \xe4\0" in content
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_tiff_keeps_what_a_tiff_says(tmp_path, dtype):
+    levels = RGB.astype(dtype)
+    tags = [(271, 2, 0, "Maker", True), (315, 2, 0, "A. Photographer", True)]
+    tifffile.imwrite(
+        tmp_path / "lr.tif", levels, photometric="rgb", extratags=tags, software="Scan"
+    )
+    picture = read_picture(tmp_path / "lr.tif")
+    write_picture(tmp_path / "sr.tif", picture)
+    with tifffile.TiffFile(tmp_path / "sr.tif") as file:
+        kept = file.pages[0].tags
+        words = [kept[n].value for n in ("Make", "Artist", "Software")]
+        assert words == ["Maker", "A. Photographer", "Scan"]
+        np.testing.assert_array_equal(file.asarray(), levels)
+
+
+def test_no_resolution_stays_none(tmp_path):
+    tifffile.imwrite(tmp_path / "lr.tif", RGB, photometric="rgb", resolution=None)
+    with Image.open(tmp_path / "lr.tif") as image:
+        image.tag_v2.pop(282, None)
+    content = (tmp_path / "lr.tif").read_bytes()
+    for tag in (282, 283):  # under a private number: nothing reads it
+        content = content.replace(
+            struct.pack("<HH", tag, 5), struct.pack("<HH", tag + 65000 - 282, 5)
+        )
+    (tmp_path / "lr.tif").write_bytes(content)
+    Image.fromarray(RGB).save(
+        tmp_path / "lr.jpg", exif=block({0x013B: (2, b"words\0")})
+    )
+    for name in ("lr.tif", "lr.jpg"):
+        picture = read_picture(tmp_path / name)
+        assert picture.dpi is None
+        write_picture(tmp_path / "sr.tif", picture)
+        assert 282 not in Image.open(tmp_path / "sr.tif").tag_v2
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate"])
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
+def test_orientation_of_every_tiff(mode, compression, tmp_path):
+    grey = Image.fromarray(RGB[..., 0])
+    image = grey.convert("I;16") if mode == "I;16" else grey.convert(mode)
+    if mode == "RGB":
+        image = Image.fromarray(RGB)
+    path = tmp_path / "lr.tif"
+    turns = {
+        5: lambda a: a.swapaxes(0, 1),
+        6: lambda a: np.rot90(a, -1),
+        7: lambda a: np.rot90(a.swapaxes(0, 1), 2),
+        8: np.rot90,
+    }
+    image.save(path, compression=compression)
+    upright, rgb = read_picture(path).pixels, read_rgb(path)
+    for orientation, turn in turns.items():
+        image.save(path, compression=compression, tiffinfo={274: orientation})
+        np.testing.assert_array_equal(read_picture(path).pixels, turn(upright))
+        np.testing.assert_array_equal(read_rgb(path), turn(rgb))
+
+
+def test_adobe_rgb_by_two_letters_of_exif(tmp_path):
+    interop = {
+        0: {},
+        0x8769: {},
+        0xA005: read_directories(block({1: (2, b"R03\0")}))[0],
+    }
+    Image.fromarray(RGB).save(tmp_path / "lr.jpg", exif=b"Exif\0\0" + encode(interop))
+    profile = read_picture(tmp_path / "lr.jpg").icc_profile
+    red = ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.red_primary[1][:2]
+    np.testing.assert_allclose(red, (0.6484, 0.3309), atol=0.001)  # adapted to D50
+
+
+def test_what_is_left_in_the_file_is_said(tmp_path):
+    pages = [Image.fromarray(RGB)] * 3
+    pages[0].save(tmp_path / "lr.tif", save_all=True, append_images=pages[1:])
+    assert read_picture(tmp_path / "lr.tif").notes == (
+        "of 3 pages only page 1 is enlarged",
+    )
+    words = (
+        b'<rdf:Description hdrgm:Version="1.0" GCamera:MotionPhoto="1" '
+        b'xmpNote:HasExtendedXMP="AB" dc:title="kept"><Container:Directory>'
+        b"<rdf:Seq/></Container:Directory></rdf:Description>"
+    )
+    Image.fromarray(RGB).save(tmp_path / "lr.jpg", xmp=XMP % words)
+    picture = read_picture(tmp_path / "lr.jpg")
+    assert [note.split(" is left out")[0] for note in picture.notes] == [
+        "the gain map",
+        "the video of a motion photo",
+        "the part of XMP beyond its first packet",
+    ]
+    assert picture.xmp == XMP % b'<rdf:Description dc:title="kept"></rdf:Description>'
+
+
+def test_a_page_says_what_is_its_own(tmp_path):
+    path = tmp_path / "lr.tif"
+    deep = np.random.default_rng(1).integers(0, 65536, (5, 7, 3), np.uint16)
+    with tifffile.TiffWriter(path) as file:
+        file.write(RGB, photometric="rgb", resolution=(300, 300), iccprofile=SRGB)
+        artist = [(0x013B, 2, 0, "second", True)]
+        file.write(deep, photometric="rgb", extratags=artist, resolution=(72, 72))
+        file.write(deep[..., 0], photometric="minisblack")
+        odd = np.stack([RGB[..., 0]] * 5, -1)
+        file.write(odd, photometric="minisblack", planarconfig="contig")
+    first, second, third = (read_picture(path, page=n) for n in (1, 2, 3))
+    for picture, levels in ((first, RGB), (second, deep)):
+        np.testing.assert_array_equal(picture.pixels, levels)
+    np.testing.assert_array_equal(third.pixels[..., 1], deep[..., 0])
+    assert [p.icc_profile for p in (first, second, third)] == [SRGB, None, None]
+    assert [p.dpi for p in (first, second)] == [(300, 300), (72, 72)]
+    assert b"second" in second.exif and b"second" not in (first.exif or b"")
+    assert second.notes == ("of 4 pages only page 2 is enlarged",)
+    for page in (0, 5):
+        with pytest.raises(ImageError, match=f"4 pages; received page {page}"):
+            read_picture(path, page=page)
+    with pytest.raises(ImageError, match="cannot read .*lr.tif"):
+        read_picture(path, page=4)  # of five channels
+    Image.fromarray(RGB).save(tmp_path / "lr.png")
+    with pytest.raises(ImageError, match="lr.png has 1 page; received page 2"):
+        read_picture(tmp_path / "lr.png", page=2)
+
+
+def test_exif_above_64_kib_loses_its_maker_note_first(tmp_path):
+    tags = {0x013B: (2, UTF_8 + b"\0")}
+    directories = read_directories(block(tags))
+    directories[0x8769] = read_directories(block({0x927C: (7, bytes(70000))}))[0]
+    picture = Picture(RGB, exif=encode(directories))
+    fitted = fit_to_format(tmp_path / "sr.jpg", picture)
+    assert fitted.notes == (
+        "the maker note of EXIF is left out, because it is too large",
+    )
+    write_picture(tmp_path / "sr.jpg", picture)
+    assert UTF_8 in (tmp_path / "sr.jpg").read_bytes()
+    directories[0][0x010E] = directories[0][0x013B]._replace(
+        number=70000, raw=bytes(70000)
+    )
+    picture = Picture(RGB, exif=encode(directories))
+    assert "above 64 KiB" in fit_to_format(tmp_path / "sr.jpg", picture).notes[1]
+
+
+def test_a_large_profile_of_a_png_is_said(tmp_path):
+    profile = SRGB[:16] + b"RGB " + bytes(PngImagePlugin.MAX_TEXT_CHUNK)
+    fitted = fit_to_format(tmp_path / "sr.png", Picture(RGB, icc_profile=profile))
+    assert fitted.icc_profile is None and "above 1 MiB" in fitted.notes[0]
+
+
+def test_damaged_exif_is_passed_over():
+    whole = block({0x013B: (2, UTF_8 + b"\0")})
+    rng = np.random.default_rng(0)
+    for _ in range(500):
+        content = bytearray(whole[: rng.integers(1, len(whole) + 1)])
+        content[rng.integers(0, len(content))] = rng.integers(0, 256)
+        try:
+            encode(read_directories(bytes(content)))
+        except (ValueError, struct.error):
+            continue

@@ -1,0 +1,35 @@
+"""An `Upscaler` called as a function, and loaded by the name of a model."""
+
+import numpy as np
+import pytest
+
+from srlite.errors import ImageError, ModelError
+from srlite.runtime.upscaler import Upscaler
+
+
+def test_called_with_one_picture_a_batch_or_a_list(tiny_tflite):
+    batch = np.random.default_rng(0).integers(0, 256, (3, 6, 5, 3), np.uint8)
+    odd = batch[0, :4]
+    with Upscaler.from_file(tiny_tflite) as upscaler:
+        one = upscaler.upscale(batch[0])
+        np.testing.assert_array_equal(upscaler(batch[0]), one)
+        several = upscaler(batch, size=(7, 9))
+        assert several.shape == (3, 7, 9, 3) and several.dtype == np.uint8
+        np.testing.assert_array_equal(
+            several[2], upscaler.upscale(batch[2], size=(7, 9))
+        )
+        first, second = upscaler([batch[0], odd])
+        np.testing.assert_array_equal(first, one)
+        assert second.shape == (16, 20, 3)
+        assert upscaler([]) == []
+    np.testing.assert_array_equal(upscaler(batch[0]), one)  # works after the block too
+    for images in (batch[:0], batch[..., 0], [batch[0, ..., 0]]):
+        with pytest.raises(ImageError, match=r"must have shape \(height, width, 3\)"):
+            upscaler(images)
+
+
+def test_shipped_models_by_name():
+    assert Upscaler.from_preset(tile=30).tile == 30
+    assert Upscaler.from_preset("light_int8").network.eight_bit
+    with pytest.raises(ModelError, match="unknown model 'esrgan'.*light, light_int8"):
+        Upscaler.from_preset("esrgan")
