@@ -1,26 +1,48 @@
-// Puts beside the page what it runs on: LiteRT.js, a model, a sample picture, and the
-// list by which the service worker keeps them.
+// Puts beside the page what it runs on: LiteRT.js, models and their estimators, a sample
+// picture, and the list by which the service worker keeps them.
 //
-//     node prepare.mjs MODEL.tflite [SITE]
+//     node prepare.mjs [--site SITE] MODEL.tflite [MODEL.tflite ...]
+//
+// The page begins with the first model and offers the others. A model that takes pictures
+// of any size is fixed to tiles of SIDE x SIDE pixels. The estimator of a model that is
+// told how a picture was made lies beside it, as MODEL_estimator.tflite; without one, that
+// of the first model serves.
 import { createHash } from "node:crypto";
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join, relative, sep } from "node:path";
+import { basename, dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { withFixedSize } from "./fix_size.mjs";
+import { readMetadata } from "./site/metadata.js";
+
+const SIDE = 192;
+// What the page says of the models that ship.
+const WORDS = {
+  light: "natural texture",
+  light_int8: "natural texture, faster",
+  light_psnr: "faithful, smoother",
+  light_psnr_int8: "faithful, faster",
+  light_rt: "fastest",
+  light_rt_int8: "fastest, in 8 bits",
+};
 
 const here = dirname(fileURLToPath(import.meta.url));
 const packages = join(here, "node_modules", "@litertjs");
-const [model, site = join(here, "site")] = process.argv.slice(2);
-if (!model) {
-  console.error("error: no model; usage: node prepare.mjs MODEL.tflite [SITE]");
-  process.exit(2);
-}
+const { values, positionals: paths } = parseArgs({
+  options: { site: { type: "string", default: join(here, "site") } },
+  allowPositionals: true,
+});
+const { site } = values;
+if (!paths.length) fail("no model; usage: node prepare.mjs MODEL.tflite ...");
+const models = paths.map(check);
 const vendor = join(site, "vendor");
 const runtime = join(vendor, "litert");
 
@@ -35,9 +57,53 @@ for (const kind of ["", "_threaded", "_compat"]) {
 copyModule("wasm-utils", {});
 // Import maps do not reach workers, so the one bare import becomes a path here.
 copyModule("core", { '"@litertjs/wasm-utils"': '"./wasm-utils.js"' });
-cpSync(model, join(vendor, "model.tflite"));
+for (const { name, path, estimator } of models) {
+  writeFileSync(
+    join(vendor, `${name}.tflite`),
+    withFixedSize(readFileSync(path), SIDE),
+  );
+  if (estimator) cpSync(estimator, join(vendor, basename(estimator)));
+}
+writeFileSync(join(vendor, "models.js"), modelsScript());
 cpSync(join(here, "../srlite/samples/astronaut_lr.png"), join(vendor, "sample.png"));
 writeFileSync(join(vendor, "version.js"), versionScript());
+
+// A model file and its estimator; ends with a sentence where the page cannot run them.
+function check(path) {
+  const name = basename(path, ".tflite");
+  const { scale, degradation } = fieldsOf(path);
+  if (!scale)
+    fail(`${path} does not say that it is a model of srlite; export it again`);
+  if (degradation === "auto")
+    fail(
+      `${path} looks at whole pictures, but the page shows it tiles; export it without ` +
+        "--degradation auto",
+    );
+  if (degradation !== "input") return { name, path };
+  const [own, ...others] = [path, path.replace(/_int8(?=\.tflite$)/, ""), paths[0]].map(
+    (file) => file.replace(/(\.tflite)?$/, "_estimator.tflite"),
+  );
+  const estimator = [own, ...others].find(existsSync) ?? own;
+  if (fieldsOf(estimator).estimates !== "degradation")
+    fail(`${estimator} is no estimator of srlite; export ${path} again`);
+  return { name, path, estimator };
+}
+
+// What a model file says about itself.
+function fieldsOf(path) {
+  let bytes;
+  try {
+    bytes = readFileSync(path);
+  } catch {
+    fail(`there is no file ${path}`);
+  }
+  return readMetadata(bytes) ?? {};
+}
+
+function fail(sentence) {
+  console.error(`error: ${sentence}`);
+  process.exit(2);
+}
 
 function copyModule(name, replacements) {
   const source = join(packages, name, "dist", "index.js");
@@ -51,6 +117,17 @@ function copyModule(name, replacements) {
   writeFileSync(join(runtime, `${name}.js`), text);
 }
 
+// What the page offers, the model that it begins with first.
+function modelsScript() {
+  const list = models.map(({ name, estimator }) => ({
+    name,
+    words: WORDS[name] ?? "",
+    file: `${name}.tflite`,
+    estimator: estimator && basename(estimator),
+  }));
+  return `export const MODELS = ${JSON.stringify(list, null, 2)};\n`;
+}
+
 // The version is a hash of everything that is served, so it changes when anything does.
 function versionScript() {
   const paths = readdirSync(site, { recursive: true, withFileTypes: true })
@@ -58,13 +135,17 @@ function versionScript() {
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
   const hash = createHash("sha256");
+  const later = new Set(models.slice(1).map(({ name }) => `vendor/${name}.tflite`));
   for (const path of paths)
     hash.update(relative(site, path)).update(readFileSync(path));
   const files = paths
     .map((path) => relative(site, path).split(sep).join("/"))
-    // A browser needs one of the runtimes; that one is kept when it is used.
+    // A browser needs one of the runtimes and of the models; they are kept when used.
     .filter(
-      (name) => !name.includes("litert_wasm") && !/^(_headers|sw\.js)$/.test(name),
+      (name) =>
+        !name.includes("litert_wasm") &&
+        !later.has(name) &&
+        !/^(_headers|sw\.js)$/.test(name),
     );
   const headers = readFileSync(join(site, "_headers"), "utf8")
     .split("\n")

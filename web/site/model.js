@@ -1,8 +1,11 @@
 // The model in its worker, as functions that return promises.
+import { toVector } from "./degradation.js";
 
-// Starts the worker. `run` takes the pixels of `tiling.cut`; `engine` tells what
-// computes, and `onEngine` hears when that changes.
-export async function openModel(onEngine) {
+// Starts the worker of one of `MODELS`. `run` takes the pixels of `tiling.cut` and, of a
+// model that is told how a picture was made (`isTold`), that; `look` is for `seeing.see`.
+// `engine` tells what computes, and `onEngine` hears when that changes. `close` ends it,
+// whatever it does.
+export async function openModel(files, onEngine) {
   const worker = new Worker(new URL("worker.js", import.meta.url), { name: "model" });
   const waiting = new Map();
   let count = 0;
@@ -27,15 +30,24 @@ export async function openModel(onEngine) {
     });
   }
 
-  async function run(input) {
-    // A cancelled picture may still hold the model with its last tile.
-    last = last.catch(() => {}).then(() => ask("run", input, [input.buffer]));
-    const { levels, engine } = await last;
+  // A cancelled picture may still hold the model with its last tile.
+  function askInTurn(name, value) {
+    last = last.catch(() => {}).then(() => ask(name, value, [value.lr.buffer]));
+    return last;
+  }
+
+  async function run(lr, made) {
+    const degradation = made && toVector(made);
+    const { levels, engine } = await askInTurn("run", { lr, degradation });
     if (engine) onEngine(engine);
     return levels;
   }
 
-  const facts = await ask("load");
+  async function look(part) {
+    return (await askInTurn("look", part)).vector;
+  }
+
+  const facts = await ask("load", files);
   onEngine(facts.engine);
-  return { ...facts, run };
+  return { ...facts, run, look, close: () => worker.terminate() };
 }

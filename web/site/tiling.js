@@ -1,22 +1,27 @@
-// Tiles as of srlite/tiling.py: equal parts, the last ones shifted inward, each seen
-// with `overlap` pixels around it, and the picture mirrored at its edges ("symmetric":
-// the edge pixel comes first). The model takes squares of `side`, so what a tile lacks
-// of them is mirrored too.
+// Tiles as of srlite/runtime/tiling.py: windows of the picture, none of which reaches
+// outside it; where two overlap, each is kept up to the middle. The model takes squares
+// of `side`, so what a smaller picture lacks of them is mirrored around it ("symmetric":
+// the edge pixel comes first).
 
-// Parts of one axis: `start` and `size` of what the model sees, `from` and `to` of what
-// is kept of it, all in pixels of the picture.
-export function divide(length, tile, overlap) {
-  const count = Math.ceil(length / tile);
-  const part = Math.ceil(length / count);
-  const parts = [];
+// Parts of one axis: `start` of what the model sees, `from` and `to` of what is kept of
+// it, all in pixels of the picture. Windows begin at multiples of `step`.
+export function divide(length, side, overlap, step) {
+  const whole = filled(length, step);
+  if (whole <= side)
+    return [{ start: -Math.floor((side - whole) / 2), from: 0, to: length }];
+  const count = Math.ceil((whole - 2 * overlap) / (side - 2 * overlap));
+  const starts = Array.from({ length: count }, (_, i) => {
+    const even = Math.floor((i * (whole - side)) / (count - 1));
+    return even - (even % step);
+  });
   let from = 0;
-  for (let i = 0; i < count; i++) {
-    const kept = Math.min(i * part, length - part);
-    const to = kept + part;
-    parts.push({ start: kept - overlap, size: part + 2 * overlap, from, to });
+  return starts.map((start, i) => {
+    const to =
+      i === count - 1 ? length : Math.floor((start + side + starts[i + 1]) / 2);
+    const part = { start, from, to };
     from = to;
-  }
-  return parts;
+    return part;
+  });
 }
 
 // The place that mirrors stand for, within 0 to length - 1.
@@ -26,11 +31,16 @@ export function mirrored(index, length) {
   return Math.min(place, period - 1 - place);
 }
 
+// A side with its last pixel repeated up to a multiple of `step`.
+function filled(length, step) {
+  return step * Math.ceil(length / step);
+}
+
 // The model's input for one tile: RGB in [0, 1], side x side.
-export function cut(picture, row, column, side) {
+export function cut(picture, row, column, side, step) {
   const places = (part, length) =>
     Array.from({ length: side }, (_, i) =>
-      mirrored(part.start + mirrored(i, part.size), length),
+      Math.min(mirrored(part.start + i, filled(length, step)), length - 1),
     );
   const { data, width, height } = picture;
   const xs = places(column, width);
@@ -49,16 +59,16 @@ export function cut(picture, row, column, side) {
 
 // Enlarges a picture tile by tile. `paint` gets each result, RGBA levels of a square of
 // `side` pixels, and the parts that it belongs to. `signal` aborts between two tiles.
-export async function enlarge(picture, model, paint, signal) {
-  const { scale, side, overlap } = model;
-  const tile = side - 2 * overlap;
-  const rows = divide(picture.height, tile, overlap);
-  const columns = divide(picture.width, tile, overlap);
+// `made` is what the model is told of the whole picture, if it is.
+export async function enlarge(picture, model, paint, signal, made) {
+  const { scale, side, overlap, step } = model;
+  const rows = divide(picture.height, side, overlap, step);
+  const columns = divide(picture.width, side, overlap, step);
   const all = rows.length * columns.length;
   let done = 0;
   for (const row of rows) {
     for (const column of columns) {
-      const levels = await model.run(cut(picture, row, column, side));
+      const levels = await model.run(cut(picture, row, column, side, step), made);
       signal.throwIfAborted();
       done += 1;
       paint({ levels, row, column, side: scale * side, scale, done, all });

@@ -3,13 +3,14 @@
 "use strict";
 
 const RUNTIME = new URL("vendor/litert/", self.location).href;
-const MODEL = new URL("vendor/model.tflite", self.location).href;
 // Levels by which a GPU may differ from the CPU, as the page may from Python.
 const TOLERANCE = 2;
 
-let litert, bytes, network, side, scale;
+let litert, withInputSize, bytes, network, side;
+// The estimator: its file, and the network of the size that was looked at last.
+let estimatorBytes, estimator;
 
-const answers = { load, run };
+const answers = { load, look, run };
 self.onmessage = async ({ data: { id, name, value } }) => {
   try {
     const result = await answers[name](value);
@@ -20,24 +21,31 @@ self.onmessage = async ({ data: { id, name, value } }) => {
   }
 };
 
-async function load() {
-  const { readMetadata } = await import("./metadata.js");
-  const response = await fetch(MODEL);
-  if (!response.ok) throw new Error(`no model file (${response.status})`);
-  bytes = new Uint8Array(await response.arrayBuffer());
-  const { scale: times, overlap } = readMetadata(bytes) ?? {};
-  if (!times) throw new Error("the model file does not say that it is one of srlite");
-  scale = times;
+async function load(files) {
+  const metadata = await import("./metadata.js");
+  withInputSize = metadata.withInputSize;
+  bytes = await fetchFile(files.file);
+  const { scale, overlap, step = 1, degradation } = metadata.readMetadata(bytes) ?? {};
+  if (!scale) throw new Error("the model file does not say that it is one of srlite");
+  const isTold = degradation === "input";
+  if (isTold) estimatorBytes = await fetchFile(files.estimator);
   const threads = await loadRuntime();
   network = await compile("wasm");
-  const [, height, width, channels] = network.getInputDetails()[0].shape;
+  const shapes = network.getInputDetails().map(({ shape }) => shape);
+  const [, height, width, channels] = shapes.find(({ length }) => length === 4);
   if (height !== width || channels !== 3)
     throw new Error("the model takes no RGB square");
   side = height;
   const graphics = await loadGraphics();
   const cpu = threads === 1 ? "the CPU, one thread" : `the CPU, ${threads} threads`;
   const engine = graphics ? "the GPU, by WebGPU" : cpu;
-  return { scale, overlap, side, engine };
+  return { scale, overlap, step, side, isTold, engine };
+}
+
+async function fetchFile(name) {
+  const response = await fetch(new URL(`vendor/${name}`, self.location));
+  if (!response.ok) throw new Error(`no file ${name} (${response.status})`);
+  return new Uint8Array(await response.arrayBuffer());
 }
 
 // The number of threads.
@@ -61,8 +69,8 @@ async function loadRuntime() {
   throw failure;
 }
 
-function compile(accelerator) {
-  return litert.loadAndCompile(bytes, {
+function compile(accelerator, content = bytes) {
+  return litert.loadAndCompile(content, {
     accelerator,
     gpuOptions: { precision: "fp32" },
   });
@@ -73,10 +81,8 @@ async function loadGraphics() {
   const adapter = await navigator.gpu?.requestAdapter();
   // A browser may imitate a GPU, which takes minutes.
   if (!adapter || adapter.info.isFallbackAdapter) return false;
-  const probe = Float32Array.from(
-    { length: side * side * 3 },
-    (_, i) => (i * 0.37) % 1,
-  );
+  const numbers = (length) => Float32Array.from({ length }, (_, i) => (i * 0.37) % 1);
+  const probe = { lr: numbers(side * side * 3), degradation: numbers(10) };
   let graphics;
   try {
     graphics = await compile("webgpu");
@@ -118,23 +124,53 @@ async function run(input) {
   }
 }
 
-// RGBA levels of scale * side pixels along each axis.
-async function predict(model, input) {
-  const lr = new litert.Tensor(input, [1, side, side, 3]);
-  let sr;
-  try {
-    [sr] = await model.run([lr]);
-    const values = await sr.data();
-    const levels = new Uint8ClampedArray((values.length / 3) * 4).fill(255);
-    // This array clips, and rounds halves to even, as NumPy does.
-    for (let from = 0, to = 0; from < values.length; from += 3, to += 4) {
-      levels[to] = 255 * values[from];
-      levels[to + 1] = 255 * values[from + 1];
-      levels[to + 2] = 255 * values[from + 2];
-    }
-    return levels;
-  } finally {
-    lr.delete();
-    sr?.delete();
+// Ten numbers for a part of a picture: how it was made.
+async function look({ lr, height, width }) {
+  const [, rows, columns] = estimator?.getInputDetails()[0].shape ?? [];
+  if (rows !== height || columns !== width) {
+    const next = await compile("wasm", withInputSize(estimatorBytes, height, width));
+    estimator?.delete();
+    estimator = next;
   }
+  return { vector: await compute(estimator, { lr }) };
+}
+
+// RGBA levels of the enlarged square.
+async function predict(model, input) {
+  const values = await compute(model, input);
+  const unit = values instanceof Uint8Array ? 1 : 255;
+  const levels = new Uint8ClampedArray((values.length / 3) * 4).fill(255);
+  // This array clips, and rounds halves to even, as NumPy does.
+  for (let from = 0, to = 0; from < values.length; from += 3, to += 4) {
+    levels[to] = unit * values[from];
+    levels[to + 1] = unit * values[from + 1];
+    levels[to + 2] = unit * values[from + 2];
+  }
+  return levels;
+}
+
+// What a model makes of a picture and, if it takes one, a degradation, in any order. A
+// quantised one takes levels, and gives them.
+async function compute(model, { lr, degradation }) {
+  const inputs = model
+    .getInputDetails()
+    .map(({ shape: [...shape], dtype }) => {
+      const values = shape.length === 4 ? lr : degradation;
+      const isWhole = dtype === "uint8";
+      return new litert.Tensor(isWhole ? toLevels(values) : values, shape);
+    });
+  let output;
+  try {
+    [output] = await model.run(inputs);
+    return await output.data();
+  } finally {
+    inputs.forEach((input) => input.delete());
+    output?.delete();
+  }
+}
+
+// Rounds halves to even, as NumPy does.
+function toLevels(values) {
+  const levels = Uint8ClampedArray.from(values, (value) => 255 * value);
+  return new Uint8Array(levels.buffer);
 }

@@ -1,5 +1,9 @@
-// Prints what the model file of the first argument says about itself, as JSON.
-import { readFileSync } from "node:fs";
-import { readMetadata } from "../site/metadata.js";
+// Prints what the model file of the first argument says about itself, as JSON. With two
+// more, HEIGHTxWIDTH and a file, writes there a copy that takes this size alone.
+import { readFileSync, writeFileSync } from "node:fs";
+import { readMetadata, withInputSize } from "../site/metadata.js";
 
-process.stdout.write(JSON.stringify(readMetadata(readFileSync(process.argv[2]))));
+const [model, size, copy] = process.argv.slice(2);
+const bytes = readFileSync(model);
+process.stdout.write(JSON.stringify(readMetadata(bytes)));
+if (copy) writeFileSync(copy, withInputSize(bytes, ...size.split("x").map(Number)));

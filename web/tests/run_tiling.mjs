@@ -4,16 +4,13 @@ import { readFileSync } from "node:fs";
 import { enlarge } from "../site/tiling.js";
 
 const results = [];
-for (const { pixels, width, height, side, overlap, scale } of JSON.parse(
-  readFileSync(0),
-)) {
+for (const { pixels, width, height, ...facts } of JSON.parse(readFileSync(0))) {
+  const { side, scale } = facts;
   const seen = [];
   const sr = new Array(scale * width * scale * height).fill(null);
   const large = scale * side;
   const model = {
-    side,
-    overlap,
-    scale,
+    ...facts,
     run(input) {
       seen.push(Array.from(input));
       return Array.from({ length: large * large }, (_, at) => {

@@ -1,0 +1,88 @@
+// A ZIP file of files as they are: PNG would shrink no further. Numbers of sections are
+// those of PKWARE's APPNOTE 6.3.10.
+import { PictureError } from "./picture.js";
+
+// The format without its extension for more; both are the first number that is too large.
+const MOST_BYTES = 0xffffffff;
+const MOST_FILES = 0xffff;
+const FROM_1980 = 0x21; // the date: the first of January 1980
+const IS_UTF8 = 0x800; // flag of names
+const VERSION = 20;
+
+const TABLE = Uint32Array.from({ length: 256 }, (_, number) => {
+  for (let i = 0; i < 8; i++)
+    number = number & 1 ? (number >>> 1) ^ 0xedb88320 : number >>> 1;
+  return number;
+});
+
+export class Zip {
+  constructor() {
+    this.parts = [];
+    this.entries = [];
+    this.names = new Set();
+    this.size = 0;
+  }
+
+  get count() {
+    return this.entries.length;
+  }
+
+  // Adds a Blob under its name, or a like one where that is taken.
+  async add(name, blob) {
+    const bytes = new Uint8Array(await blob.arrayBuffer());
+    const text = new TextEncoder().encode(this.free(name));
+    const end = this.size + bytes.length + 2 * (text.length + 100);
+    if (end >= MOST_BYTES || this.count + 1 >= MOST_FILES)
+      throw new PictureError("The ZIP is full: it holds 4 GB, or 65,534 pictures.");
+    const facts = numbers(
+      ...[[2, VERSION], [2, IS_UTF8], [2, 0], [2, 0], [2, FROM_1980]],
+      ...[[4, crc(bytes)], [4, bytes.length], [4, bytes.length]],
+      ...[[2, text.length], [2, 0]],
+    );
+    this.entries.push({ facts, text, at: this.size });
+    this.push(numbers([4, 0x04034b50]), facts, text, blob); // 4.3.7
+  }
+
+  toBlob() {
+    const list = this.entries.flatMap(({ facts, text, at }) => [
+      numbers([4, 0x02014b50], [2, VERSION]), // 4.3.12
+      facts,
+      numbers([2, 0], [2, 0], [2, 0], [4, 0], [4, at]),
+      text,
+    ]);
+    const size = list.reduce((sum, part) => sum + part.length, 0);
+    const end = numbers(
+      ...[[4, 0x06054b50], [2, 0], [2, 0]], // 4.3.16
+      ...[[2, this.count], [2, this.count], [4, size], [4, this.size], [2, 0]],
+    );
+    return new Blob([...this.parts, ...list, end], { type: "application/zip" });
+  }
+
+  push(...parts) {
+    this.parts.push(...parts);
+    for (const part of parts) this.size += part.size ?? part.length;
+  }
+
+  free(name) {
+    const [, stem, ending] = /^(.*?)(\.[^.]*)?$/s.exec(name);
+    let free = name;
+    for (let i = 2; this.names.has(free.toLowerCase()); i++)
+      free = `${stem}-${i}${ending ?? ""}`;
+    this.names.add(free.toLowerCase());
+    return free;
+  }
+}
+
+// Pairs of (bytes, number), the lowest byte first.
+function numbers(...pairs) {
+  const bytes = pairs.flatMap(([length, number]) =>
+    Array.from({ length }, (_, i) => (number >>> (8 * i)) & 255),
+  );
+  return Uint8Array.from(bytes);
+}
+
+function crc(bytes) {
+  let sum = -1;
+  for (const byte of bytes) sum = (sum >>> 8) ^ TABLE[(sum ^ byte) & 255];
+  return ~sum >>> 0;
+}
