@@ -18,8 +18,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
-from srlite.errors import SrliteError, run_command
 from srlite.data.kernels import KERNELS
+from srlite.errors import SrliteError, run_command
 from srlite.evaluation.records import read_scores
 from srlite.evaluation.statistics import aggregate
 
@@ -109,7 +109,7 @@ def score(run_dir, name, models, hr_dir, *options):
     stage = {n: "generator" if n.startswith("gan") else "pretrain" for n in models}
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "srlite.evaluation.command", "--hr-dir", hr_dir),
+            *(sys.executable, "-m", "srlite", "evaluate", "--hr-dir", hr_dir),
             "--model",
             *(f"{n}={run_dir / n / stage[n]}.keras" for n in models),
             *("bicubic", "--out-dir", out, *options),
