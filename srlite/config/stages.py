@@ -71,6 +71,7 @@ class ContentConfig:
     criterion: Literal["l1", "l2"] = "l1"
     before_activation: bool = True
     preprocessing: Literal["caffe", "torch"] = "caffe"
+    patch_size: Count | None = None  # HR pixels of the middle that it sees; None: all
 
     def problems(self):
         """Yield what does not go together."""
@@ -196,6 +197,13 @@ class GanConfig(StageConfig):
         blocks = [re.match(r"block(\d)", layer) for layer in self.content_loss.layers]
         deepest = max((int(block[1]) for block in blocks if block), default=1)
         least = 2 ** (deepest - 1)  # each block halves what it sees
+        seen = self.content_loss.patch_size
+        if seen is not None and not least <= seen <= self.patch_size:
+            yield (
+                "content_loss.patch_size",
+                f"must be none, or from {least} (block {deepest}) to the patch_size "
+                f"{self.patch_size}; received {seen}",
+            )
         if self.content is not None and self.patch_size < least:
             yield (
                 "patch_size",

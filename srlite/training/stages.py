@@ -39,6 +39,7 @@ def build_losses(config, stage, vgg_weights, efficientnet_weights):
             content.layer_scales,
             criterion=content.criterion,
             normalization=content.normalization,
+            patch_size=content.patch_size,
         )
         losses["content"] = (loss, options.content)
     if getattr(options, "style", None) is not None:

@@ -94,6 +94,11 @@ def test_bad_option_is_named(assignment, says):
             ["gan.context_size=128", "gan.patch_size=8"],
             "patch_size must be at least 16",
         ),
+        (
+            ["gan.content_loss.patch_size=129"],
+            "gan.content_loss.patch_size must be none, or from 16 (block 5) to the pat",
+        ),
+        (["gan.content_loss.patch_size=15"], "to the patch_size 128; received 15"),
         (["discriminator.filters=[]"], "discriminator.filters must name the channels"),
         (["discriminator.filters=[8, 0]"], "filters must be at least 1; received 0"),
         (

@@ -168,6 +168,7 @@ def test_content_options():
         "criterion": "l2",
         "before_activation": False,
         "preprocessing": "torch",
+        "patch_size": 8,
     }
     assert changes.keys() == dataclasses.asdict(TINY.gan.content_loss).keys()
     for name, value in changes.items():
@@ -176,6 +177,7 @@ def test_content_options():
     assert content(normalization="taps") == pytest.approx(before / 2)
     assert content(normalization="weights") == pytest.approx(before / 3)
     assert content(layer_scales=[6.0, 8.0]) == pytest.approx(before / 2)
+    assert content(patch_size=16) == before  # all of it
     config = TINY.updated({"gan.content_loss.network": "vgg16"})
     loss, weight = stages.build_losses(config, "gan", None, None)["content"]
     assert loss._features.name == "vgg16" and weight == config.gan.content
