@@ -187,7 +187,8 @@ class ContentLoss(keras.losses.Loss):
         )
 
     def _middle(self, picture):
-        top, left = ((side - self._patch_size) // 2 for side in picture.shape[1:3])
+        _, *sides, _ = ops.shape(picture)
+        top, left = ((side - self._patch_size) // 2 for side in sides)
         bottom, right = top + self._patch_size, left + self._patch_size
         return picture[:, top:bottom, left:right]
 
