@@ -121,13 +121,7 @@ class ContentLoss(keras.losses.Loss):
     """
 
     def __init__(
-        self,
-        features,
-        tap_weights,
-        tap_scales,
-        criterion="l1",
-        normalization="none",
-        patch_size=None,
+        self, features, tap_weights, tap_scales, criterion="l1", normalization="none"
     ):
         """Make the loss.
 
@@ -141,8 +135,6 @@ class ContentLoss(keras.losses.Loss):
             criterion: "l1" or "l2".
             normalization: what the sum over the taps is divided by: "none" (1), "taps"
                 (their number) or "weights" (the sum of `tap_weights`).
-            patch_size: pixels of the middle of a picture that it looks at, which saves
-                time and leaves out what the edge of a patch disturbs; None for all.
 
         Raises:
             ConfigError: `criterion` or `normalization` is another one, `tap_weights` or
@@ -172,12 +164,9 @@ class ContentLoss(keras.losses.Loss):
         self._features = features
         self._tap_weights = tuple(w / divisors[normalization] for w in tap_weights)
         self._tap_scales = tuple(tap_scales)
-        self._patch_size = patch_size
 
     def call(self, y_true, y_pred):
         """Return (batch,) from HR and SR pictures, each (batch, H, W, 3)."""
-        if self._patch_size is not None:
-            y_true, y_pred = self._middle(y_true), self._middle(y_pred)
         differences = _differences(self._features, y_true, y_pred)
         return sum(
             weight * _mean_per_example(self._distance(difference / scale))
@@ -185,12 +174,6 @@ class ContentLoss(keras.losses.Loss):
                 differences, self._tap_weights, self._tap_scales, strict=True
             )
         )
-
-    def _middle(self, picture):
-        _, *sides, _ = ops.shape(picture)
-        top, left = ((side - self._patch_size) // 2 for side in sides)
-        bottom, right = top + self._patch_size, left + self._patch_size
-        return picture[:, top:bottom, left:right]
 
 
 class StyleLoss(keras.losses.Loss):

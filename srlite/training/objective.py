@@ -75,6 +75,7 @@ class Objective(_Learning):
         estimator=None,
         patch_size=None,
         hold_colour=False,
+        content_size=None,
     ):
         """Build the optimizers.
 
@@ -94,6 +95,8 @@ class Objective(_Learning):
             hold_colour: show the perceptual losses and the discriminator SR's luma with
                 HR's colour. Left to them, colour becomes grain that has little to do
                 with HR's; so the pixel loss alone teaches it.
+            content_size: HR pixels of the middle of what the generator sees that the
+                content loss looks at, which is most of a step's work; None for all.
         """
         super().__init__(parts, "generator", scale, ema_decay)
         self._losses = losses
@@ -104,6 +107,7 @@ class Objective(_Learning):
             self._estimator = estimator
         self._patch_size = patch_size
         self._hold_colour = hold_colour
+        self._content_size = content_size
         self._frozen_generator = fold_batch_norm(parts["generator"])
         if adversarial is not None:
             self._build_optimizer("discriminator")
@@ -153,11 +157,11 @@ class Objective(_Learning):
         """Cut off the surroundings, which only the estimator sees."""
         if self._patch_size is None:
             return lr, hr
-        scale, size = self._scale, self._patch_size // self._scale
+        size = self._patch_size // self._scale
         first = (lr.shape[1] - size) // 2
-        last = first + size
-        hr = hr[:, scale * first : scale * last, scale * first : scale * last]
-        return lr[:, first:last, first:last], hr
+        return _square(lr, first, size), _square(
+            hr, self._scale * first, self._patch_size
+        )
 
     def loss(self, inputs, hr, update_batch_norm):
         """Compute what the generator minimises.
@@ -176,10 +180,13 @@ class Objective(_Learning):
         else:
             sr = self._frozen_generator(inputs)
         seen = self._seen(hr, sr)
-        values = {
-            name: loss(hr, seen if name in _PERCEPTUAL else sr)
-            for name, (loss, _) in self._losses.items()
-        }
+        values = {}
+        for name, (loss, _) in self._losses.items():
+            pair = hr, seen if name in _PERCEPTUAL else sr
+            if name == "content" and self._content_size is not None:
+                first = (hr.shape[1] - self._content_size) // 2
+                pair = [_square(x, first, self._content_size) for x in pair]
+            values[name] = loss(*pair)
         total = ops.zeros(())
         for name, (_, weight) in self._losses.items():
             if weight:
@@ -272,6 +279,11 @@ class EstimatorObjective(_Learning):
             total = total + self._STRENGTH_WEIGHT * values[name]
         values["e_total"] = total
         return total, (values, answer)
+
+
+def _square(pictures, first, size):
+    """Cut the square of `size` pixels that begins at `first` in both directions."""
+    return pictures[:, first : first + size, first : first + size]
 
 
 def _mean(x):

@@ -39,7 +39,6 @@ def build_losses(config, stage, vgg_weights, efficientnet_weights):
             content.layer_scales,
             criterion=content.criterion,
             normalization=content.normalization,
-            patch_size=content.patch_size,
         )
         losses["content"] = (loss, options.content)
     if getattr(options, "style", None) is not None:
@@ -170,6 +169,7 @@ def _objective(config, stage, parts, losses, estimator):
         loss = build_adversarial_loss(options.adversarial_loss.kind)
         adversarial = (loss, options.adversarial)
         arguments["hold_colour"] = options.hold_colour
+        arguments["content_size"] = options.content_loss.patch_size
     if config.generator.conditional:
         if estimator is None:
             raise ConfigError("a conditional generator is trained with an estimator")

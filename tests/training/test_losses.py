@@ -301,17 +301,3 @@ def test_errors_name_what_was_received(features):
         ContentLoss(features, (1.0, -1.0), (1.0, 1.0), normalization="weights")
     with pytest.raises(ConfigError, match=r"positive; received \(1.0, 0.0\)"):
         ContentLoss(features, (1.0, 1.0), (1.0, 0.0))
-
-
-def test_content_of_the_middle():
-    keras.utils.set_random_seed(0)
-    features = keras.Sequential(
-        [keras.Input((None, None, 3)), keras.layers.Conv2D(2, 3)]
-    )
-    hr, sr = np.random.default_rng(0).random((2, 2, 13, 12, 3), dtype=np.float32)
-    middle = ContentLoss(features, (1.0,), (1.0,), patch_size=8)
-    whole = ContentLoss(features, (1.0,), (1.0,))
-    expected = whole(hr[:, 2:10, 2:10], sr[:, 2:10, 2:10])
-    assert float(middle(hr, sr)) == pytest.approx(float(expected))
-    sr[:, :2] = 0.0
-    assert float(middle(hr, sr)) == pytest.approx(float(expected))

@@ -8,7 +8,7 @@ from small_runs import TOLD
 
 from srlite.data.degradations import degrade
 from srlite.models.estimator import estimator
-from srlite.training.losses import PixelLoss
+from srlite.training.losses import ContentLoss, PixelLoss
 from srlite.training.objective import EstimatorObjective, Objective
 from srlite.training.optimizers import ScaledAdam
 from srlite.training.preparation import build_sampler
@@ -106,3 +106,25 @@ def test_a_generator_lives_with_what_the_estimator_sees(parts):
     assert float(values["pixel"]) == pytest.approx(float(expected), rel=1e-4)
     for one, other in zip(before, frozen.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_the_content_loss_looks_at_the_middle():
+    keras.utils.set_random_seed(0)
+    generator = build_generator(TOLD.updated({"generator.conditional": False}))
+    parts = {
+        "generator": generator,
+        "ema_generator": generator,
+        "generator_optimizer": ScaledAdam(1e-3, name="adam"),
+    }
+    features = keras.Sequential(
+        [keras.Input((None, None, 3)), keras.layers.Conv2D(2, 3)]
+    )
+    content = ContentLoss(features, (1.0,), (1.0,))
+    losses = {"pixel": (PixelLoss(), 1.0), "content": (content, 1.0)}
+    objective = Objective(parts, losses, scale=4, ema_decay=0.9, content_size=8)
+    random = np.random.default_rng(0)
+    lr, hr = random.random((2, 4, 4, 3)), random.random((2, 16, 16, 3))
+    _, (values, sr) = objective.loss(lr.astype("f"), hr.astype("f"), False)
+    expected = content(hr[:, 4:12, 4:12].astype("f"), sr[:, 4:12, 4:12])
+    assert float(values["content"]) == pytest.approx(float(expected), rel=1e-5)
+    assert float(values["pixel"]) == pytest.approx(np.abs(sr - hr).mean(), rel=1e-5)
