@@ -210,7 +210,7 @@ def _placing(frame: Any) -> tuple[bool, bool, bool]:
     The matrix maps (x, y), a row, to the place where it is shown. Angles in between,
     which hardly any program writes, are left aside.
     """
-    for data in frame.side_data:
+    for data in _side_data(frame):
         if data.type.name == "DISPLAYMATRIX":
             matrix = np.frombuffer(bytes(data), np.int32).reshape(3, 3)[:2, :2]
             if not matrix[0, 0] and not matrix[1, 1] and matrix[0, 1] and matrix[1, 0]:
@@ -220,9 +220,14 @@ def _placing(frame: Any) -> tuple[bool, bool, bool]:
     return False, False, False
 
 
+def _side_data(frame: Any) -> list[Any]:
+    # By number, as iterating gives values in PyAV 18 and kinds in PyAV 19.
+    return [frame.side_data[i] for i in range(len(frame.side_data))]
+
+
 def lost_of(stream: Any, frame: Any) -> Iterator[str]:
     """Yield a sentence for each thing that an enlarged video does not show."""
-    kinds = {data.type.name for data in frame.side_data}
+    kinds = {data.type.name for data in _side_data(frame)}
     if kinds & _HDR:
         yield "what the video says of HDR, such as its mastering display, is left out"
     alpha = any(part.is_alpha for part in frame.format.components)
