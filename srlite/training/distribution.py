@@ -1,6 +1,7 @@
 """The devices and hosts that a training runs on, and what they agree on.
 
-One device trains without any strategy. Several GPUs of one host train through
+One device trains without any strategy, and so do several of JAX's, among which
+`JaxStep` shares each batch. Several GPUs of one host train on TensorFlow through
 `tf.distribute.MirroredStrategy`, several hosts, named by the environment variable
 TF_CONFIG, through `MultiWorkerMirroredStrategy`. A worker is the process on one host;
 the first one, the chief, alone reads and writes the run directory, and hands the
@@ -26,7 +27,9 @@ class Distribution:
     the same order.
     """
 
-    def __init__(self, strategy=None, worker=0, num_workers=1, note=None):
+    def __init__(
+        self, strategy=None, worker=0, num_workers=1, note=None, num_replicas=1
+    ):
         """Describe a distribution.
 
         Args:
@@ -34,17 +37,21 @@ class Distribution:
             worker: number of this worker; 0 is the chief.
             num_workers: workers altogether.
             note: a sentence for the user, or None.
+            num_replicas: devices that share each batch without a strategy, as on JAX.
         """
         self._strategy = strategy
         self._total = None
         self.num_workers = num_workers
         self.worker = worker
         self.note = note
+        self._num_replicas = num_replicas
 
     @property
     def num_replicas(self):
         """Devices altogether."""
-        return 1 if self._strategy is None else self._strategy.num_replicas_in_sync
+        if self._strategy is None:
+            return self._num_replicas
+        return self._strategy.num_replicas_in_sync
 
     @property
     def chief(self):
@@ -184,8 +191,13 @@ def distribute(backend, single_device=False):
         import jax
 
         devices = jax.local_devices()
-        note = f"JAX sees {len(devices)} devices; training uses the first of them"
-        return Distribution(note=note if len(devices) > 1 else None)
+        if single_device:
+            jax.config.update("jax_default_device", devices[0])
+        if single_device or len(devices) == 1:
+            return Distribution()
+        return Distribution(
+            note=f"training on {len(devices)} devices", num_replicas=len(devices)
+        )
     import tensorflow as tf
 
     with silence():

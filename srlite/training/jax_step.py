@@ -7,6 +7,9 @@ variables, where checkpoints, validation and saving find them. The frozen featur
 networks are arguments of the compiled function: as constants they would be folded,
 copied and compiled anew.
 
+Several devices share each batch: every one has all values and its part of the
+patches, and what the compiler makes of a mean over the batch is the mean of all.
+
 On a CPU the same steps give the same bits in every process. A GPU picks the fastest of
 several algorithms at each start; `XLA_FLAGS=--xla_gpu_deterministic_ops=true` makes it
 repeatable, at the price of speed.
@@ -15,6 +18,8 @@ repeatable, at the price of speed.
 import jax
 import jax.numpy as jnp
 import keras
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from srlite.training.guard import Guard
 
@@ -30,17 +35,23 @@ class JaxStep:
         self._variables = {name: part.variables for name, part in parts.items()}
         self._frozen = [v for x in self._objective.networks for v in x.variables]
         self._state = None  # dict of part to arrays; None while the variables hold them
+        one = jax.config.jax_default_device
+        devices = jax.local_devices() if one is None else [one]
+        self._mesh = Mesh(np.array(devices), ("batch",))
+        self._frozen_values = None
         options = {"static_argnames": "update_batch_norm", "donate_argnames": "state"}
         self._compiled = jax.jit(self._update, **options)
         self._compiled_many = jax.jit(self._update_many, **options)
 
     def __call__(self, batch, update_batch_norm):
         """Do one update, as `TensorFlowStep`; the variables see it after `sync`."""
-        return self._run(self._compiled, batch, update_batch_norm)
+        return self._run(self._compiled, batch, update_batch_norm, ("batch",))
 
     def many(self, batches, update_batch_norm):
         """Do several updates in one call, as `TensorFlowStep`."""
-        return self._run(self._compiled_many, batches, update_batch_norm)
+        return self._run(
+            self._compiled_many, batches, update_batch_norm, (None, "batch")
+        )
 
     def sync(self):
         """Put the values into the Keras variables, from where the next update goes on.
@@ -50,7 +61,7 @@ class JaxStep:
         if self._state is not None:
             for name, values in self._state.items():
                 for variable, value in zip(self._variables[name], values, strict=True):
-                    variable.assign(value)
+                    variable.assign(value.addressable_data(0))
             self._state = None
 
     @property
@@ -59,21 +70,27 @@ class JaxStep:
         statistics = jax.local_devices()[0].memory_stats() or {}
         return statistics.get("peak_bytes_in_use")
 
-    def _run(self, compiled, batch, update_batch_norm):
+    def _run(self, compiled, batch, update_batch_norm, axes):
+        if self._frozen_values is None:
+            self._frozen_values = self._on_all([v.value for v in self._frozen])
         if self._state is None:
             # Copied, as the first update takes the memory of what it is given.
             self._state = {
-                name: [jnp.array(v.value, copy=True) for v in variables]
+                name: self._on_all([jnp.array(v.value, copy=True) for v in variables])
                 for name, variables in self._variables.items()
             }
-        frozen = [v.value for v in self._frozen]
         self._state, values = compiled(
             state=self._state,
-            frozen=frozen,
-            batch=batch,
+            frozen=self._frozen_values,
+            batch=jax.device_put(
+                batch, NamedSharding(self._mesh, PartitionSpec(*axes))
+            ),
             update_batch_norm=bool(update_batch_norm),
         )
         return values
+
+    def _on_all(self, values):
+        return jax.device_put(values, NamedSharding(self._mesh, PartitionSpec()))
 
     def _update_many(self, state, frozen, batch, update_batch_norm):
         return jax.lax.scan(

@@ -51,13 +51,15 @@ SHIFT = {
 }
 
 
-def run_on_jax(*command, without="tensorflow,tensorflow_datasets"):
+def run_on_jax(*command, without="tensorflow,tensorflow_datasets", devices=1):
+    flags = f"--xla_force_host_platform_device_count={devices}"
+    jax = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT, without, *map(str, command)],
         capture_output=True,
         text=True,
         cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        env=os.environ | jax,
     )
     assert done.returncode == 0, done.stderr
     return done
@@ -236,6 +238,19 @@ def test_resumed_run_has_the_same_bits(finished, photos, vgg19_file, tmp_path):
         )
         for name in straight:
             np.testing.assert_array_equal(straight[name], resumed[name], err_msg=name)
+
+
+@pytest.mark.slow
+def test_two_devices_do_what_one_does(finished, photos, vgg19_file, tmp_path):
+    run_dir = cut(finished, tmp_path / "run", "pretrain", 2)
+    done = train_on_jax(run_dir, photos, vgg19_file, devices=2)
+    assert "training on 2 devices" in done.stderr
+    for stage in ("pretrain", "gan"):
+        start, ours, theirs = (
+            checkpoints.read(checkpoints.find(folder / "checkpoints", stage)[place][1])
+            for folder, place in ((finished, 0), (run_dir, -1), (finished, -1))
+        )
+        assert_same_update(ours[1], theirs[1], start[1])
 
 
 @pytest.mark.slow

@@ -227,13 +227,14 @@ def test_cluster_of_one_is_none(monkeypatch):
         assert devices.chief and devices.num_replicas == devices.num_workers == 1
 
 
-def test_jax_trains_on_the_first_device_and_says_so():
+def test_devices_of_jax():
     code = (
-        "from srlite.training.distribution import distribute as d; print(d('jax').note)"
+        "from srlite.training.distribution import distribute as d;"
+        "print([(x.note, x.num_replicas) for x in (d('jax'), d('jax', True))])"
     )
     for count, says in (
-        (1, "None"),
-        (2, "JAX sees 2 devices; training uses the first of them"),
+        (1, "[(None, 1), (None, 1)]"),
+        (2, "[('training on 2 devices', 2), (None, 1)]"),
     ):
         flags = f"--xla_force_host_platform_device_count={count}"
         env = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
