@@ -184,6 +184,7 @@ class GanConfig(StageConfig):
     adversarial: NotNegative
     discriminator_optimizer: OptimizerConfig
     lattice: NotNegative | None = None
+    colour: NotNegative | None = None
     # Show content, style and adversarial loss SR's luma with HR's colour, so that the
     # pixel loss alone teaches colour.
     hold_colour: bool = False

@@ -3,8 +3,9 @@
 `call` returns shape (batch,); the base class averages over the batch, and divides by
 the number of replicas where there are several, which a scalar would defeat.
 
-`PixelLoss`, `LatticeLoss`, `ContentLoss` and `StyleLoss` compare pictures:
-`loss(hr, sr)`, both (batch, height, width, channels), float32, [0, 1], `sr` unclipped.
+`PixelLoss`, `ColourLoss`, `LatticeLoss`, `ContentLoss` and `StyleLoss` compare
+pictures: `loss(hr, sr)`, both (batch, height, width, channels), float32, [0, 1], `sr`
+unclipped.
 They are 0 at equality. The feature network runs once on each, and no gradient goes into
 `hr`'s features, whose activations then need not be kept.
 
@@ -16,10 +17,13 @@ minimises `loss(real_logits, fake_logits)` and the generator
 """
 
 import keras
+import numpy as np
 from keras import ops
 
 from srlite.errors import ConfigError
+from srlite.pictures.levels import BT601
 
+_LUMA = np.array(BT601, np.float32)
 _CRITERIA = {"l1": ops.abs, "l2": ops.square}
 
 
@@ -62,6 +66,20 @@ class PixelLoss(keras.losses.Loss):
     def call(self, y_true, y_pred):
         """Return (batch,) from HR and SR pictures, each (batch, H, W, channels)."""
         return _mean_per_example(self._distance(y_pred - y_true))
+
+
+class ColourLoss(keras.losses.Loss):
+    """Mean absolute difference of the pixels without their luma.
+
+    The pixel loss is nearly all luma, and lets colour go where the features that draw
+    texture take it; this holds colour, and leaves luma to the other losses.
+    """
+
+    def call(self, y_true, y_pred):
+        """Return (batch,) from HR and SR pictures, each (batch, H, W, 3)."""
+        difference = y_pred - y_true
+        luma = ops.sum(difference * ops.convert_to_tensor(_LUMA), -1, keepdims=True)
+        return _mean_per_example(ops.abs(difference - luma))
 
 
 class LatticeLoss(keras.losses.Loss):

@@ -14,7 +14,13 @@ from srlite.models.model_files import load_generator
 def build_losses(config, stage, vgg_weights, efficientnet_weights):
     """Make the losses of a generator's stage: name to (loss on HR and SR, weight)."""
     from srlite.models import features
-    from srlite.training.losses import ContentLoss, LatticeLoss, PixelLoss, StyleLoss
+    from srlite.training.losses import (
+        ColourLoss,
+        ContentLoss,
+        LatticeLoss,
+        PixelLoss,
+        StyleLoss,
+    )
 
     options, channels = getattr(config, stage), config.channels
     losses = {}
@@ -22,6 +28,8 @@ def build_losses(config, stage, vgg_weights, efficientnet_weights):
         losses["pixel"] = (PixelLoss(options.pixel_criterion), options.pixel)
     if getattr(options, "lattice", None) is not None:
         losses["lattice"] = (LatticeLoss(config.scale), options.lattice)
+    if getattr(options, "colour", None) is not None and config.channels == 3:
+        losses["colour"] = (ColourLoss(), options.colour)
     if getattr(options, "content", None) is not None:
         content = options.content_loss
         vgg = features.vgg_features(

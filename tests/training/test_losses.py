@@ -8,6 +8,7 @@ import tensorflow as tf
 from srlite.errors import ConfigError
 from srlite.training.losses import (
     AdversarialLoss,
+    ColourLoss,
     ContentLoss,
     DiscriminatorAccuracy,
     LatticeLoss,
@@ -39,6 +40,7 @@ def _picture_losses(features):
     return {
         "pixel l1": PixelLoss("l1"),
         "pixel l2": PixelLoss("l2"),
+        "colour": ColourLoss(),
         "lattice": LatticeLoss(scale=2, window=2),
         "content l1": ContentLoss(features, (0.3, 0.7), (2.0, 5.0)),
         "content l2": ContentLoss(features, (0.3, 0.7), (2.0, 5.0), criterion="l2"),
@@ -84,6 +86,7 @@ def _expected(name, features, hr, sr):
     return {
         "pixel l1": lambda: l1(sr - hr),
         "pixel l2": lambda: l2(sr - hr),
+        "colour": lambda: l1(sr - hr - (sr - hr) @ [[0.299], [0.587], [0.114]]),
         "lattice": lambda: lattice(sr - hr),
         "content l1": lambda: 0.3 * l1(first) / 2 + 0.7 * l1(second) / 5,
         "content l2": lambda: 0.3 * l2(first) / 4 + 0.7 * l2(second) / 25,
@@ -94,6 +97,7 @@ def _expected(name, features, hr, sr):
 PICTURE_LOSSES = [
     "pixel l1",
     "pixel l2",
+    "colour",
     "lattice",
     "content l1",
     "content l2",

@@ -202,6 +202,10 @@ def test_pixel_criterion_and_weights():
     np.testing.assert_allclose(loss(hr, sr), np.mean((hr - sr) ** 2), rtol=1e-5)
     assert weight == 3.0
     assert stages.build_losses(config, "gan", None, None).keys() == {"pixel", "lattice"}
+    held = config.updated({"gan.colour": 2.0})
+    assert stages.build_losses(held, "gan", None, None)["colour"][1] == 2.0
+    grey = held.updated({"channels": 1})
+    assert "colour" not in stages.build_losses(grey, "gan", None, None)
 
 
 def test_lattice_has_the_scale():
