@@ -68,7 +68,7 @@ if sys.argv[:1] == ["-m"] and "-m" in sys.orig_argv:
     _called = sys.orig_argv[sys.orig_argv.index("-m") + 1]
     if _called.startswith("srlite."):
         sys.exit(
-            f"error: {_called} is no command; `python -m srlite --help` lists those "
+            f"error: {_called} is not a command; `python -m srlite --help` lists those "
             "there are"
         )
 

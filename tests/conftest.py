@@ -124,7 +124,7 @@ def photo_dir(tmp_path_factory):
 
 @pytest.fixture
 def hr_folder(tmp_path):
-    """A folder `photos/HR` of two pictures whose sides are no multiples of 4."""
+    """A folder `photos/HR` of two pictures whose sides are not multiples of 4."""
     hr = tmp_path / "photos" / "HR"
     hr.mkdir(parents=True)
     Image.fromarray(data.astronaut()[:65, 100:187]).save(hr / "a.png")

@@ -85,7 +85,7 @@ function check(path) {
   );
   const estimator = [own, ...others].find(existsSync) ?? own;
   if (fieldsOf(estimator).estimates !== "degradation")
-    fail(`${estimator} is no estimator of srlite; export ${path} again`);
+    fail(`${estimator} is not an estimator of srlite; export ${path} again`);
   return { name, path, estimator };
 }
 

@@ -97,7 +97,7 @@ def fit_pair(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cut the pictures of a pair to views of which HR is `scale` times LR.
 
-    HR whose sides are no multiples of the scale makes LR whose sides were rounded, up
+    HR whose sides are not multiples of the scale makes LR whose sides were rounded, up
     or down. What is over is less than an LR pixel, at the end.
 
     Raises:

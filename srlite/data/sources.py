@@ -79,7 +79,7 @@ def read_source(source, scale=4):
         scale: HR pixels per LR pixel of pairs.
 
     Yields:
-        `Photograph`, or for a file that is none `LeftOut`.
+        `Photograph`, or `LeftOut` for a file that is not one.
 
     Raises:
         DataError: the source is missing or damaged, or pairs do not match.

@@ -149,7 +149,7 @@ def _run(
         _say(f"error: {sentence}")
     if plan.foreign and not quiet:
         kinds = by_ending(plan.foreign)
-        _say(f"note: {len(plan.foreign)} files left out that are no pictures: {kinds}")
+        _say(f"note: left out what is not a picture: {kinds}")
     if plan.earlier and not quiet:
         _say(f"note: results of an earlier run left out: {plan.earlier}")
     for pair in plan.skipped if as_json else ():

@@ -157,8 +157,8 @@ class RecordFile:
                 # What a kill left was closed by a later run.
                 if not _START.startswith(line[: len(_START)]):
                     raise DataError(
-                        f"line {number} of {path} is no record of srlite; give another "
-                        "folder"
+                        f"line {number} of {path} is not a record of srlite; give "
+                        "another folder"
                     ) from None
 
     def get(self, key):

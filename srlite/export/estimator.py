@@ -131,7 +131,7 @@ def estimator_file(path: str | os.PathLike) -> tuple[bytes, EstimatorReport]:
         return content, dataclasses.replace(report, path=path)
     from srlite.runtime.seeing import Estimator
 
-    Estimator.from_file(path)  # refuses what is none
+    Estimator.from_file(path)  # refuses what is not one
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -107,7 +107,7 @@ def find_model(model: str | os.PathLike, trained: bool = False) -> Path:
         raise ModelError(f"there is no model file {path}; check its path")
     if path.suffix not in _KINDS and path.name != checkpoint_parts.INDEX:
         raise ModelError(
-            f"{path} is no model: expected a file that ends in {', '.join(_KINDS)}, or "
+            f"{path} is not a model: it must end in {', '.join(_KINDS)}, or be "
             "a run directory"
         )
     return path

@@ -180,7 +180,7 @@ def open_network(path: Path, num_threads: int | None = None) -> Any:
 
 
 def hide_retracing() -> None:
-    """Hide what TensorFlow warns of: pictures of many sizes are no mistake here."""
+    """Hide what TensorFlow warns of: pictures of many sizes are not a mistake here."""
     logging.getLogger("tensorflow").addFilter(_is_no_retracing)
 
 

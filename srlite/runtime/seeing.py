@@ -56,7 +56,7 @@ class Estimator:
             noise would not be those of its file.
 
         Raises:
-            ModelError: the answer is no degradation.
+            ModelError: the answer is not a degradation.
         """
         if min(image.shape[:2]) < SMALLEST:
             return Degradation()
@@ -64,7 +64,7 @@ class Estimator:
         try:
             return Degradation.from_vector(np.mean(answers, axis=0))
         except ConfigError as error:
-            raise ModelError(f"{self._name} is no estimator: {error}") from None
+            raise ModelError(f"{self._name} is not an estimator: {error}") from None
 
     def _look(self, part: np.ndarray) -> np.ndarray:
         with self._lock:

@@ -64,7 +64,7 @@ def test_keys_tell_settings_apart():
 
 def test_refusals(tmp_path):
     (tmp_path / "records.jsonl").write_text("a diary\n")
-    with pytest.raises(DataError, match="line 1 of .* is no record"):
+    with pytest.raises(DataError, match="line 1 of .* is not a record"):
         RecordFile(tmp_path / "records.jsonl")
     with pytest.raises(DataError, match="cannot read the scores"):
         read_scores(tmp_path / "scores.json")

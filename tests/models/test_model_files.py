@@ -212,7 +212,7 @@ def test_nothing_hides_a_shipped_model(tmp_path, monkeypatch, capsys):
     assert find_model("./light").samefile(tmp_path / "light/generator.keras")
     assert find_model("light/").samefile(tmp_path / "light/generator.keras")
     assert find_model("run").samefile(tmp_path / "run/pretrain.keras")
-    with pytest.raises(ModelError, match="is no model"):
+    with pytest.raises(ModelError, match="is not a model"):
         find_model("./light_psnr")
 
 
@@ -256,7 +256,7 @@ def test_refusals(tiny_model, tmp_path):
         "unbuilt.keras": "received input",
         "code.keras": "cannot load .*code.keras",
         "": "there is no model in .* yet: neither generator.keras nor pretra",
-        "notes.txt": "notes.txt is no model: expected a file that ends in .tflite,",
+        "notes.txt": "notes.txt is not a model: it must end in .tflite,",
     }.items():
         with pytest.raises(ModelError, match=message):
             load_generator(tmp_path / name)

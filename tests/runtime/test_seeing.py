@@ -137,7 +137,7 @@ def test_other_files_are_refused(tiny_tflite, tmp_path):
 
 def test_answers_that_are_none_are_refused(photo):
     estimator = Estimator(lambda lr: np.full((1, 10), np.nan), "bad.tflite")
-    with pytest.raises(ModelError, match="bad.tflite is no estimator: the numbers"):
+    with pytest.raises(ModelError, match="bad.tflite is not an estimator: the numbers"):
         estimator(photo)
 
 

@@ -117,7 +117,7 @@ def test_preparation_asks_for_the_estimator(node, models, tmp_path):
     assert error(alone) == f"error: there is no file {estimator}\n"
     shutil.copy(models / "plain.tflite", estimator)
     assert error(alone) == (
-        f"error: {estimator} is no estimator of srlite; export {alone} again\n"
+        f"error: {estimator} is not an estimator of srlite; export {alone} again\n"
     )
     content = (models / "told.tflite").read_bytes()
     whole = tmp_path / "whole.tflite"
