@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -69,6 +70,9 @@ def clone(tmp_path_factory):
     folder = tmp_path_factory.mktemp("clone")
     for name in ("srlite", "inference.py", "train.py", "export_tflite.py"):
         (folder / name).symlink_to(ROOT / name)
+    (folder / "docs" / "images").mkdir(parents=True)
+    script = Path("docs/images/front.py")
+    shutil.copy(ROOT / script, folder / script)
     crops = [picture[100:196, 200:296] for picture in (data.astronaut(), data.coffee())]
     for name in ("photos", "Set5/HR", "Set14/HR"):
         (folder / name).mkdir(parents=True)
@@ -119,8 +123,9 @@ def test_api_reference(tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    written = {path.stem for path in (tmp_path / "srlite").glob("*.html")}
-    assert written == set(names)
+    pages = (tmp_path / "srlite").rglob("*.html")
+    written = {path.relative_to(tmp_path / "srlite").with_suffix("") for path in pages}
+    assert written == {Path(*name.split(".")) for name in names}
 
 
 @pytest.mark.parametrize("place", SCRIPTS)
