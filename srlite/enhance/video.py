@@ -22,6 +22,7 @@ from srlite.enhance.video_frames import (
     lost_of,
     opened,
     start_of,
+    stated_frames,
     thumbnail,
     to_rgb,
     video_stream,
@@ -132,7 +133,7 @@ def enhance_video(
             )
         first = first_frame(source, stream, lr_path)
         form = Form(stream, first, codec, start_of(source))
-        stated = stream.frames
+        stated = stated_frames(source, stream)
         notes = list(lost_of(stream, first))
         if first.interlaced_frame and not deinterlace:
             notes.append("the video is interlaced, as can be seen; use --deinterlace")

@@ -5,6 +5,7 @@ choose by the size, and would choose another one for the enlarged video: so it i
 then. PyAV is imported by those who call.
 """
 
+import collections
 import itertools
 import os
 from collections.abc import Iterator
@@ -128,7 +129,7 @@ def decode(path, size, deinterlace):
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         step = max(1, round(1 / (rate * stream.time_base)))
         last, start = None, round(start_of(source) / stream.time_base)
-        frames = source.decode(stream)
+        frames = _timed(source, stream)
         for frame in _deinterlaced(frames, stream) if deinterlace else frames:
             if frame.pts is not None:
                 # A filter may have counted in other units.
@@ -142,6 +143,37 @@ def decode(path, size, deinterlace):
             if frame.pts is None or (last is not None and frame.pts <= last):
                 frame.pts = 0 if last is None else last + step
             last = frame.pts
+            yield frame
+
+
+def stated_frames(source, stream):
+    """Return how many frames a file says that it holds; 0 where it does not."""
+    if not (_is_avi(source) and stream.index_entries):
+        return stream.frames
+    # AVI also counts the places of frames that were left out.
+    last = stream.index_entries[-1].timestamp
+    return stream.frames - (last + 1 - len(stream.index_entries))
+
+
+def _is_avi(source):
+    return source.format.name == "avi"
+
+
+def _timed(source, stream):
+    """Decode frames with their times, also of AVI.
+
+    It says when each packet is decoded, not when its frame is shown, which FFmpeg
+    guesses wrongly where these differ: the frames take the times in turn.
+    """
+    if not _is_avi(source):
+        yield from source.decode(stream)
+        return
+    times = collections.deque()
+    for packet in source.demux(stream):
+        if packet.dts is not None:
+            times.append(packet.dts)
+        for frame in packet.decode():
+            frame.pts = times.popleft() if times else None
             yield frame
 
 

@@ -163,7 +163,7 @@ def join(
             video = result.add_stream_from_template(segment.streams.video[0])
         video.time_base = form.time_base
         # Where frames do not come at this rate, a player must not be told that they do.
-        constant = _is_constant(segments, form.rate)
+        constant = _is_constant(segments, form.rate, form.time_base)
         video.codec_context.framerate = form.rate if constant else Fraction(0)
         _describe(video, source.streams.best("video"))
         audio = {}
@@ -201,18 +201,17 @@ def _moved(chapter, start):
     return {**chapter, **moved}
 
 
-def _is_constant(segments, rate):
-    """Whether the frames come at a rate, to one unit of their clock."""
+def _is_constant(segments, rate, unit):
+    """Whether frames come at a rate, as far as a clock of such units can tell."""
     import av
 
+    slack = unit if 4 * rate * unit < 1 else 0
     times = []
     for path in segments:
         with av.open(f"file:{path}") as segment:
             packets = segment.demux(video=0)
-            times += [(p.pts, p.time_base) for p in packets if p.pts is not None]
-    (first, unit) = times[0]
-    steps = ((pts - first - n / (rate * unit)) for n, (pts, _) in enumerate(times))
-    return all(abs(step) <= 1 for step in steps)
+            times += [p.pts * p.time_base for p in packets if p.pts is not None]
+    return all(abs(t - times[0] - n / rate) <= slack for n, t in enumerate(times))
 
 
 def _packets_of_segments(segments, video):

@@ -13,13 +13,18 @@ LEVELS[:16, :24], LEVELS[:16, 24:] = (200, 40, 30), (30, 160, 60)
 LEVELS[16:, :24], LEVELS[16:, 24:] = (40, 60, 210), (128, 128, 128)
 
 
-def make_clip(path, steps=range(10), start=0, matrix=None, tracks=(), options=None):
-    """Frames of four flat quarters, at `start` seconds and steps of 0.1 s."""
-    with av.open(str(path), "w", options=options or {}) as out:
-        video = out.add_stream("libx264", rate=10)
+def make_clip(
+    path, steps=range(10), start=0, matrix=None, tracks=(), codec="libx264", b_frames=0
+):
+    """Frames of four flat quarters, at `start` seconds and steps of 0.1 s.
+
+    The second half of a clip of ten is darker by a half.
+    """
+    with av.open(str(path), "w") as out:
+        video = out.add_stream(codec, rate=10)
         video.width, video.height, video.pix_fmt = 48, 32, "yuv420p"
         video.codec_context.time_base = Fraction(1, 10)
-        video.codec_context.max_b_frames = 0
+        video.codec_context.max_b_frames = b_frames
         if matrix is not None:
             video.set_display_matrix(matrix)
         sounds = []
@@ -40,7 +45,8 @@ def make_clip(path, steps=range(10), start=0, matrix=None, tracks=(), options=No
             }
             out.set_chapters([{**chapter, "metadata": {"title": "One"}}])
         for step in steps:
-            frame = av.VideoFrame.from_ndarray(LEVELS, "rgb24")
+            levels = LEVELS if step < 5 else LEVELS // 2
+            frame = av.VideoFrame.from_ndarray(levels, "rgb24")
             frame.pts, frame.time_base = 10 * start + step, Fraction(1, 10)
             out.mux(video.encode(frame))
         out.mux(video.encode(None))
@@ -72,10 +78,49 @@ def test_a_clock_that_starts_later(name, ending, tmp_path, repeating_upscaler):
     enhance_video(tmp_path / name, sr_path, repeating_upscaler, outscale=1)
     with av.open(str(sr_path)) as file:
         assert abs(file.duration / 1e6 - 1) < 0.101
-        times = np.array([frame.time for frame in file.decode(video=0)])
-        # AVI has no time of showing, so that FFmpeg adds the delay of the decoder.
-        times -= times[0] if name == "lr.avi" else 0
+        times = [frame.time for frame in file.decode(video=0)]
         assert times == pytest.approx(np.arange(10) / 10, abs=0.01)
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+@pytest.mark.parametrize("name", ["lr.avi", "lr.mkv", "lr.ts"])
+def test_frames_that_are_stored_in_another_order(
+    name, codec, tmp_path, repeating_upscaler
+):
+    """AVI has no time of showing, and FFmpeg's guess at it may go back and forth."""
+    make_clip(tmp_path / name, codec=codec, b_frames=2)
+    for deinterlace in (False, True):
+        sr_path = tmp_path / f"{deinterlace}.mp4"
+        enhance_video(
+            tmp_path / name,
+            sr_path,
+            repeating_upscaler,
+            outscale=1,
+            deinterlace=deinterlace,
+        )
+        with av.open(str(sr_path)) as file:
+            assert file.duration == 1_000_000
+            frames = list(file.decode(video=0))
+        times = [frame.time for frame in frames]
+        assert times == pytest.approx(np.arange(10) / 10, abs=0.001)
+        levels = [frame.to_ndarray(format="gray").mean() for frame in frames]
+        assert min(levels[:5]) > 1.5 * max(levels[5:])
+
+
+def test_places_without_a_frame_are_not_lost_frames(tmp_path, repeating_upscaler):
+    make_clip(tmp_path / "lr.avi", [0, 1, 4, 5, 8, 9], codec="mpeg4")
+    content = (tmp_path / "lr.avi").read_bytes()
+    (tmp_path / "cut.avi").write_bytes(content[: content.rindex(b"00dc", 0, -200)])
+    for name, lost in (("lr.avi", 0), ("cut.avi", 1)):
+        said = []
+        enhance_video(
+            tmp_path / name,
+            tmp_path / "sr.mkv",
+            repeating_upscaler,
+            outscale=1,
+            warn=said.append,
+        )
+        assert [("only" in note) for note in said] == [True] * lost, said
 
 
 @pytest.mark.parametrize("name", ["lr.mp4", "lr.mkv"])
@@ -89,6 +134,21 @@ def test_no_false_rate_in_the_header(name, tmp_path, repeating_upscaler):
         with av.open(str(sr_path)) as file:
             times = [frame.time for frame in file.decode(video=0)]
         assert times == pytest.approx(np.array(steps[kind]) / 10, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["lr.mp4", "lr.mkv", "lr.avi"])
+def test_a_rate_that_the_clock_rounds(name, tmp_path, repeating_upscaler):
+    """Matroska counts milliseconds, of which a frame of 30000/1001 Hz has 33.37."""
+    rate = Fraction(30000, 1001)
+    with av.open(str(tmp_path / name), "w") as out:
+        video = out.add_stream("mpeg4", rate=rate)
+        video.width, video.height, video.pix_fmt = 48, 32, "yuv420p"
+        for _ in range(20):
+            out.mux(video.encode(av.VideoFrame.from_ndarray(LEVELS, "rgb24")))
+        out.mux(video.encode(None))
+    sr_path = tmp_path / "sr.mkv"
+    enhance_video(tmp_path / name, sr_path, repeating_upscaler, outscale=1)
+    assert default_duration(sr_path) == pytest.approx(float(rate), rel=1e-6)
 
 
 # What is shown of (x, y) is (x, y) times these, as in QuickTime's format.
