@@ -2,14 +2,16 @@
 
 Both are the same: a header, and directories of tags with a type, a count and a value.
 Values are kept as bytes, since programs write what the types do not allow, such as
-UTF-8 where ASCII is due.
+UTF-8 where ASCII is due. The order of bytes stays too: comments in UTF-16 and the
+notes of cameras are in the order of their block, which nothing in them says.
 
-References: TIFF revision 6.0 (Adobe 1992); Exif 3.0 (CIPA DC-008-2023).
+References: TIFF revision 6.0 (Adobe 1992); BigTIFF (Aware Systems 2007); Exif 3.0
+(CIPA DC-008-2023).
 """
 
 import io
 import struct
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple, Self
 
 import numpy as np
 
@@ -23,9 +25,15 @@ _DESCRIPTIVE = (
     *(0x013C, 0x4746, 0x4749, 0x8298),  # HostComputer, Rating twice, Copyright
     *range(0x9C9B, 0x9CA0),  # XPTitle, XPComment, XPAuthor, XPKeywords, XPSubject
 )
-_STALE = (0xA002, 0xA003)  # pixels across, pixels down
+# What speaks of the old pixels: sizes, places, and pixels on the sensor.
+_STALE = (0xA002, 0xA003, 0x9214, 0xA214, 0xA20E, 0xA20F, 0xA210)
 _BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
-_SWAPPED = {3: 2, 4: 4, 5: 4, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8}  # bytes of a number
+_BYTES |= {13: 4, 129: 1, 16: 8, 17: 8, 18: 8}  # a place, UTF-8, and those of BigTIFF
+# Bytes of the numbers that values are made of.
+_SWAPPED = {3: 2, 4: 4, 5: 4, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, 13: 4}
+_SWAPPED |= {16: 8, 17: 8, 18: 8}
+_POINTERS = (4, 13, 16, 18)  # kinds
+_BIG = (16, 17, 18)  # kinds that BigTIFF alone has
 _MOST = 2**24  # bytes of all values; a damaged file may claim anything
 SHORT, LONG, RATIONAL, UNDEFINED = 3, 4, 5, 7
 
@@ -44,9 +52,23 @@ class Value(NamedTuple):
     raw: bytes
 
 
-# A directory, and the directories that it points to, by the tag that does.
+Order = Literal["<", ">"]
 Directory = dict[int, Value]
-Directories = dict[int, Directory]  # 0 for the first
+
+
+class Directories(dict[int, Directory]):
+    """A directory, by 0, and those that it points to, by the tag that does.
+
+    Attributes:
+        order: of the bytes of their block, "<" for little-endian or ">".
+    """
+
+    order: Order = "<"
+
+    def ordered(self, order: Order) -> Self:
+        """Set the order of bytes, and return the directories."""
+        self.order = order
+        return self
 
 
 def read_directories(source: bytes | BinaryIO, page: int = 0) -> Directories:
@@ -56,7 +78,7 @@ def read_directories(source: bytes | BinaryIO, page: int = 0) -> Directories:
     `page` directories are passed over.
 
     Raises:
-        ValueError: it is damaged, or a TIFF of 64 bits.
+        ValueError: it is damaged.
     """
     file = (
         io.BytesIO(source.removeprefix(b"Exif\0\0"))
@@ -64,42 +86,76 @@ def read_directories(source: bytes | BinaryIO, page: int = 0) -> Directories:
         else source
     )
     file.seek(0)
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(_read(file, 4))
-    if order is None:
+    orders: dict[bytes, Order] = {b"II": "<", b"MM": ">"}
+    order = orders.get(_read(file, 2))
+    version = int.from_bytes(_read(file, 2), "little" if order == "<" else "big")
+    if order is None or version not in (42, 43):
         raise ValueError("no TIFF header")
-    (start,) = struct.unpack(order + "I", _read(file, 4))
+    form = _Form(order, large=version == 43)
+    if form.large:
+        _read(file, 4)
+    start = form.number(file)
     for _ in range(page):
         file.seek(start)
-        file.seek(12 * struct.unpack(order + "H", _read(file, 2))[0], io.SEEK_CUR)
-        (start,) = struct.unpack(order + "I", _read(file, 4))
-    found = {0: _read_directory(file, order, start)}
+        file.seek(form.entry_bytes * form.count(file), io.SEEK_CUR)
+        start = form.number(file)
+    found = Directories({0: _read_directory(file, form, start)}).ordered(order)
     for pointer, parent in ((EXIF_IFD, 0), (GPS_IFD, 0), (INTEROP_IFD, EXIF_IFD)):
         value = found.get(parent, {}).pop(pointer, None)
-        if value is not None and len(value.raw) == 4:
+        if value is not None and value.kind in _POINTERS and value.number == 1:
             try:
                 start = int.from_bytes(value.raw, "little")
-                found[pointer] = _read_directory(file, order, start)
+                found[pointer] = _read_directory(file, form, start)
             except ValueError:
                 continue  # The others may be whole.
     return found
 
 
-def _read_directory(file: BinaryIO, order: str, start: int) -> Directory:
+class _Form(NamedTuple):
+    """How numbers stand in a file: in its order, of 32 bits or, in BigTIFF, 64."""
+
+    order: str
+    large: bool
+
+    @property
+    def entry(self) -> str:
+        return self.order + ("HHQ8s" if self.large else "HHI4s")
+
+    @property
+    def entry_bytes(self) -> int:
+        return 20 if self.large else 12
+
+    def number(self, file: BinaryIO) -> int:
+        """Read a place in the file."""
+        return self._unpack(file, "Q" if self.large else "I")
+
+    def count(self, file: BinaryIO) -> int:
+        """Read how many entries a directory has."""
+        return self._unpack(file, "Q" if self.large else "H")
+
+    def _unpack(self, file: BinaryIO, kind: str) -> int:
+        return struct.unpack(self.order + kind, _read(file, struct.calcsize(kind)))[0]
+
+
+def _read_directory(file: BinaryIO, form: _Form, start: int) -> Directory:
     file.seek(start)
-    (count,) = struct.unpack(order + "H", _read(file, 2))
-    entries = _read(file, 12 * count)
+    count = form.count(file)
+    if count > 0xFFFF:
+        raise ValueError("too many entries")
+    entries = _read(file, form.entry_bytes * count)
     directory, total = {}, 0
-    for tag, kind, number, value in struct.iter_unpack(order + "HHI4s", entries):
+    for tag, kind, number, value in struct.iter_unpack(form.entry, entries):
         length = number * _BYTES.get(kind, 0)
         total += length
         if not length or total > _MOST:
             continue
-        if length > 4:
-            file.seek(*struct.unpack(order + "I", value))
+        if length > len(value):
+            file.seek(form.number(io.BytesIO(value)))
             value = file.read(length)
         if len(value) < length:
             continue
-        directory[tag] = Value(kind, number, _little(value[:length], kind, order))
+        raw = _turned(value[:length], kind, form.order)
+        directory[tag] = Value(kind, number, raw)
     return directory
 
 
@@ -110,31 +166,35 @@ def _read(file: BinaryIO, count: int) -> bytes:
     return content
 
 
-def _little(raw: bytes, kind: int, order: str) -> bytes:
+def _turned(raw: bytes, kind: int, order: str) -> bytes:
+    """Turn numbers from an order of bytes to little-endian, or back."""
     if order == "<" or kind not in _SWAPPED:
         return raw
     return np.frombuffer(raw, f">u{_SWAPPED[kind]}").byteswap().tobytes()
 
 
 def encode(directories: Directories) -> bytes:
-    """Encode directories as a little-endian block, which begins with its header."""
-    starts, parts = {}, [b"II*\0\x08\0\0\0"]
-    end = 8
+    """Encode directories as a block in their order of bytes, with its header."""
+    order = directories.order
+    head = {"<": b"II", ">": b"MM"}[order] + struct.pack(order + "HI", 42, 8)
+    starts, parts, end = {}, [head], len(head)
     # Pointers have a fixed size, so a first pass finds where each directory starts.
-    order = [tag for tag in (0, EXIF_IFD, GPS_IFD, INTEROP_IFD) if tag in directories]
-    complete = {tag: dict(directories[tag]) for tag in order}
-    for tag in order[1:]:
-        parent = EXIF_IFD if tag == INTEROP_IFD else 0
-        complete.setdefault(parent, {})[tag] = Value(LONG, 1, b"\0\0\0\0")
-    for tag in order:
+    tags = [tag for tag in (0, EXIF_IFD, GPS_IFD, INTEROP_IFD) if tag in directories]
+    complete = {tag: dict(directories[tag]) for tag in tags}
+    for tag in tags[1:]:
+        complete.setdefault(_parent(tag), {})[tag] = longs(0)
+    for tag in tags:
         starts[tag] = end
         end += _length(complete[tag])
-    for tag in order:
-        for pointer in complete[tag].keys() & starts.keys():
-            raw = struct.pack("<I", starts[pointer])
-            complete[tag][pointer] = Value(LONG, 1, raw)
-        parts.append(_encode_directory(complete[tag], starts[tag]))
+    for tag in tags[1:]:
+        complete[_parent(tag)][tag] = longs(starts[tag])
+    for tag in tags:
+        parts.append(_encode_directory(complete[tag], starts[tag], order))
     return b"".join(parts)
+
+
+def _parent(tag: int) -> int:
+    return EXIF_IFD if tag == INTEROP_IFD else 0
 
 
 def _length(directory: Directory) -> int:
@@ -142,33 +202,40 @@ def _length(directory: Directory) -> int:
     return 6 + 12 * len(directory) + sum(n for n in values if n > 4)
 
 
-def _encode_directory(directory: Directory, start: int) -> bytes:
-    entries, values = [struct.pack("<H", len(directory))], []
+def _encode_directory(directory: Directory, start: int, order: str) -> bytes:
+    entries, values = [struct.pack(order + "H", len(directory))], []
     at = start + 6 + 12 * len(directory)
     for tag, (kind, number, raw) in sorted(directory.items()):
+        raw = _turned(raw, kind, order)
         if len(raw) > 4:
             raw += bytes(len(raw) % 2)
             values.append(raw)
-            field = struct.pack("<I", at)
+            field = struct.pack(order + "I", at)
             at += len(raw)
         else:
             field = raw.ljust(4, b"\0")
-        entries.append(struct.pack("<HHI", tag, kind, number) + field)
+        entries.append(struct.pack(order + "HHI", tag, kind, number) + field)
     return b"".join([*entries, bytes(4), *values])
 
 
 def portable(directories: Directories) -> Directories:
     """Keep what holds for another file too: no orientation, no sizes, no thumbnail."""
     first = directories.get(0, {})
-    kept = {0: {tag: first[tag] for tag in _DESCRIPTIVE if tag in first}}
+    kept = Directories({0: {tag: first[tag] for tag in _DESCRIPTIVE if tag in first}})
     for pointer in (EXIF_IFD, GPS_IFD, INTEROP_IFD):
         block = directories.get(pointer, {})
-        block = {tag: v for tag, v in block.items() if tag not in _STALE}
+        block = {
+            tag: value
+            for tag, value in block.items()
+            if tag not in _STALE and value.kind not in _BIG
+        }
         if block:
             kept[pointer] = block
     if INTEROP_IFD in kept and EXIF_IFD not in kept:
         del kept[INTEROP_IFD]
-    return kept if len(kept) > 1 or kept[0] else {}
+    if len(kept) == 1 and not kept[0]:
+        kept.clear()
+    return kept.ordered(directories.order)
 
 
 def shorts(*numbers: int) -> Value:

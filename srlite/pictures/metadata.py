@@ -82,10 +82,11 @@ def read_exif(image: Image.Image) -> Directories:
         block = image.info.get("exif")
         if not isinstance(block, bytes) or not block:
             if image.format == "PNG" and file:
-                return {}  # It may follow the pixels, and Pillow would decode them.
+                # It may follow the pixels, and Pillow would decode them.
+                return Directories()
             block = image.getexif().tobytes()
         return read_directories(block)
-    return {}
+    return Directories()
 
 
 def portable_xmp(image: Image.Image) -> bytes | None:
@@ -177,7 +178,8 @@ def encode_exif(
 ) -> bytes | None:
     """Encode EXIF, with (horizontal, vertical) pixels per inch in it, or None."""
     if dpi is not None:
-        directories = {**directories, 0: {**directories.get(0, {}), **resolution(dpi)}}
+        first = {0: {**directories.get(0, {}), **resolution(dpi)}}
+        directories = Directories({**directories, **first}).ordered(directories.order)
     return encode(directories) if directories else None
 
 
@@ -236,7 +238,9 @@ def save_options(picture: Any, kind: str, dpi: bool) -> dict[str, Any]:
     if picture.dpi and dpi:
         options["dpi"] = picture.dpi
     elif picture.dpi:
-        exif = encode_exif(read_directories(exif) if exif else {}, picture.dpi)
+        exif = encode_exif(
+            read_directories(exif) if exif else Directories(), picture.dpi
+        )
     if picture.comment:
         options["comment"] = picture.comment
     if kind == "JPEG":

@@ -46,7 +46,7 @@ def write_tiff(
     row_bytes = channels.itemsize * count * width
     strip_rows = min(height, max(1, _STRIP_BYTES // row_bytes))
     starts = range(0, height, strip_rows)
-    directories = read_directories(exif) if exif else {}
+    directories = read_directories(exif) if exif else Directories()
     first = directories.setdefault(0, {})
     for tag, kind, raw in (
         (_PROFILE, UNDEFINED, icc_profile),
@@ -72,7 +72,8 @@ def write_tiff(
     file.write(_encoded(directories, [row_bytes * y for y in starts]))
     for rows in _bands(channels):
         band = channels[rows]
-        file.write(np.ascontiguousarray(band, band.dtype.newbyteorder("<")).data)
+        dtype = band.dtype.newbyteorder(directories.order)
+        file.write(np.ascontiguousarray(band, dtype).data)
 
 
 def _encoded(directories: Directories, starts: list[int]) -> bytes:

@@ -2,6 +2,7 @@
 
 import io
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,15 @@ import tifffile
 from PIL import Image, ImageCms, PngImagePlugin
 
 from srlite.errors import ImageError
-from srlite.pictures.exif import encode, read_directories
+from srlite.pictures.exif import (
+    EXIF_IFD,
+    GPS_IFD,
+    INTEROP_IFD,
+    Directories,
+    encode,
+    read_directories,
+    shorts,
+)
 from srlite.pictures.picture import (
     Picture,
     fit_to_format,
@@ -36,6 +45,26 @@ def block(tags, order="<"):
         at = value.ljust(4, b"\0") if len(value) <= 4 else at
         entries += struct.pack(order + "HHI", tag, kind, len(value)) + at
     return head + entries + bytes(4) + values
+
+
+def camera_exif(order):
+    """What a camera writes, in its order of bytes, by hand."""
+    comment = "日本".encode("utf-16-be" if order == ">" else "utf-16-le")
+    exif = {
+        0x9286: (7, b"UNICODE\0" + comment),
+        0x927C: (7, struct.pack(order + "4H", 1, 2, 3, 4)),
+    }
+    gps = {0: (1, b"\2\3\0\0"), 1: (2, b"N\0"), 29: (2, b"2024:01:02\0")}
+    directories = Directories(
+        {
+            0: {**read_directories(block({0x013B: (2, UTF_8 + b"\0")}))[0]},
+            EXIF_IFD: read_directories(block(exif))[0],
+            GPS_IFD: read_directories(block(gps))[0],
+            INTEROP_IFD: read_directories(block({1: (2, b"R98\0")}))[0],
+        }
+    )
+    directories[0][0x4746] = shorts(4)
+    return encode(directories.ordered(order))
 
 
 # Of each kind, a picture that has it.
@@ -94,6 +123,43 @@ def test_words_are_kept_byte_for_byte(ending, tmp_path):
         write_picture(path, read_picture(tmp_path / "lr.jpg"))
         content = path.read_bytes()
         assert UTF_8 + b"\0" in content and b"\xa9 2024 \xe4\0" in content
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".tif", ".webp", ".avif"])
+def test_the_order_of_bytes_stays(ending, order, tmp_path):
+    """As Pillow reads it, and in the bytes whose order no reader knows."""
+    path = tmp_path / f"sr{ending}"
+    exif = camera_exif(order)
+    deep = RGB.astype(np.uint16) * 257 + 3
+    Image.fromarray(RGB).save(tmp_path / "lr.jpg", exif=b"Exif\0\0" + exif)
+    picture = read_picture(tmp_path / "lr.jpg")
+    write_picture(path, replace(picture, pixels=deep))
+    kept = Image.open(path).getexif()
+    assert kept[0x013B].encode("latin-1") == UTF_8 and kept[0x4746] == 4
+    assert kept.get_ifd(GPS_IFD) == {0: b"\2\3\0\0", 1: "N", 29: "2024:01:02"}
+    camera = kept.get_ifd(EXIF_IFD)
+    expected = read_directories(exif)[EXIF_IFD]
+    assert [camera[tag] for tag in (0x9286, 0x927C)] == [
+        expected[tag].raw for tag in (0x9286, 0x927C)
+    ]
+    assert kept.get_ifd(INTEROP_IFD) == {1: "R98"}
+    assert kept.endian == order
+    if ending == ".tif":
+        np.testing.assert_array_equal(tifffile.imread(path), deep)
+
+
+def test_exif_of_every_kind_of_tiff(tmp_path):
+    """64-bit offsets, and the types that libtiff gives to a directory's place."""
+    tags = [(0x013B, 2, 0, "A. Photographer", True)]
+    for big in (False, True):
+        path = tmp_path / "lr.tif"
+        tifffile.imwrite(path, RGB, photometric="rgb", extratags=tags, bigtiff=big)
+        assert b"A. Photographer" in read_picture(path).exif
+    exif = bytearray(camera_exif("<"))
+    at = exif.index(struct.pack("<HHI", EXIF_IFD, 4, 1))
+    exif[at + 2] = 13
+    assert EXIF_IFD in read_directories(bytes(exif))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -155,11 +221,8 @@ def test_orientation_of_every_tiff(mode, compression, tmp_path):
 
 
 def test_adobe_rgb_by_two_letters_of_exif(tmp_path):
-    interop = {
-        0: {},
-        0x8769: {},
-        0xA005: read_directories(block({1: (2, b"R03\0")}))[0],
-    }
+    interop = Directories({0: {}, EXIF_IFD: {}})
+    interop[INTEROP_IFD] = read_directories(block({1: (2, b"R03\0")}))[0]
     Image.fromarray(RGB).save(tmp_path / "lr.jpg", exif=b"Exif\0\0" + encode(interop))
     profile = read_picture(tmp_path / "lr.jpg").icc_profile
     red = ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.red_primary[1][:2]
