@@ -4,13 +4,13 @@
   file says
 - `colour`: what levels mean as colours, where no RGB profile says it
 - `decoding`: open picture files that nobody vouches for
+- `embedded`: blocks of metadata in a file that Pillow passes over
+- `encoders`: write PNG and TIFF files of 8 and 16 bits a channel, band by band
 - `exif`: EXIF blocks and TIFF directories, byte for byte
 - `levels`: arithmetic on levels: checks, conversions, grey, luma, bicubic enlargement
 - `metadata`: what a picture file says besides its pixels, made to hold for another file
 - `picture`: pictures at the edge of the program: files, dtypes, colour
-- `png`: write PNG files of 8 and 16 bits a channel, packed by several threads
 - `sixteen_bit`: read 16-bit PNG and TIFF files at full depth
-- `tiff`: write TIFF files of 8 and 16 bits a channel, band by band
 - `transparency`: colours under transparent pixels, so that enlarging makes no fringe
 - `writing`: write picture files, whole or not at all
 """

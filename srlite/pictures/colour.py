@@ -112,32 +112,23 @@ def profile_of_exif(directories: Directories) -> bytes | None:
     return make_profile(_ADOBE_GAMMA, _ADOBE)
 
 
-def read_cicp(image: Image.Image) -> bytes | None:
-    """Read the four bytes by which a PNG says its colours as video does, or None."""
-    file = getattr(image, "fp", None)
-    if image.format != "PNG" or file is None:
-        return None
-    before = file.tell()
-    try:
-        file.seek(8)
-        while True:
-            length, kind = struct.unpack(">I4s", file.read(8))
-            if kind == b"cICP" and length == 4:
-                return file.read(4)
-            if kind in (b"IDAT", b"IEND"):
-                return None
-            file.seek(length + 4, 1)
-    except struct.error:
-        return None
-    finally:
-        file.seek(before)
-
-
 def grey_to_srgb(profile: bytes) -> np.ndarray | None:
     """Return the sRGB levels, uint8 (256,), of all grey ones; None if unusable."""
     ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
     converted = _to_srgb(ramp, profile)
     return None if converted is None else np.asarray(converted)[0, :, 1]
+
+
+def by_table(pixels: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """Map equal channels by a table of 256 levels, whatever their dtype."""
+    highest = 1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
+    grey = pixels[..., 0]
+    mapped = np.interp(grey * np.float32(255 / highest), np.arange(256), levels)
+    mapped *= highest / 255
+    if highest > 1:
+        mapped = np.rint(mapped)
+    mapped = mapped.astype(pixels.dtype)
+    return np.broadcast_to(mapped[..., None], (*mapped.shape, 3))
 
 
 def cmyk_to_rgb(image: Image.Image) -> tuple[Image.Image, str]:

@@ -20,6 +20,7 @@ from typing import Any
 from PIL import Image, UnidentifiedImageError
 
 from srlite.errors import ImageError, SrliteError, error_reason
+from srlite.pictures.embedded import add_embedded
 
 # Enlarged four times along each axis, this many pixels are 4.8 GB of uint8.
 MAX_PIXELS = 100_000_000
@@ -131,6 +132,7 @@ def open_image(source: Any, name: object, max_pixels: int = MAX_PIXELS) -> Image
     # Of a file with a name, Pillow maps the pixels, and turned ones wrongly.
     image.filename = ""
     check_size(image, name, max_pixels)
+    add_embedded(image)
     return image
 
 

@@ -12,11 +12,11 @@ import struct
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from PIL import Image, PngImagePlugin
 
-from srlite.pictures.colour import grey_to_srgb
+from srlite.pictures.colour import by_table, grey_to_srgb
 from srlite.pictures.decoding import count_frames
+from srlite.pictures.embedded import DAMAGED, raw_profile
 from srlite.pictures.exif import (
     EXIF_IFD,
     MAKER_NOTE,
@@ -30,10 +30,6 @@ from srlite.pictures.exif import (
     resolution,
 )
 
-DAMAGED = (
-    *(OSError, SyntaxError, ValueError, TypeError, KeyError, OverflowError),
-    *(AttributeError, struct.error),
-)
 _STALE_XMP = b"(?:tiff:(?:Orientation|ImageWidth|ImageLength)|exif:Pixel[XY]Dimension)"
 # What announces other pictures in the file, or more XMP than this packet.
 _ANNOUNCING = (
@@ -52,8 +48,6 @@ _WORDS = {
     "text": "text of a PNG",
     "cicp": "cICP, which says what the colours mean",
 }
-_IPTC = 0x0404  # of Photoshop's resources
-_IPTC_TAG = 33723  # of a TIFF
 _MOTION = re.compile(rb"GCamera:(?:MotionPhoto|MicroVideo)\s*(?:=\s*[\"']|>)\s*1")
 
 
@@ -79,8 +73,9 @@ def read_exif(image: Image.Image) -> Directories:
                 return read_directories(file, image.tell())
             finally:
                 file.seek(before)
-        block = image.info.get("exif")
-        if not isinstance(block, bytes) or not block:
+        block = image.info.get("exif") or raw_profile(image, "exif")
+        block = block or raw_profile(image, "APP1")
+        if not isinstance(block, bytes) or not block.lstrip(b"Exif\0"):
             if image.format == "PNG" and file:
                 # It may follow the pixels, and Pillow would decode them.
                 return Directories()
@@ -100,6 +95,7 @@ def portable_xmp(image: Image.Image) -> bytes | None:
 
 def _xmp(image: Image.Image) -> bytes | None:
     packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
+    packet = packet or raw_profile(image, "xmp")
     if packet is None and hasattr(image, "tag_v2"):
         packet = image.tag_v2.get(700)
     if isinstance(packet, str):
@@ -132,17 +128,6 @@ def portable_dpi(
 def _ratio(value: Value) -> float:
     above, below = struct.unpack("<II", value.raw)
     return above / below
-
-
-def portable_iptc(image: Image.Image) -> bytes | None:
-    """Return the IPTC records of a JPEG or a TIFF, or None."""
-    with contextlib.suppress(*DAMAGED):
-        if hasattr(image, "tag_v2"):
-            records = image.tag_v2.get(_IPTC_TAG)
-            return records if isinstance(records, bytes) and records else None
-        resources = image.info.get("photoshop") or {}
-        return resources.get(_IPTC) or None
-    return None
 
 
 def portable_text(image: Image.Image) -> tuple[tuple[str, str], ...]:
@@ -183,10 +168,9 @@ def encode_exif(
     return encode(directories) if directories else None
 
 
-def iptc_segment(records: bytes) -> bytes:
-    """Encode IPTC records as the segment of a JPEG, as Photoshop does."""
-    content = b"Photoshop 3.0\0" + b"8BIM" + struct.pack(">HHI", _IPTC, 0, len(records))
-    content += records + bytes(len(records) % 2)
+def _photoshop_segment(resources: bytes) -> bytes:
+    """Encode Photoshop's resources, such as IPTC, as the segment of a JPEG."""
+    content = b"Photoshop 3.0\0" + resources
     return b"\xff\xed" + struct.pack(">H", len(content) + 2) + content
 
 
@@ -209,7 +193,7 @@ def fit_metadata(picture: Any, kind: str, holds: tuple[str, ...], grey: bool) ->
         changes["icc_profile"] = None
         levels = grey_to_srgb(profile)
         if levels is not None:
-            changes["pixels"] = _by_table(picture.pixels, levels)
+            changes["pixels"] = by_table(picture.pixels, levels)
             notes.append("the grey levels were converted to sRGB by their profile")
     elif profile and kind == "PNG" and len(profile) > _MAX_PNG_PROFILE:
         changes["icc_profile"] = None
@@ -246,7 +230,7 @@ def save_options(picture: Any, kind: str, dpi: bool) -> dict[str, Any]:
     if kind == "JPEG":
         exif = exif and b"Exif\0\0" + exif
         if picture.iptc:
-            options["extra"] = iptc_segment(picture.iptc)
+            options["extra"] = _photoshop_segment(picture.iptc)
     if kind == "PNG":
         text = PngImagePlugin.PngInfo()
         for key, value in picture.text:
@@ -285,15 +269,3 @@ def _fit_to_segments(picture: Any, notes: list[str]) -> dict[str, Any]:
             notes.append(f"{_WORDS[name]} is left out, because it is above 64 KiB")
             changes[name] = None
     return changes
-
-
-def _by_table(pixels: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Map equal channels by a table of 256 levels, whatever their dtype."""
-    highest = 1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
-    grey = pixels[..., 0]
-    mapped = np.interp(grey * np.float32(255 / highest), np.arange(256), levels)
-    mapped *= highest / 255
-    if highest > 1:
-        mapped = np.rint(mapped)
-    mapped = mapped.astype(pixels.dtype)
-    return np.broadcast_to(mapped[..., None], (*mapped.shape, 3))

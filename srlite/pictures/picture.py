@@ -21,9 +21,14 @@ from srlite.pictures.colour import (
     cmyk_to_rgb,
     profile_of_exif,
     profile_of_png,
-    read_cicp,
 )
 from srlite.pictures.decoding import MAX_PIXELS, decoding, open_image, refuse_animation
+from srlite.pictures.embedded import (
+    lasting_resources,
+    lost_resources,
+    read_cicp,
+    resources_of,
+)
 from srlite.pictures.exif import Directories, portable
 from srlite.pictures.levels import (
     BT601,
@@ -46,7 +51,6 @@ from srlite.pictures.metadata import (
     encode_exif,
     left_in_file,
     portable_dpi,
-    portable_iptc,
     portable_text,
     portable_xmp,
     read_exif,
@@ -113,7 +117,8 @@ class Picture:
         exif: bytes of an EXIF block without orientation, or None.
         dpi: (horizontal, vertical) pixels per inch, or None.
         xmp: bytes of an XMP packet without orientation, or None.
-        iptc: bytes of IPTC records, or None.
+        iptc: bytes of Photoshop's resources: IPTC, and the flag and address of
+            copyright; or None.
         comment: bytes of the comment of a JPEG or GIF, or None.
         text: (key, value) of each text of a PNG.
         cicp: the four bytes by which a PNG says its colours as video does, or None.
@@ -291,6 +296,7 @@ def _with_metadata(
 ) -> Picture:
     exif, left, cicp = said
     exif = exif or read_exif(image)
+    resources = resources_of(image, exif)
     profile = image.info.get("icc_profile") or None
     if profile is None and cicp is None:
         profile = profile_of_png(image, grey) or (
@@ -308,9 +314,9 @@ def _with_metadata(
         encode_exif(portable(exif)),
         portable_dpi(image, exif),
         portable_xmp(image),
-        portable_iptc(image),
+        lasting_resources(resources),
         comment if isinstance(comment, bytes) and comment else None,
         portable_text(image),
         cicp,
-        (*left, *notes),
+        (*left, *lost_resources(image, resources), *notes),
     )

@@ -24,6 +24,7 @@ from PIL import __version__ as pillow_version
 from srlite.errors import ConfigError, ImageError
 from srlite.files import replacing
 from srlite.files import writing as writing_file
+from srlite.pictures.encoders import write_png, write_tiff
 from srlite.pictures.levels import (
     flatten_on_white,
     join_channels,
@@ -31,8 +32,6 @@ from srlite.pictures.levels import (
     to_float,
 )
 from srlite.pictures.metadata import fit_metadata, save_options
-from srlite.pictures.png import write_png
-from srlite.pictures.tiff import write_tiff
 
 DEFAULT_QUALITY = 95
 

@@ -10,6 +10,7 @@ import tifffile
 from PIL import Image, ImageCms, PngImagePlugin
 
 from srlite.errors import ImageError
+from srlite.pictures.embedded import IPTC, encode_resources
 from srlite.pictures.exif import (
     EXIF_IFD,
     GPS_IFD,
@@ -31,6 +32,7 @@ RGB = np.random.default_rng(0).integers(0, 256, (8, 12, 3), np.uint8)
 ENDINGS = (".png", ".jpg", ".tif", ".webp", ".avif", ".bmp")
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF>%s</rdf:RDF></x:xmpmeta>'
+RECORDS = b"\x1c\x02\x78\x00\x05words"
 UTF_8 = "Jörg Müller, © 2024".encode()
 
 
@@ -74,7 +76,7 @@ def said():
         "icc_profile": SRGB,
         "exif": exif,
         "xmp": XMP % b"words",
-        "iptc": b"\x1c\x02\x78\x00\x05words",
+        "iptc": encode_resources({IPTC: RECORDS, 0x040A: b"\1", 0x040B: b"http://x"}),
         "comment": b"caf\xc3\xa9",
         "text": (("parameters", "a tree, Seed: 42"), ("Titel", "日本")),
         "cicp": bytes((9, 16, 0, 1)),

@@ -9,7 +9,7 @@ import pytest
 from picture_kinds import read_back
 from PIL import Image
 
-from srlite.pictures.png import write_png
+from srlite.pictures.encoders import write_png
 
 PHOTO = np.random.default_rng(0).integers(0, 2**16, (700, 611, 4), np.uint16)
 

@@ -1,13 +1,16 @@
-"""Write PNG files of 8 and 16 bits a channel, packed by several threads.
+"""Write PNG and TIFF files of 8 and 16 bits a channel, band by band.
 
-Rows are filtered and packed in bands, each apart from the others, whose streams then
-stand one after the other as one. Pillow packs with one thread and has no colours of 16
-bits. ISA-L packs in a fraction of zlib's time, and a little smaller; without it zlib
-does. A few bands are all the memory this takes beside the picture. Metadata is encoded
-by Pillow.
+A few bands are all the memory this takes beside the picture. What a file says besides
+its pixels is written as it was read, byte for byte.
+
+PNG is packed by several threads: rows are filtered and packed in bands, each apart from
+the others, whose streams then stand one after the other as one. Pillow packs with one
+thread and has no colours of 16 bits. ISA-L packs in a fraction of zlib's time, and a
+little smaller; without it zlib does. Metadata is encoded by Pillow. TIFF is not
+compressed.
 
 References: Portable Network Graphics, third edition (W3C 2025); RFC 1950, the zlib
-format.
+format; TIFF revision 6.0 (Adobe 1992).
 """
 
 import io
@@ -20,12 +23,25 @@ import numpy as np
 from PIL import Image
 
 from srlite.memory import cores, in_order
+from srlite.pictures.embedded import IPTC, decode_resources
+from srlite.pictures.exif import (
+    UNDEFINED,
+    Directories,
+    Value,
+    encode,
+    longs,
+    read_directories,
+    resolution,
+    shorts,
+)
 
 try:
     from isal import isal_zlib as deflate
 except ImportError:  # a machine for which there is no wheel
     deflate = zlib  # type: ignore[misc]
 
+_STRIP_BYTES = 2**20
+_BYTE, _PROFILE, _XMP, _IPTC, _RESOURCES = 1, 34675, 700, 33723, 34377
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by number of channels
 _SUB, _UP, _AVERAGE = 1, 2, 3  # filters
 _BAND_BYTES = 2**20
@@ -52,7 +68,9 @@ def write_png(file: BinaryIO, channels: np.ndarray, options: dict[str, Any]) -> 
     _chunk(file, b"IDAT", _ZLIB_HEADER)
     checksum = zlib.adler32(b"")
     threads = min(_MAX_THREADS, cores())
-    for lines, packed in in_order(_pack, _bands(channels), threads, 2 * threads):
+    for lines, packed in in_order(
+        _pack, _bands_and_above(channels), threads, 2 * threads
+    ):
         checksum = zlib.adler32(lines.data, checksum)
         _chunk(file, b"IDAT", packed)
     end = zlib.compress(b"", wbits=-15) + struct.pack(">I", checksum)
@@ -61,7 +79,7 @@ def write_png(file: BinaryIO, channels: np.ndarray, options: dict[str, Any]) -> 
     _chunk(file, b"IEND")
 
 
-def _bands(channels: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _bands_and_above(channels: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield rows and the row above them, which is zero above the first."""
     rows = max(1, _BAND_BYTES // channels[0].nbytes)
     above = np.zeros_like(channels[:1])
@@ -124,3 +142,71 @@ def _chunk(file: BinaryIO, kind: bytes, data: bytes = b"") -> None:
     file.write(struct.pack(">I", len(data)) + kind)
     file.write(data)
     file.write(struct.pack(">I", zlib.crc32(data, zlib.crc32(kind))))
+
+
+def write_tiff(
+    file: BinaryIO,
+    channels: np.ndarray,
+    *,
+    icc_profile: bytes | None = None,
+    exif: bytes | None = None,
+    dpi: tuple[float, float] | None = None,
+    xmp: bytes | None = None,
+    iptc: bytes | None = None,
+) -> None:
+    """Write a TIFF of uint8 or uint16 (height, width) or (height, width, 1 to 4).
+
+    The binary file is at its start; `dpi` is (horizontal, vertical) pixels per inch,
+    the rest are blocks of bytes.
+    """
+    channels = channels.reshape(*channels.shape[:2], -1)
+    height, width, count = channels.shape
+    row_bytes = channels.itemsize * count * width
+    strip_rows = min(height, max(1, _STRIP_BYTES // row_bytes))
+    starts = range(0, height, strip_rows)
+    directories = read_directories(exif) if exif else Directories()
+    first = directories.setdefault(0, {})
+    for tag, kind, raw in (
+        (_PROFILE, UNDEFINED, icc_profile),
+        (_XMP, _BYTE, xmp),
+        (_IPTC, UNDEFINED, decode_resources(iptc or b"").get(IPTC)),
+        (_RESOURCES, UNDEFINED, iptc),
+    ):
+        if raw:
+            first[tag] = Value(kind, len(raw), raw)
+    first |= resolution(dpi) if dpi else {}
+    first |= {
+        256: longs(width),
+        257: longs(height),
+        258: shorts(*[8 * channels.itemsize] * count),
+        259: shorts(1),  # not compressed
+        262: shorts(2 if count > 2 else 1),  # RGB or grey, black is zero
+        277: shorts(count),
+        278: longs(strip_rows),
+        279: longs(*(row_bytes * min(strip_rows, height - y) for y in starts)),
+        284: shorts(1),  # interleaved
+    }
+    if count in (2, 4):
+        first[338] = shorts(2)  # alpha, the colours are not multiplied with it
+    file.write(_encoded(directories, [row_bytes * y for y in starts]))
+    for rows in _bands(channels):
+        band = channels[rows]
+        dtype = band.dtype.newbyteorder(directories.order)
+        file.write(np.ascontiguousarray(band, dtype).data)
+
+
+def _encoded(directories: Directories, starts: list[int]) -> bytes:
+    """Encode with the offsets of strips, which follow the directories."""
+    directories[0][273] = longs(*starts)
+    length = len(encode(directories))
+    length += length % 2
+    directories[0][273] = longs(*(length + start for start in starts))
+    return encode(directories).ljust(length, b"\0")
+
+
+def _bands(channels: np.ndarray) -> Iterator[slice]:
+    """Yield slices of rows of about 4 megapixels."""
+    height, width = channels.shape[:2]
+    count = max(1, 2**22 // width)
+    for top in range(0, height, count):
+        yield slice(top, top + count)
