@@ -19,14 +19,13 @@ from srlite.enhance.file_plan import (
     STREAM,
     FilePlan,
     Pair,
-    by_ending,
     kind_of,
     plan_files,
 )
 from srlite.enhance.options import checked_ending, could_be_faster, parse_options
 from srlite.errors import ConfigError, ImageError, SrliteError, one_line
 from srlite.models.model_files import find_model
-from srlite.pictures.decoding import count_pixels, decoding
+from srlite.pictures.decoding import count_pixels, decoding, in_kinds
 from srlite.pictures.writing import writing
 
 _STDIN = "/dev/stdin"
@@ -148,8 +147,7 @@ def _run(
     for sentence in plan.failures:
         _say(f"error: {sentence}")
     if plan.foreign and not quiet:
-        kinds = by_ending(plan.foreign)
-        _say(f"note: left out what is not a picture: {kinds}")
+        _say(f"note: left out what is not a picture: {in_kinds(plan.foreign)}")
     if plan.earlier and not quiet:
         _say(f"note: results of an earlier run left out: {plan.earlier}")
     for pair in plan.skipped if as_json else ():

@@ -4,17 +4,16 @@ Everything is decided before the first picture is read: that no two results shar
 name, that no result falls on an input, and that nothing is replaced by surprise.
 """
 
-import collections
 import glob
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from srlite.enhance.video import can_write_video
 from srlite.errors import ConfigError, ImageError
 from srlite.pictures.animation_frames import is_animation
-from srlite.pictures.decoding import VIDEO_ENDINGS, is_picture_name
+from srlite.pictures.decoding import VIDEO_ENDINGS, in_kinds, is_picture_name
 from srlite.pictures.writing import can_write
 
 SUFFIX = "_sr"
@@ -182,17 +181,11 @@ def _search(
     pictures = [p for p in files if is_picture_name(p)]
     others = [p.suffix.lower() for p in files if not is_picture_name(p)]
     if not pictures:
-        holds = f", but {by_ending(others)}" if others else ""
-        raise ImageError(f"there are no pictures in {name}{holds}; check its path")
+        if others:
+            raise ImageError(f"{name} has nothing to enlarge, but {in_kinds(others)}")
+        raise ImageError(f"there are no pictures in {name}; check its path")
     found = [_Found(p, root, searched=True) for p in pictures]
     return found, others
-
-
-def by_ending(endings: Iterable[str]) -> str:
-    """Count the files of each ending, such as "3 .wmv, 1 .txt"."""
-    counts = collections.Counter(ending or "without ending" for ending in endings)
-    words = [f"{count} {ending}" for ending, count in counts.most_common(5)]
-    return ", ".join(words if len(counts) <= 5 else [*words, "others"])
 
 
 def _walk(folder: Path, recursive: bool, failures: list[str]) -> list[Path]:

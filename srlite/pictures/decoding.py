@@ -7,13 +7,14 @@ one sentence. Pillow itself limits the text and profile chunks of a PNG.
 The other modules take `MAX_PIXELS` from `srlite.pictures.picture`.
 """
 
+import collections
 import contextlib
 import functools
 import logging
 import os
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,8 @@ from srlite.pictures.embedded import add_embedded
 MAX_PIXELS = 100_000_000
 # Of the files that are taken for videos: all of the containers that are read.
 VIDEO_ENDINGS = frozenset(
-    ".3g2 .3gp .avi .f4v .m2p .m2t .m2ts .m4v .mj2 .mk3d .mkv .mov .mp4 .mpe .mpeg "
-    ".mpg .mts .qt .ts .vob .webm".split()
+    ".3g2 .3gp .avi .divx .evo .f4v .ismv .m2p .m2t .m2ts .m4v .mj2 .mk3d .mkv .mod "
+    ".mov .mp4 .mpe .mpeg .mpg .mts .qt .tod .tp .trp .ts .vob .webm".split()
 )
 
 # Not all that Pillow knows: some (EPS) would run another program on the file. HEIF is
@@ -54,6 +55,13 @@ _RAW = "{} is the RAW file of a camera, or begins with a preview; develop it fir
 _RAW_ENDINGS = frozenset(
     ".3fr .arw .cr2 .cr3 .dcr .dng .erf .iiq .kdc .mef .mos .mrw .nef .nrw .orf .pef "
     ".raf .raw .rw2 .rwl .sr2 .srf .srw .x3f".split()
+)
+_UNREAD_VIDEOS = frozenset(
+    ".asf .dv .flv .ivf .mxf .ogm .ogv .rm .rmvb .wmv .wtv .y4m".split()
+)
+_UNREAD_PICTURES = frozenset(
+    ".ai .cdr .dds .emf .eps .exr .fits .hdr .icns .ico .jpm .jxl .jxr .kra .pct .pdf "
+    ".psb .psd .svg .svgz .wdp .wmf .xcf".split()
 )
 _SUBFILE, _PHOTOMETRIC, _SUB_IFDS, _DNG_VERSION = 254, 262, 330, 50706  # TIFF tags
 
@@ -148,8 +156,14 @@ def _init() -> None:
 
 def _explain(source: Any, name: object) -> None:
     """Refuse in a sentence what is known, but not by Pillow."""
-    if Path(str(name)).suffix.lower() in _RAW_ENDINGS:
+    ending = Path(str(name)).suffix.lower()
+    if ending in _RAW_ENDINGS:
         raise ImageError(_RAW.format(name))
+    for kind, usual in ((_UNREAD_VIDEOS, ".mp4"), (_UNREAD_PICTURES, ".png or .tif")):
+        if ending in kind:
+            raise ImageError(
+                f"{name} is of a kind that is not read; convert it to {usual} first"
+            )
     head = b""
     with contextlib.suppress(OSError, ValueError):
         if hasattr(source, "read"):
@@ -172,6 +186,28 @@ def is_preview(image: Image.Image) -> bool:
     reduced = tags.get(_SUBFILE, 0) == 1
     camera = _DNG_VERSION in tags or tags.get(_PHOTOMETRIC) in (32803, 34892)
     return camera or (reduced and (_SUB_IFDS in tags or count_frames(image) > 1))
+
+
+def in_kinds(endings: Iterable[str]) -> str:
+    """Count files that are not taken for pictures, by kind, in words."""
+    words = {
+        "video{} of a kind that is not read": _UNREAD_VIDEOS,
+        "video{}, to be named one by one": VIDEO_ENDINGS,
+        "RAW file{} of cameras, to be developed first": _RAW_ENDINGS,
+        "picture{} of a kind that is not read": _UNREAD_PICTURES,
+        "other{}": frozenset(),
+    }
+    counts = collections.Counter(endings)
+    parts = []
+    for kind, known in words.items():
+        found = sorted(e for e in counts if e in known or kind == "other{}")
+        if found:
+            number = sum(counts.pop(ending) for ending in found)
+            shown = [ending or "no ending" for ending in found]
+            shown = shown if len(shown) <= 5 else [*shown[:4], "..."]
+            plural = "s" if number > 1 else ""
+            parts.append(f"{number} {kind.format(plural)} ({', '.join(shown)})")
+    return "; ".join(parts)
 
 
 def is_picture_name(path: str | os.PathLike) -> bool:

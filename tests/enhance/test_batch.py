@@ -41,7 +41,7 @@ def test_a_bad_file_stops_no_other(folder, tiny_tflite, workers, capsys):
     assert captured.out.startswith("4 enlarged, 0 skipped, 2 failed in ")
     assert "error: cannot read in/bad.png as a picture" in captured.err
     assert "error: cannot read missing.png as a picture" in captured.err
-    assert "note: left out what is not a picture: 1 .txt" in captured.err
+    assert "note: left out what is not a picture: 1 other (.txt)" in captured.err
     assert "6/6 files" in captured.err and "MP/s" in captured.err
     written = sorted(str(p.relative_to("out")) for p in Path("out").rglob("*.png"))
     assert written == sorted(NAMES)

@@ -8,6 +8,7 @@ from PIL import Image
 from srlite.data.sources import read_source
 from srlite.enhance.file_plan import plan_files
 from srlite.errors import ImageError
+from srlite.pictures import decoding
 from srlite.pictures.decoding import is_picture_name
 from srlite.pictures.picture import read_picture, read_rgb
 
@@ -82,7 +83,30 @@ def test_training_reads_what_enlarging_reads(tmp_path):
 
 
 def test_what_a_folder_holds_instead_is_said(tmp_path):
-    for name in ("a.wmv", "b.wmv", "c.txt", "none"):
+    names = ("a.wmv", "b.FLV", "c.txt", "none", "d.mp4", "e.psd", "f.nef")
+    for name in names:
         (tmp_path / name).touch()
     (failure,) = plan_files([tmp_path]).failures
-    assert "but 2 .wmv, 1 .txt, 1 without ending; check its path" in failure
+    assert failure.endswith(
+        "has nothing to enlarge, but 2 videos of a kind that is not read (.flv, .wmv); "
+        "1 video, to be named one by one (.mp4); 1 RAW file of cameras, to be "
+        "developed first (.nef); 1 picture of a kind that is not read (.psd); "
+        "2 others (no ending, .txt)"
+    )
+
+
+@pytest.mark.parametrize("name", ["a.wmv", "b.FLV", "c.psd", "d.jxl"])
+def test_what_is_known_but_not_read_is_named(name, tmp_path):
+    (tmp_path / name).write_bytes(b"whatever it is")
+    with pytest.raises(ImageError, match=f"{name} is of a kind that is not read"):
+        read_picture(tmp_path / name)
+
+
+def test_no_ending_is_in_two_lists():
+    kinds = [getattr(decoding, name) for name in dir(decoding) if "_ENDINGS" in name]
+    kinds += [decoding._UNREAD_VIDEOS, decoding._UNREAD_PICTURES]
+    endings = [ending for kind in kinds for ending in kind]
+    assert len(endings) == len(set(endings))
+    assert not any(
+        is_picture_name(f"a{e}") for e in set(endings) - {".heic", ".heif", ".hif"}
+    )
