@@ -179,8 +179,10 @@ def enhance_video(
         say and lines.append,
     )
 
+    damage: list[Exception] = []
+
     def decoded():
-        frames = decode(lr_path, lr_size, deinterlace)
+        frames = decode(lr_path, lr_size, deinterlace, damage)
         for frame, known in zip(itertools.islice(frames, done, None), told):
             said = [lines.pop(0) for _ in range(len(lines))]
             yield frame, to_rgb(frame, form.colours), known, said
@@ -216,6 +218,8 @@ def enhance_video(
             remove_folder(folder)  # There is nothing to go on with.
     if done < stated and warn is not None:
         warn(f"{lr_path}: only {done} of {stated} frames could be decoded")
+    elif damage and warn is not None:
+        warn(f"{lr_path}: the video is damaged, and {len(damage)} parts left out")
     with (
         opened(lr_path) as source,
         writing(sr_path),

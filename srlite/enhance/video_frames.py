@@ -7,6 +7,7 @@ then. PyAV is imported by those who call.
 
 import collections
 import itertools
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ _HDR = {
 _FULL, _LIMITED = 2, 1
 # Matrix by its number: that of the converter, where 5 stands for both forms of BT.601.
 _MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9}
+_JUMP = 10  # seconds; more is a jump of the clock and no pause, as FFmpeg has it too
 # Pixels: what is larger than the standards of television before HD.
 _HD_WIDTH, _HD_HEIGHT = 1280, 577
 
@@ -111,7 +113,7 @@ def video_stream(source, path):
 def first_frame(source, stream, path):
     """Decode the first frame."""
     with decoding(path, "a video"):
-        for frame in source.decode(stream):
+        for frame in _timed(source, stream, []):
             return frame
     raise ImageError(f"{path} holds no frame that can be decoded")
 
@@ -121,60 +123,99 @@ def start_of(source):
     return Fraction(source.start_time or 0, 1_000_000)
 
 
-def decode(path, size, deinterlace):
-    """Yield the frames in the order of showing, each with a later time stamp."""
+class Clock:
+    """The times of a stream: from the start of the file, and never back.
+
+    Where recordings were put one after the other, a broadcast's clock jumps: then the
+    times go on from where they were.
+    """
+
+    def __init__(self, source, unit):
+        """Count in units of some seconds."""
+        self._offset, self._last = -round(start_of(source) / unit), None
+        broadcast = source.format.name in ("mpegts", "mpeg")
+        self._limit = _JUMP / unit if broadcast else math.inf
+
+    def time(self, stated, step):
+        """Return the time of what lasts a step, where None or a time is stated."""
+        following = 0 if self._last is None else self._last + step
+        time = following if stated is None else stated + self._offset
+        if self._last is not None and abs(time - self._last) > self._limit:
+            self._offset += following - time
+        if self._last is not None and not 0 < time - self._last <= self._limit:
+            time = following
+        self._last = time
+        return time
+
+
+def decode(path, size, deinterlace, damage=None):
+    """Yield the frames in the order of showing, each with a later time stamp.
+
+    What is damaged is passed over, and an error for it added to a list, `damage`.
+    """
+    damage = [] if damage is None else damage
     with decoding(path, "a video"), opened(path) as source:
         stream = video_stream(source, path)
-        stream.thread_type = "AUTO"
+        # With threads for frames, damage in an AVI would be told too late.
+        stream.thread_type = "SLICE" if source.format.name == "avi" else "AUTO"
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         step = max(1, round(1 / (rate * stream.time_base)))
-        last, start = None, round(start_of(source) / stream.time_base)
-        frames = _timed(source, stream)
+        clock = Clock(source, stream.time_base)
+        frames = _timed(source, stream, damage)
         for frame in _deinterlaced(frames, stream) if deinterlace else frames:
             if frame.pts is not None:
                 # A filter may have counted in other units.
                 unit = (frame.time_base or stream.time_base) / stream.time_base
-                frame.pts = round(frame.pts * unit) - start
+                frame.pts = round(frame.pts * unit)
                 frame.duration = round(frame.duration * unit)
                 frame.time_base = stream.time_base
             shape = (frame.height, frame.width)
             if shape[:: -1 if is_turned(frame) else 1] != size:
                 raise ImageError(f"{path} changes its size on the way; cut it there")
-            if frame.pts is None or (last is not None and frame.pts <= last):
-                frame.pts = 0 if last is None else last + step
-            last = frame.pts
+            frame.pts = clock.time(frame.pts, step)
             yield frame
 
 
 def stated_frames(source, stream):
     """Return how many frames a file says that it holds; 0 where it does not."""
-    if not (_is_avi(source) and stream.index_entries):
+    if not (source.format.name == "avi" and stream.index_entries):
         return stream.frames
     # AVI also counts the places of frames that were left out.
     last = stream.index_entries[-1].timestamp
     return stream.frames - (last + 1 - len(stream.index_entries))
 
 
-def _is_avi(source):
-    return source.format.name == "avi"
-
-
-def _timed(source, stream):
+def _timed(source, stream, damage):
     """Decode frames with their times, also of AVI.
 
     It says when each packet is decoded, not when its frame is shown, which FFmpeg
     guesses wrongly where these differ: the frames take the times in turn.
     """
-    if not _is_avi(source):
-        yield from source.decode(stream)
-        return
-    times = collections.deque()
-    for packet in source.demux(stream):
+    import av
+
+    times, is_avi = collections.deque(), source.format.name == "avi"
+    for packet in packets_of(source, stream, damage):
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError as error:
+            damage.append(error)
+            continue
         if packet.dts is not None:
             times.append(packet.dts)
-        for frame in packet.decode():
-            frame.pts = times.popleft() if times else None
+        for frame in frames:
+            if is_avi:
+                frame.pts = times.popleft() if times else None
             yield frame
+
+
+def packets_of(source, streams, damage):
+    """Yield the packets of streams, up to the end or to where nothing leads on."""
+    import av
+
+    try:
+        yield from source.demux(streams)
+    except av.error.InvalidDataError as error:
+        damage.append(error)
 
 
 def _deinterlaced(frames, stream):

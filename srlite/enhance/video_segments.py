@@ -17,7 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from srlite.enhance.video_frames import colours_of, from_rgb, is_turned
+from srlite.enhance.video_frames import (
+    Clock,
+    colours_of,
+    from_rgb,
+    is_turned,
+    packets_of,
+)
 from srlite.files import remove_leftovers, replacing
 from srlite.pictures.writing import writing
 from srlite.runtime.telling import parts_of
@@ -177,7 +183,7 @@ def join(
             )
         copies = [_packets_of_segments(segments, video)]
         if audio:
-            copies.append(_packets_of_audio(source, audio, form.start))
+            copies.append(_packets_of_audio(source, audio))
         for packet in heapq.merge(*copies, key=lambda p: p.dts * p.time_base):
             result.mux(packet)
 
@@ -225,11 +231,15 @@ def _packets_of_segments(segments, video):
                     yield packet
 
 
-def _packets_of_audio(source, copies, start):
-    for packet in source.demux(source.streams.audio):
+def _packets_of_audio(source, copies):
+    clocks = {
+        stream.index: Clock(source, stream.time_base) for stream in source.streams.audio
+    }
+    for packet in packets_of(source, source.streams.audio, []):
         if packet.dts is not None:
-            ticks = round(start / packet.time_base)
-            packet.dts -= ticks
-            packet.pts = packet.dts if packet.pts is None else packet.pts - ticks
-            packet.stream = copies[packet.stream.index]
+            before, index = packet.dts, packet.stream.index
+            packet.dts = clocks[index].time(before, packet.duration or 1)
+            later = packet.dts - before
+            packet.pts = packet.dts if packet.pts is None else packet.pts + later
+            packet.stream = copies[index]
             yield packet

@@ -240,3 +240,40 @@ def test_what_an_enlarged_video_does_not_show_is_said(tmp_path, repeating_upscal
         path, tmp_path / "sr.mp4", repeating_upscaler, outscale=1, warn=said.append
     )
     assert said == ["the transparency of a video is left out"]
+
+
+@pytest.mark.parametrize("parts", [("now", "now"), ("now", "late"), ("late", "now")])
+@pytest.mark.parametrize("ending", [".ts", ".mpg"])
+def test_recordings_one_after_the_other(parts, ending, tmp_path, repeating_upscaler):
+    tracks = [("deu", "Deutsch", 0)] if ending == ".ts" else []
+    for name, start in (("now", 0), ("late", 3600)):
+        make_clip(tmp_path / f"{name}{ending}", start=start, tracks=tracks)
+    content = b"".join((tmp_path / f"{part}{ending}").read_bytes() for part in parts)
+    (tmp_path / f"lr{ending}").write_bytes(content)
+    sr_path = tmp_path / "sr.mp4"
+    enhance_video(tmp_path / f"lr{ending}", sr_path, repeating_upscaler, outscale=1)
+    with av.open(str(sr_path)) as file:
+        assert abs(file.duration / 1e6 - 2) <= 0.1
+        times = [frame.time for frame in file.decode(video=0)]
+    assert np.diff(times) == pytest.approx(np.full(19, 0.1), abs=0.03)
+
+
+@pytest.mark.parametrize("name", ["lr.mkv", "lr.avi", "lr.mp4"])
+def test_a_damaged_part_costs_no_other(name, tmp_path, repeating_upscaler):
+    make_clip(tmp_path / name, codec="mpeg4")
+    with av.open(str(tmp_path / name)) as file:
+        packets = [packet for packet in file.demux(video=0) if packet.size]
+    content = bytearray((tmp_path / name).read_bytes())
+    for packet in packets[4:6]:
+        at = content.index(bytes(packet))
+        content[at : at + packet.size] = bytes(packet.size)
+    (tmp_path / name).write_bytes(content)
+    said, sr_path = [], tmp_path / "sr.mkv"
+    enhance_video(
+        tmp_path / name, sr_path, repeating_upscaler, outscale=1, warn=said.append
+    )
+    assert len(said) == 1 and ("only" in said[0] or "is damaged" in said[0])
+    with av.open(str(sr_path)) as file:
+        times = [frame.time for frame in file.decode(video=0)]
+    expected = [n / 10 for n in range(10) if n not in (4, 5)]
+    assert times == pytest.approx(expected, abs=0.001)
