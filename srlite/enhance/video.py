@@ -34,6 +34,7 @@ from srlite.enhance.video_segments import (
     join,
     segment_folder,
     segments_in,
+    whole_audio,
 )
 from srlite.errors import ConfigError, ImageError
 from srlite.files import remove_folder, replacing
@@ -126,11 +127,14 @@ def enhance_video(
         stream = video_stream(source, lr_path)
         _check_audio(source, sr_path, container)
         others = len(source.streams) - len(source.streams.audio) - 1
+        damaged = len(source.streams.audio) - len(whole_audio(source))
         if others and warn is not None:
             warn(
                 f"{lr_path}: of {len(source.streams)} streams, the video and the audio "
                 f"are kept; {others} left out, such as subtitles"
             )
+        if damaged and warn is not None:
+            warn(f"{lr_path}: {damaged} of its sound tracks damaged, and left out")
         first = first_frame(source, stream, lr_path)
         form = Form(stream, first, codec, start_of(source))
         stated = stated_frames(source, stream)
@@ -259,7 +263,7 @@ def _check_audio(source, sr_path, container):
     """Refuse audio that the kind of the output does not hold, by writing a header."""
     import av
 
-    for stream in source.streams.audio:
+    for stream in whole_audio(source):
         try:
             with av.open(io.BytesIO(), "w", format=container) as scratch:
                 scratch.add_stream_from_template(stream)

@@ -173,7 +173,7 @@ def join(
         video.codec_context.framerate = form.rate if constant else Fraction(0)
         _describe(video, source.streams.best("video"))
         audio = {}
-        for stream in source.streams.audio:
+        for stream in whole_audio(source):
             audio[stream.index] = result.add_stream_from_template(stream)
             _describe(audio[stream.index], stream)
         result.metadata.update(_said(source))
@@ -186,6 +186,22 @@ def join(
             copies.append(_packets_of_audio(source, audio))
         for packet in heapq.merge(*copies, key=lambda p: p.dts * p.time_base):
             result.mux(packet)
+
+
+def whole_audio(source: Any) -> list[Any]:
+    """Return the audio streams of an open file, but those of which no decoder starts.
+
+    No player could open the copy of one that is damaged.
+    """
+    import av
+
+    whole = []
+    for stream in source.streams.audio:
+        with contextlib.suppress(av.error.FFmpegError, ValueError):
+            if stream.codec_context is not None:
+                stream.codec_context.open(strict=False)
+                whole.append(stream)
+    return whole
 
 
 def _said(source):
@@ -232,10 +248,9 @@ def _packets_of_segments(segments, video):
 
 
 def _packets_of_audio(source, copies):
-    clocks = {
-        stream.index: Clock(source, stream.time_base) for stream in source.streams.audio
-    }
-    for packet in packets_of(source, source.streams.audio, []):
+    streams = [source.streams[index] for index in copies]
+    clocks = {s.index: Clock(source, s.time_base) for s in streams}
+    for packet in packets_of(source, streams, []):
         if packet.dts is not None:
             before, index = packet.dts, packet.stream.index
             packet.dts = clocks[index].time(before, packet.duration or 1)

@@ -258,6 +258,31 @@ def test_recordings_one_after_the_other(parts, ending, tmp_path, repeating_upsca
     assert np.diff(times) == pytest.approx(np.full(19, 0.1), abs=0.03)
 
 
+def test_a_damaged_sound_track_is_left_out(tmp_path, repeating_upscaler):
+    tracks = [("deu", "Deutsch", 0), ("eng", "English", 1)]
+    make_clip(tmp_path / "lr.mkv", tracks=tracks)
+    with av.open(str(tmp_path / "lr.mkv")) as file:
+        header = file.streams.audio[0].codec_context.extradata
+    content = (tmp_path / "lr.mkv").read_bytes()
+    at = content.index(b"\x63\xa2" + bytes([0x80 | len(header)]) + header)
+    broken = content[: at + 3] + b"\xff" * len(header) + content[at + 3 + len(header) :]
+    (tmp_path / "lr.mkv").write_bytes(broken)
+    said = []
+    for ending in (".mkv", ".mp4"):
+        sr_path = tmp_path / f"sr{ending}"
+        enhance_video(
+            tmp_path / "lr.mkv",
+            sr_path,
+            repeating_upscaler,
+            outscale=1,
+            warn=said.append,
+        )
+        assert said.pop().endswith("1 of its sound tracks damaged, and left out")
+        with av.open(str(sr_path)) as file:
+            languages = [s.metadata["language"] for s in file.streams.audio]
+        assert languages == ["eng"]
+
+
 @pytest.mark.parametrize("name", ["lr.mkv", "lr.avi", "lr.mp4"])
 def test_a_damaged_part_costs_no_other(name, tmp_path, repeating_upscaler):
     make_clip(tmp_path / name, codec="mpeg4")
