@@ -65,8 +65,8 @@ def run_command(main: Callable[[], int | None]) -> NoReturn:
         main: function without arguments that returns an exit status, or None for 0.
 
     Exit status: what `main` returns; 2 after a `SrliteError`, printed as one line;
-    130 after Ctrl-C, 143 after SIGTERM. What is printed may be lost, as where nobody
-    reads it or a disk is full; the work goes on.
+    130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP. What is printed may be lost,
+    as where nobody reads it or a disk is full; the work goes on.
     """
     with contextlib.suppress(OSError):
         # Else a file that is opened would take the place of a stream that is closed.
@@ -75,8 +75,7 @@ def run_command(main: Callable[[], int | None]) -> NoReturn:
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (_open_stream(name) for name in ("stdout", "stderr"))
     with contextlib.suppress(ValueError):  # not the main thread
-        # As an exception, so that what is unfinished is removed.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        exit_when_asked()
     try:
         status = main()
     except SrliteError as error:
@@ -89,6 +88,20 @@ def run_command(main: Callable[[], int | None]) -> NoReturn:
         sys.stdout.flush()
         sys.stdout, sys.stderr = before
     sys.exit(status)
+
+
+def exit_when_asked() -> None:
+    """Let this process end by an exception, so that what is unfinished is removed.
+
+    By SIGTERM, and by SIGHUP where that ends it: the terminal was closed.
+
+    Raises:
+        ValueError: this is not the main thread.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    hangup = getattr(signal, "SIGHUP", None)  # not on Windows
+    if hangup is not None and signal.getsignal(hangup) == signal.SIG_DFL:
+        signal.signal(hangup, lambda *_: sys.exit(129))
 
 
 def _open_stream(name):

@@ -4,7 +4,6 @@ import concurrent.futures
 import contextlib
 import multiprocessing
 import signal
-import sys
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -23,6 +22,7 @@ from srlite.errors import (
     ImageError,
     SrliteError,
     error_reason,
+    exit_when_asked,
 )
 from srlite.memory import cores
 from srlite.pictures.writing import check_quality, takes_quality
@@ -238,7 +238,7 @@ def _in_processes(
         context = multiprocessing.get_context("spawn")
         stop = context.Event()
         pool = concurrent.futures.ProcessPoolExecutor(
-            workers, context, initializer=_start_worker, initargs=(stop,)
+            workers, context, initializer=_start_worker, initargs=(stop, options)
         )
     except (OSError, ImportError, NotImplementedError) as error:  # no shared memory
         note = (
@@ -280,11 +280,13 @@ def _ignoring_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _start_worker(stop: Any) -> None:
+def _start_worker(stop: Any, options: dict[str, Any]) -> None:
     global _stop
     _stop = stop
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Windows does not inherit it.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    exit_when_asked()
+    with contextlib.suppress(SrliteError), silence():
+        load_options(options)
 
 
 def _work(pair: Pair, options: dict[str, Any], verbose: bool) -> Outcome:

@@ -47,9 +47,18 @@ def main(argv: Sequence[str] | None = None, prog: str = "inference.py") -> int:
             return _main(options, folder)
         ending = checked_ending(options.pop("ending")) or ".png"
         sr_path = folder / f"stdout{ending}"
+        inputs = options["lr_path"]
+        if len(inputs) > 1 or os.path.isdir(inputs[0]):
+            raise ConfigError("stdout takes the result of one picture; give a folder")
+        if getattr(sys.stdout, "name", None) == os.devnull:  # put there by run_command
+            raise ConfigError("stdout is closed, so no result can be written to it")
         options |= {"sr_path": sr_path, "ending": None, "quiet": True}
-        with contextlib.redirect_stdout(sys.stderr):
-            status = _main(options, folder)
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                status = _main(options, folder)
+        except SrliteError as error:
+            sentence = str(error).replace(str(sr_path), "stdout")
+            raise type(error)(sentence) from error
         if sr_path.exists():
             with writing("stdout"):
                 sys.stdout.buffer.write(sr_path.read_bytes())

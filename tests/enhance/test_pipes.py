@@ -111,7 +111,24 @@ def test_what_one_file_cannot_have_stops_no_other(lr, tiny_tflite, monkeypatch):
     assert Path("a_sr.png").is_file() and Path("moving_sr.png").is_file()
 
 
-def test_sigterm_leaves_nothing_unfinished(tiny_tflite, tmp_path):
+def test_standard_output_that_cannot_be_written(lr, tiny_tflite):
+    for arguments, says in (
+        ("a.png - >&-", b"stdout is closed"),
+        ("a.png - >/dev/full", b"cannot write stdout: No space left"),
+        ("--lr-path a.png a.png --sr-path - >out", b"stdout takes the result of one"),
+        (
+            "a.png - --ending jpg --width 70000 --height 9 >out",
+            b"cannot write stdout: JPEG",
+        ),
+    ):
+        script = f'"$0" "$1" --model "$2" {arguments}'
+        command = ["sh", "-c", script, sys.executable, ROOT / "inference.py"]
+        done = subprocess.run([*command, tiny_tflite], capture_output=True, timeout=120)
+        assert done.returncode == 2 and says in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_polite_end_leaves_nothing_unfinished(name, tiny_tflite, tmp_path):
     Image.new("RGB", (900, 700)).save(tmp_path / "a.png")
     code = (
         "import sys, time\n"
@@ -133,8 +150,8 @@ def test_sigterm_leaves_nothing_unfinished(tiny_tflite, tmp_path):
     ) as process:
         assert process.stdout.readline() == b"writing\n"
         time.sleep(0.2)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 143
+        process.send_signal(getattr(signal, name))
+        assert process.wait(60) == 128 + getattr(signal, name)
     assert os.listdir(tmp_path) == ["a.png"]
 
 
