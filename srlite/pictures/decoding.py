@@ -266,6 +266,9 @@ def turn_to_page(image: Image.Image, page: int, name: object) -> None:
     """
     if page == 1:
         return
+    if int(page) != page:
+        raise ImageError(f"page must be a whole number; received {page}")
+    page = int(page)
     count = count_frames(image) if image.format == "TIFF" else 1
     if not 1 <= page <= count:
         pages = "1 page" if count == 1 else f"{count} pages"

@@ -58,10 +58,7 @@ def target_size(
         )
     )
     if outscale is not None:
-        if not 0 < outscale < math.inf:
-            raise ConfigError(f"outscale must be above 0; received {outscale}")
-        # As it is printed: of a float32 too, and 0.1 is a tenth.
-        factor = Fraction(str(outscale))
+        factor = _factor(outscale)
     elif max_side is not None:
         factor = Fraction(max_side, max(lr_size))
     elif sides:
@@ -83,6 +80,17 @@ def target_size(
             f"of {MAX_SR_PIXELS // 10**6} megapixels; ask for a smaller size"
         )
     return size
+
+
+def _factor(outscale: float) -> Fraction:
+    """Return a factor as it is printed: of a float32 too, and 0.1 is a tenth."""
+    try:
+        factor = Fraction(str(outscale))
+    except (ValueError, ZeroDivisionError):
+        factor = Fraction(0)
+    if isinstance(outscale, str) or not factor > 0:
+        raise ConfigError(f"outscale must be a number above 0; received {outscale!r}")
+    return factor
 
 
 def _whole_pixels(name: str, pixels: float | None) -> int | None:
