@@ -86,9 +86,10 @@ def decoding(name: object, kind: str = "a picture") -> Iterator[None]:
     except SrliteError:
         raise
     except Exception as error:  # Decoders raise anything at all on damaged files.
-        raise ImageError(
-            f"cannot read {name} as {kind}: {error_reason(error)}"
-        ) from error
+        reason = error_reason(error)
+        if isinstance(error, UnidentifiedImageError):
+            reason = "cannot identify its kind"  # Pillow names an object in memory.
+        raise ImageError(f"cannot read {name} as {kind}: {reason}") from error
 
 
 @contextlib.contextmanager
@@ -137,11 +138,16 @@ def open_image(source: Any, name: object, max_pixels: int = MAX_PIXELS) -> Image
     if raw or is_preview(image):
         image.close()
         raise ImageError(_RAW.format(name))
-    # Of a file with a name, Pillow maps the pixels, and turned ones wrongly.
-    image.filename = ""
+    prepare(image)
     check_size(image, name, max_pixels)
-    add_embedded(image)
     return image
+
+
+def prepare(image: Image.Image) -> None:
+    """Prepare an image that was just opened for what is to be read of it."""
+    # Of a file with a name, Pillow maps the pixels, and turned ones wrongly.
+    image.filename = ""  # type: ignore[attr-defined]
+    add_embedded(image)
 
 
 @functools.cache

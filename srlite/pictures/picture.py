@@ -10,6 +10,7 @@ transparency, greyness, 16 bits of PNG and TIFF, ICC profile, EXIF, XMP and reso
 
 import io
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ from srlite.pictures.colour import (
     profile_of_exif,
     profile_of_png,
 )
-from srlite.pictures.decoding import MAX_PIXELS, decoding, open_image, refuse_animation
+from srlite.pictures.decoding import MAX_PIXELS, decoding, refuse_animation
 from srlite.pictures.embedded import (
     lasting_resources,
     lost_resources,
@@ -154,7 +155,10 @@ def read_rgb(source: Any, name: object = None) -> np.ndarray:
             `MAX_PIXELS` pixels.
     """
     name = name or source
-    with decoding(name), open_image(source, name) as image:
+    with decoding(name), (reopen := _opener(source, name, MAX_PIXELS, 1))() as image:
+        deep = read_deep(image, name, reopen)
+        if deep is not None:
+            return round_to_uint8(split_channels(deep)[0])
         if image.mode in _EIGHT_BIT_MODES:
             return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
         return round_to_uint8(picture_from_image(image, name).pixels)
@@ -179,16 +183,7 @@ def read_picture(
             no such page, more than `max_pixels` pixels, or levels that are neither 8
             nor 16 bits.
     """
-    content = None
-    if os.path.exists(path) and not os.path.isfile(path):
-        with decoding(path), open(path, "rb") as pipe:
-            content = pipe.read()  # which can be done once
-
-    def reopen() -> Image.Image:
-        source = path if content is None else io.BytesIO(content)
-        return open_page(source, path, max_pixels, page)
-
-    with decoding(path), reopen() as image:
+    with decoding(path), (reopen := _opener(path, path, max_pixels, page))() as image:
         refuse_animation(image, path)
         said = _before_decoding(image)
         deep = read_deep(image, path, reopen)
@@ -199,6 +194,18 @@ def read_picture(
         if alpha is None and isinstance(key, tuple):
             alpha = opaque_but(pixels, key)
         return _with_metadata(image, said, pixels, alpha, grey)
+
+
+def _opener(source: Any, *page: Any) -> Callable[[], Image.Image]:
+    """Return a function that opens a picture, as often as it is called."""
+    if hasattr(source, "read"):
+        content = source.read()
+    elif os.path.isfile(source) or not os.path.exists(source):
+        return lambda: open_page(source, *page)
+    else:
+        with open(source, "rb") as pipe:
+            content = pipe.read()  # which can be done once
+    return lambda: open_page(io.BytesIO(content), *page)
 
 
 def picture_from_image(image: Image.Image, name: object = "the PIL image") -> Picture:

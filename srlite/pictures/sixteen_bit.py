@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from srlite.errors import ImageError
-from srlite.pictures.decoding import check_size, open_image, turn_to_page
+from srlite.pictures.decoding import check_size, open_image, prepare, turn_to_page
 
 _PHOTOMETRIC, _BITS, _SAMPLES, _PLANES = 262, 258, 277, 284  # TIFF tags
 _EXTRA_SAMPLES = 338
@@ -53,10 +53,13 @@ def open_page(source: Any, name: object, max_pixels: int, page: int) -> Image.Im
     try:
         image = open_image(source, name, max_pixels)
     except UnidentifiedImageError as error:
+        if hasattr(source, "seek"):
+            source.seek(0)
         try:
             image = _GreyAlphaTiff(source)
         except SyntaxError:
             raise error from None
+        prepare(image)
     turn_to_page(image, page, name)
     check_size(image, name, max_pixels)
     return image
