@@ -1,11 +1,12 @@
 """Read animated GIF, WebP and PNG: whole frames, upright, and what the file says.
 
-Pillow composes the frames of a GIF and a WebP. Each frame of a PNG is a small PNG of
+Pillow composes the frames of a WebP. Each frame of a PNG or a GIF is a small file of
 its own, which Pillow decodes; laying it over what was there is done here: Pillow
 replaces where it should mix, and starts from another picture after a frame that is
 taken back.
 
-Reference: Portable Network Graphics, third edition (W3C 2025), section 13.
+References: Portable Network Graphics, third edition (W3C 2025), section 13; Graphics
+Interchange Format, version 89a (CompuServe 1990).
 """
 
 import io
@@ -32,6 +33,7 @@ _ORIENTATION = 0x0112  # EXIF tag
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _BACKGROUND, _PREVIOUS = 1, 2  # what is done with a frame's place after it was shown
 _OVER = 1
+_GIF_IMAGE, _GIF_EXTENSION, _GIF_END = 0x2C, 0x21, 0x3B
 
 
 @dataclass(frozen=True)
@@ -115,8 +117,9 @@ def frames_of(
 def _composed(
     image: Any, path: str | os.PathLike
 ) -> Iterator[tuple[np.ndarray, float]]:
-    if image.format == "PNG":
-        yield from composed_frames(Path(path).read_bytes())
+    composed = {"PNG": composed_frames, "GIF": composed_gif}.get(image.format)
+    if composed is not None:
+        yield from composed(Path(path).read_bytes())
         return
     for index in range(image.n_frames):
         image.seek(index)
@@ -223,3 +226,85 @@ def _over(frame: np.ndarray, below: np.ndarray) -> np.ndarray:
     colours /= np.maximum(total, np.float32(1e-6))
     mixed = np.concatenate([colours, 255 * total], axis=2)
     return np.rint(mixed).astype(np.uint8)
+
+
+def composed_gif(content: bytes) -> Iterator[tuple[np.ndarray, float]]:
+    """Yield (RGBA levels, milliseconds) of each frame of a GIF, as `composed_frames`.
+
+    A place that is cleared gets the colour of the background, as FFmpeg has it, unless
+    the frame that was there has a transparent colour: then it is transparent.
+    """
+    width, height, flags, background = struct.unpack_from("<HHBB", content, 6)
+    palette, start = _palette(content, 13, flags)
+    canvas: np.ndarray | None = None
+    delay, key, dispose = 0, None, 0
+    while start < len(content) and content[start] != _GIF_END:
+        if content[start] == _GIF_EXTENSION:
+            if content[start + 1] == 0xF9:
+                packed, delay, key = struct.unpack_from("<BHB", content, start + 3)
+                dispose, key = packed >> 2 & 7, key if packed & 1 else None
+            start = _after_blocks(content, start + 2)
+            continue
+        if content[start] != _GIF_IMAGE:
+            raise ValueError("no block of a GIF begins where one should")
+        x, y, across, down, packed = struct.unpack_from("<HHHHB", content, start + 1)
+        colours, data = _palette(content, start + 10, packed)
+        colours = palette if colours is None else colours
+        end = _after_blocks(content, data + 1)
+        indices = _small_gif(content[start:end], across, down)
+        if canvas is None:
+            width, height = max(width, x + across), max(height, y + down)
+            canvas = np.zeros((height, width, 4), np.uint8)
+        place = canvas[y : y + down, x : x + across]
+        indices = indices[: place.shape[0], : place.shape[1]]
+        before = place.copy()
+        frame = np.zeros((*indices.shape, 4), np.uint8)
+        if colours is not None:
+            frame[..., :3] = colours[indices]
+        frame[..., 3] = 255
+        shown = indices != (-1 if key is None else key)
+        place[shown] = frame[shown]
+        yield canvas.copy(), 10 * delay
+        if dispose == 2:
+            place[...] = 0
+            if palette is not None and key is None:
+                place[...] = (*palette[background], 255)
+        elif dispose == 3:
+            place[...] = before
+        delay, key, dispose, start = 0, None, 0, end
+
+
+def _palette(content: bytes, start: int, flags: int) -> tuple[np.ndarray | None, int]:
+    """Return a palette of a GIF, uint8 (256, 3), or None, and where it ends."""
+    if not flags & 0x80:
+        return None, start
+    length = 3 * 2 ** ((flags & 7) + 1)
+    colours = np.zeros((256, 3), np.uint8)
+    stored = np.frombuffer(content, np.uint8, length, start).reshape(-1, 3)
+    colours[: len(stored)] = stored
+    return colours, start + length
+
+
+def _after_blocks(content: bytes, start: int) -> int:
+    """Return where a row of data blocks of a GIF ends."""
+    while start < len(content) and content[start]:
+        start += 1 + content[start]
+    if start >= len(content):
+        raise ValueError("it ends within a block")
+    return start + 1
+
+
+def _small_gif(block: bytes, width: int, height: int) -> np.ndarray:
+    """Decode the indices of one frame: uint8 (height, width)."""
+    # With a palette of its own, and at the edge.
+    flags = block[9] & 0x40 | 0x87
+    ramp = bytes(range(256)) * 3
+    data = 10 + (3 * 2 ** ((block[9] & 7) + 1) if block[9] & 0x80 else 0)
+    parts = (
+        b"GIF89a" + struct.pack("<HHBBB", width, height, 0, 0, 0),
+        b"\x2c" + struct.pack("<HHHHB", 0, 0, width, height, flags),
+        bytes(np.frombuffer(ramp, np.uint8).reshape(3, 256).T),
+        block[data:] + b";",
+    )
+    with Image.open(io.BytesIO(b"".join(parts)), formats=["GIF"]) as image:
+        return np.asarray(image.convert("L"))

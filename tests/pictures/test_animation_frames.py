@@ -9,7 +9,12 @@ import pytest
 from PIL import Image
 
 from srlite.enhance.animations import enhance_animation
-from srlite.pictures.animation_frames import composed_frames, read_animation
+from srlite.errors import ImageError
+from srlite.pictures.animation_frames import (
+    composed_frames,
+    composed_gif,
+    read_animation,
+)
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -67,6 +72,81 @@ def test_frames_are_composed_as_by_ffmpeg(tmp_path):
             assert seen.max() <= 2, seed
             # Without transparency it shows black where there is nothing.
             assert alpha.max() <= 1 or path.read_bytes()[25] in (0, 2), seed
+
+
+def packed_indices(indices):
+    """LZW of two bits that never makes a table: a clear code before each index."""
+    codes = [code for index in indices for code in (4, int(index))] + [5]
+    number = sum(code << (3 * place) for place, code in enumerate(codes))
+    data = number.to_bytes((3 * len(codes) + 7) // 8, "little")
+    blocks = (data[n : n + 255] for n in range(0, len(data), 255))
+    return b"\2" + b"".join(bytes([len(b)]) + b for b in blocks) + b"\0"
+
+
+def random_gif(seed):
+    """Frames of any place and disposal, with palettes of their own, or clear pixels."""
+    rng = np.random.default_rng(seed)
+    width, height, count = (int(n) for n in rng.integers(3, 12, 3))
+    parts = [b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF1, 2, 0)]
+    parts.append(rng.bytes(12))
+    for n in range(count):
+        w, h = (width, height) if n == 0 else rng.integers(1, (width + 1, height + 1))
+        x, y = rng.integers(0, (width - w + 1, height - h + 1))
+        # FFmpeg keeps nothing to go back to before the first frame.
+        dispose = int(rng.integers(0, 4)) if n else int(rng.integers(0, 3))
+        packed = dispose << 2 | int(n > 0 and rng.random() < 0.5)
+        key = int(rng.integers(0, 4))
+        parts.append(b"\x21\xf9\4" + struct.pack("<BHBB", packed, 4, key, 0))
+        own = int(rng.random() < 0.4)
+        parts.append(b"\x2c" + struct.pack("<HHHHB", x, y, w, h, own and 0x81))
+        parts.append(rng.bytes(12) * own + packed_indices(rng.integers(0, 4, w * h)))
+    return b"".join(parts) + b";"
+
+
+def test_frames_of_a_gif_are_composed_as_by_ffmpeg(tmp_path):
+    path = tmp_path / "random.gif"
+    for seed in range(200):
+        path.write_bytes(random_gif(seed))
+        ours = [rgba for rgba, _ in composed_gif(path.read_bytes())]
+        with av.open(str(path)) as file:
+            theirs = [f.to_ndarray(format="rgba") for f in file.decode(video=0)]
+        assert len(ours) == len(theirs)
+        for one, other in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(one[..., 3], other[..., 3], str(seed))
+            seen = one[..., 3] > 0
+            np.testing.assert_array_equal(one[seen], other[seen], str(seed))
+
+
+def test_frames_of_a_gif_as_pillow_writes_them(tmp_path):
+    """Interlaced, with several palettes, and tables that grow."""
+    rng = np.random.default_rng(0)
+    frames = [
+        Image.fromarray(rng.integers(0, 256, (20, 30), np.uint8)).convert("RGB")
+        for _ in range(3)
+    ]
+    frames[1] = Image.fromarray(rng.integers(0, 256, (20, 30, 3), np.uint8))
+    path = tmp_path / "a.gif"
+    frames = [frame.quantize(200) for frame in frames]
+    for interlace in (0, 1):
+        frames[0].save(
+            path, save_all=True, append_images=frames[1:], interlace=interlace
+        )
+        composed = [rgba for rgba, _ in composed_gif(path.read_bytes())]
+        for rgba, frame in zip(composed, frames, strict=True):
+            np.testing.assert_array_equal(rgba[..., :3], frame.convert("RGB"))
+
+
+@pytest.mark.parametrize("cut", range(0, 100, 7))
+def test_a_gif_that_ends_early_is_refused(cut, tmp_path):
+    """Unless it ends between two frames."""
+    path = tmp_path / "a.gif"
+    content = random_gif(3)
+    path.write_bytes(content[: len(content) * cut // 100])
+    count = len(list(composed_gif(content)))
+    try:
+        assert 0 < len(read_animation(path).durations) < count
+    except ImageError as error:
+        assert "cannot read" in str(error)
 
 
 def test_the_picture_for_others_is_no_frame(tmp_path):
