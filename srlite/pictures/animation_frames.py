@@ -23,6 +23,7 @@ from PIL import Image, ImageOps
 
 from srlite.errors import ImageError
 from srlite.pictures.decoding import count_frames, decoding, open_image
+from srlite.pictures.levels import round_to_uint8
 from srlite.pictures.picture import Picture, picture_from_image
 
 # Pixels of all frames together: 2 GB where they are gathered as RGBA.
@@ -197,7 +198,12 @@ def _small_png(
         _chunk(b"IEND", b""),
     )
     with Image.open(io.BytesIO(_SIGNATURE + b"".join(parts)), formats=["PNG"]) as image:
-        return np.asarray(image.convert("RGBA"))
+        # Not by Pillow, which has other rules for grey of 2, 4 and 16 bits.
+        picture = picture_from_image(image)
+    colours = round_to_uint8(picture.pixels)
+    if picture.alpha is None:
+        return np.dstack([colours, np.full(colours.shape[:2], 255, np.uint8)])
+    return np.dstack([colours, round_to_uint8(picture.alpha)])
 
 
 def _show(

@@ -74,6 +74,32 @@ def test_frames_are_composed_as_by_ffmpeg(tmp_path):
             assert alpha.max() <= 1 or path.read_bytes()[25] in (0, 2), seed
 
 
+@pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
+@pytest.mark.parametrize("key", [None, 1])
+def test_grey_of_every_depth(depth, key):
+    levels = np.random.default_rng(depth).integers(0, 2**depth, (3, 5, 8))
+    levels[:, 0, 0] = 1
+    parts = [chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 5, depth, 0, 0, 0, 0))]
+    parts.append(chunk(b"acTL", struct.pack(">II", 3, 0)))
+    if key is not None:
+        parts.append(chunk(b"tRNS", struct.pack(">H", key)))
+    for n, frame in enumerate(levels):
+        control = (max(0, 2 * n - 1), 8, 5, 0, 0, 1, 25, 0, 0)
+        parts.append(chunk(b"fcTL", struct.pack(">IIIIIHHBB", *control)))
+        bits = frame[..., None] >> np.arange(depth)[::-1] & 1
+        lines = np.packbits(bits.reshape(5, -1), axis=1)
+        data = zlib.compress(b"".join(b"\0" + line.tobytes() for line in lines))
+        numbered = struct.pack(">I", 2 * n) + data
+        parts.append(chunk(b"fdAT", numbered) if n else chunk(b"IDAT", data))
+    content = SIGNATURE + b"".join([*parts, chunk(b"IEND", b"")])
+    for (rgba, _), frame in zip(composed_frames(content), levels, strict=True):
+        alpha = 255 * (frame != key)
+        np.testing.assert_array_equal(rgba[..., 3], alpha)
+        grey = np.rint(frame * (255 / (2**depth - 1)))
+        difference = np.abs(rgba[..., :3] - grey[..., None])
+        assert (difference * (alpha > 0)[..., None]).max() <= 0.5
+
+
 def packed_indices(indices):
     """LZW of two bits that never makes a table: a clear code before each index."""
     codes = [code for index in indices for code in (4, int(index))] + [5]
