@@ -1,6 +1,6 @@
 """Enlarging files: pictures, animations and videos, one or many.
 
-- `animations`: animated GIF, WebP and PNG, enlarged frame by frame
+- `animations`: animated GIF, WebP, PNG and AVIF, enlarged frame by frame
 - `batch`: enlarge many files, in this process or in several; a bad one stops no other
 - `bulk`: the command `srlite bulk`: any number of pictures, by an engine of Apache Beam
 - `command`: the command behind `inference.py`: enlarge files, folders and patterns

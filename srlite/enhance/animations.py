@@ -1,4 +1,4 @@
-"""Animated GIF, WebP and PNG, enlarged frame by frame.
+"""Animated GIF, WebP, PNG and AVIF, enlarged frame by frame.
 
 Every frame is composed from the ones before it, whatever their disposal, so each is a
 whole picture here. Pillow gathers the enlarged frames before it writes the file, so
@@ -69,11 +69,12 @@ def enhance_animation(
     Args:
         lr_path: a file for which `is_animation` holds.
         sr_path: where to write the result: .gif (up to 256 colours in each frame, each
-            pixel transparent or not), .png or .webp.
+            pixel transparent or not), .png, .webp or .avif.
         upscaler: `srlite.runtime.upscaler.Upscaler`.
         progress: function (frames done, frames in all). What it raises comes out, and
             nothing is written.
-        quality: 1 to 100, of a WebP; `DEFAULT_QUALITY` when None; 100 is lossless.
+        quality: 1 to 100, of a WebP or AVIF; `DEFAULT_QUALITY` when None; 100 is a
+            WebP without loss.
         degradation: as of `Upscaler.upscale`; what it does not say is estimated for
             each scene, as `srlite.enhance.scenes` has it.
         say: function (line) that is told of each scene what was seen, and told.
@@ -105,7 +106,7 @@ def enhance_animation(
         said = fit_metadata(animation.said, kind, ("comment",), grey=False)
     else:
         said = fit_to_format(sr_path, animation.said)
-    for note in (*said.notes, *_notes(animation, timing)):
+    for note in (*said.notes, *_notes(animation, timing, kind)):
         if warn is not None:
             warn(note)
     told_of_frames = told_by_scene(
@@ -138,8 +139,12 @@ def _is_gif(path: str | os.PathLike) -> bool:
         return image.format == "GIF"
 
 
-def _notes(animation: Animation, timing: list[tuple[int, int]]) -> Iterator[str]:
-    """Yield a sentence about frames that are lost."""
+def _notes(
+    animation: Animation, timing: list[tuple[int, int]], kind: str
+) -> Iterator[str]:
+    """Yield a sentence about frames that are lost, or a count of runs."""
+    if kind == "AVIF" and animation.plays:
+        yield "AVIF says not how often an animation runs, so it runs without end"
     lost = len(animation.durations) - len(timing)
     if lost:
         yield (
@@ -179,7 +184,9 @@ def _check_output(
         check_writable(path, *size, quality=quality)
         return
     if quality is not None:
-        raise ConfigError(f"quality is for .webp; received {quality} for {path}")
+        raise ConfigError(
+            f"quality is for .webp and .avif; received {quality} for {path}"
+        )
     if max(size) > _MAX_GIF_SIDE:
         raise ImageError(
             f"cannot write {path}: GIF holds at most {_MAX_GIF_SIDE} pixels along a "
@@ -232,8 +239,10 @@ def _encoding(animation: Animation, kind: str, quality: int | None) -> dict[str,
         # Where a frame can be clear, none of the frame before it may stay.
         options["disposal"] = 2 if animation.transparent else 1
         return options if plays == 1 else {**options, "loop": max(0, plays - 1)}
+    quality = DEFAULT_QUALITY if quality is None else int(quality)
+    if kind == "AVIF":  # which does not count
+        return options | {"quality": quality, "subsampling": "4:4:4"}
     options["loop"] = plays
     if kind == "WEBP":
-        quality = DEFAULT_QUALITY if quality is None else int(quality)
         options.update(quality=quality, lossless=quality == 100)
     return options

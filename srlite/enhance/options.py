@@ -222,8 +222,9 @@ def _add_file_options(parser: argparse.ArgumentParser) -> None:
         "--sr-path",
         metavar="PATH",
         help="the file to write (.png, .jpg, .webp, .tif, .bmp or .avif; for an "
-        "animation .gif, .webp or .png; for a video .mp4, .mkv, .mov or .webm), or for "
-        f"several inputs a folder (default: next to the input, with {SUFFIX} added)",
+        "animation .gif, .webp, .png or .avif; for a video .mp4, .mkv, .mov or .webm), "
+        "or for several inputs a folder (default: next to the input, with "
+        f"{SUFFIX} added)",
     )
     group.add_argument("--recursive", action="store_true", help="include subfolders")
     group.add_argument(

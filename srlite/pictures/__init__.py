@@ -1,7 +1,7 @@
 """Picture files to pixels, and pixels to picture files.
 
-- `animation_frames`: animated GIF, WebP and PNG: whole frames, upright, and what the
-  file says
+- `animation_frames`: animated GIF, WebP, PNG and AVIF: whole frames, upright, and what
+  the file says
 - `colour`: what levels mean as colours, where no RGB profile says it
 - `decoding`: open picture files that nobody vouches for
 - `embedded`: blocks of metadata in a file that Pillow passes over

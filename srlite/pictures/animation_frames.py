@@ -1,9 +1,9 @@
-"""Read animated GIF, WebP and PNG: whole frames, upright, and what the file says.
+"""Read animated GIF, WebP, PNG and AVIF: whole frames, upright, and what the file says.
 
-Pillow composes the frames of a WebP. Each frame of a PNG or a GIF is a small file of
-its own, which Pillow decodes; laying it over what was there is done here: Pillow
-replaces where it should mix, and starts from another picture after a frame that is
-taken back.
+Pillow composes the frames of a WebP or an AVIF. Each frame of a PNG or a GIF is a small
+file of its own, which Pillow decodes; laying it over what was there is done here:
+Pillow replaces where it should mix, and starts from another picture after a frame that
+is taken back.
 
 References: Portable Network Graphics, third edition (W3C 2025), section 13; Graphics
 Interchange Format, version 89a (CompuServe 1990).
@@ -28,7 +28,7 @@ from srlite.pictures.picture import Picture, picture_from_image
 
 # Pixels of all frames together: 2 GB where they are gathered as RGBA.
 MAX_ANIMATION_PIXELS = 500_000_000
-ANIMATED = {".gif": "GIF", ".png": "PNG", ".webp": "WEBP"}
+ANIMATED = {".avif": "AVIF", ".gif": "GIF", ".png": "PNG", ".webp": "WEBP"}
 
 _ORIENTATION = 0x0112  # EXIF tag
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -57,7 +57,7 @@ class Animation:
 
 
 def is_animation(path: str | os.PathLike) -> bool:
-    """Whether a file is a GIF, WebP or PNG of more than one frame.
+    """Whether a file is a GIF, WebP, PNG or AVIF of more than one frame.
 
     Args:
         path: any file; one that cannot be read is not an animation.

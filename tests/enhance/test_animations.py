@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms, PngImagePlugin
+from PIL import Image, ImageCms, PngImagePlugin, features
 
 from srlite.enhance.animations import enhance_animation
 from srlite.errors import Cancelled, ImageError
@@ -204,3 +204,27 @@ def test_only_several_frames_are_an_animation(tmp_path):
     (tmp_path / "none.gif").write_bytes(b"GIF89a")
     found = [p.name for p in sorted(tmp_path.iterdir()) if is_animation(p)]
     assert found == ["two.gif"]
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="Pillow has no AVIF")
+@pytest.mark.parametrize(
+    "endings", [(".avif", ".avif"), (".png", ".avif"), (".avif", ".gif")]
+)
+def test_animated_avif(endings, repeating_upscaler, tmp_path):
+    lr_path, sr_path = tmp_path / f"lr{endings[0]}", tmp_path / f"sr{endings[1]}"
+    lr_frames = moving_square(True)
+    save(lr_path, lr_frames, 3)
+    said = []
+    enhance_animation(lr_path, sr_path, repeating_upscaler, warn=said.append)
+    assert said == [
+        "AVIF says not how often an animation runs, so it runs without end"
+    ] * (endings == (".png", ".avif"))
+    with Image.open(sr_path) as image:
+        assert (image.n_frames, image.size) == (3, (80, 64))
+        for i, lr in enumerate(lr_frames):
+            image.seek(i)
+            rgba = np.array(image.convert("RGBA")).astype(int)
+            assert image.info["duration"] == DURATIONS[i]
+            expected = np.asarray(lr).repeat(4, axis=0).repeat(4, axis=1).astype(int)
+            inside = np.s_[20:36, 16 * i + 4 : 16 * i + 24]
+            assert abs(rgba[inside] - expected[inside]).mean() <= 3
