@@ -289,7 +289,7 @@ def refuse_animation(image: Image.Image, name: object) -> None:
     Second views of phones and further pages of scanners do not count: those files have
     a first picture.
     """
-    count = 1 if image.format in ("MPO", "TIFF") else count_frames(image)
+    count = 1 if image.format in ("HEIF", "MPO", "TIFF") else count_frames(image)
     if count > 1:
         raise ImageError(
             f"{name} is an animation of {count} frames, but one "

@@ -33,6 +33,9 @@ _JP2_BLOCKS = {
     bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38"): "iptc",
 }
 _MOST = 2**24  # bytes of a block
+_HEAD = 2**16  # bytes in which an AVIF or HEIC says what it is
+# Primaries and curves by their numbers in ITU-T H.273, "unknown" among them.
+_LIKE_SRGB = ((1, 2), (1, 2, 6, 13, 14, 15))
 
 
 def add_embedded(image: Image.Image) -> None:
@@ -86,12 +89,19 @@ def _of_bmp(file: BinaryIO) -> Iterator[tuple[str, bytes]]:
 
 
 def read_cicp(image: Image.Image) -> bytes | None:
-    """Read the four bytes by which a PNG says its colours as video does, or None."""
+    """Read how a PNG, AVIF or HEIC says its colours as video does.
+
+    Returns:
+        Four bytes, as in cICP of a PNG; None where nothing is said, or that it is sRGB
+        in an AVIF or HEIC.
+    """
     file = getattr(image, "fp", None)
-    if image.format != "PNG" or file is None:
+    if file is None or image.format not in ("PNG", "AVIF", "HEIF"):
         return None
     before = file.tell()
     try:
+        if image.format != "PNG":
+            return _nclx(file)
         file.seek(8)
         while True:
             length, kind = struct.unpack(">I4s", file.read(8))
@@ -104,6 +114,18 @@ def read_cicp(image: Image.Image) -> bytes | None:
         return None
     finally:
         file.seek(before)
+
+
+def _nclx(file: BinaryIO) -> bytes | None:
+    file.seek(0)
+    head = file.read(_HEAD)
+    at = head.find(b"colrnclx")
+    if at < 0:
+        return None
+    primaries, transfer = struct.unpack_from(">HH", head, at + 8)
+    if (primaries in _LIKE_SRGB[0] and transfer in _LIKE_SRGB[1]) or transfer > 255:
+        return None
+    return bytes((primaries, transfer, 0, 1))
 
 
 def raw_profile(image: Image.Image, name: str) -> bytes | None:

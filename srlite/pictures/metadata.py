@@ -143,14 +143,18 @@ def portable_text(image: Image.Image) -> tuple[tuple[str, str], ...]:
 def left_in_file(image: Image.Image) -> tuple[str, ...]:
     """Return a sentence for each thing in a file that no enlarged picture has."""
     notes = []
-    count = count_frames(image) if image.format in ("TIFF", "MPO") else 1
+    several = image.format in ("HEIF", "MPO", "TIFF")
+    count = count_frames(image) if several else 1
     packet = _xmp(image) or b""
+    others = " ".join(map(str, image.info.get("aux") or ())).lower()
     if image.format == "TIFF" and count > 1:
         notes.append(f"of {count} pages only page {image.tell() + 1} is enlarged")
-    if b"hdrgm:" in packet or b"HDRGainMap" in packet:
+    if b"hdrgm:" in packet or b"HDRGainMap" in packet or "gainmap" in others:
         notes.append("the gain map is left out, so the picture has no HDR any more")
-    elif image.format == "MPO" and count > 1:
+    elif image.format != "TIFF" and count > 1:
         notes.append(f"of {count} pictures in the file the first is enlarged")
+    if image.info.get("depth_images") or b"GDepth:" in packet:
+        notes.append("the depth map is left out")
     if _MOTION.search(packet):
         notes.append("the video of a motion photo is left out")
     if b"HasExtendedXMP" in packet:

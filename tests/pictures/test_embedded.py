@@ -16,7 +16,7 @@ from srlite.pictures.embedded import (
     encode_resources,
 )
 from srlite.pictures.exif import Directories, encode, read_directories
-from srlite.pictures.picture import read_picture, write_picture
+from srlite.pictures.picture import fit_to_format, read_picture, write_picture
 
 RGB = np.random.default_rng(0).integers(0, 256, (8, 12, 3), np.uint8)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -75,6 +75,25 @@ def test_profile_of_a_bmp(tmp_path):
     picture = read_picture(tmp_path / "lr.bmp")
     np.testing.assert_array_equal(picture.pixels, RGB)
     assert picture.icc_profile == SRGB
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="Pillow has no AVIF")
+@pytest.mark.parametrize(
+    ("said", "kept"), [((1, 13), None), ((1, 1), None), ((12, 13), 12), ((9, 16), 9)]
+)
+def test_colours_of_an_avif(said, kept, tmp_path):
+    """Display P3 and PQ, as phones write them, without an ICC profile."""
+    path = tmp_path / "lr.avif"
+    Image.fromarray(RGB).save(path)
+    content = path.read_bytes()
+    at = content.index(b"colrnclx") + 8
+    path.write_bytes(content[:at] + struct.pack(">HH", *said) + content[at + 4 :])
+    picture = read_picture(path)
+    assert picture.cicp == (None if kept is None else bytes((*said, 0, 1)))
+    write_picture(tmp_path / "sr.png", picture)
+    assert read_picture(tmp_path / "sr.png").cicp == picture.cicp
+    notes = fit_to_format(tmp_path / "sr.jpg", picture).notes
+    assert len(notes) == (kept is not None)
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
