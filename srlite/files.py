@@ -70,8 +70,7 @@ def replacing(
         temporary = folder / target.name
         try:
             yield temporary
-            with open(temporary, "rb+") as file:
-                os.fsync(file.fileno())
+            _sync(temporary)
             with contextlib.suppress(OSError):  # Some file systems know no modes.
                 os.chmod(temporary, _usual_mode(target))
             os.replace(temporary, target)
@@ -182,6 +181,16 @@ def is_same_file(one: str | os.PathLike, other: str | os.PathLike) -> bool:
     if os.path.exists(one) and os.path.exists(other):
         return os.path.samefile(one, other)
     return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _sync(path):
+    """Bring a file to the disk, where its file system knows how."""
+    with open(path, "rb+") as file:
+        try:
+            os.fsync(file.fileno())
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+                raise
 
 
 def _usual_mode(path):

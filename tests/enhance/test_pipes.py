@@ -78,11 +78,13 @@ def test_a_pipe_with_a_name_is_read_once(lr, tiny_tflite, deep):
     assert Image.open("b.png").size == (28, 24)
 
 
-def test_a_file_system_without_modes(lr, tmp_path, monkeypatch):
+@pytest.mark.parametrize("call", ["chmod", "fsync"])
+def test_a_file_system_without_modes_or_syncing(call, lr, tmp_path, monkeypatch):
     def refuse(*_):
-        raise PermissionError(errno.EPERM, "Operation not permitted")
+        number = {"chmod": errno.EPERM, "fsync": errno.EINVAL}[call]
+        raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(os, "chmod", refuse)
+    monkeypatch.setattr(os, call, refuse)
     with files.replacing(tmp_path / "b.png") as temporary:
         temporary.write_text("whole")
     assert (tmp_path / "b.png").read_text() == "whole"
