@@ -32,6 +32,7 @@ from srlite.enhance.video_segments import (
     Form,
     identity_of,
     join,
+    lost_words,
     segment_folder,
     segments_in,
     whole_audio,
@@ -230,6 +231,9 @@ def enhance_video(
         replacing(sr_path) as temporary,
     ):
         join(segments_in(folder), source, temporary, container, form)
+        if warn is not None:
+            for note in lost_words(source, temporary):
+                warn(f"{sr_path}: {note}")
     remove_folder(folder)
     return size
 

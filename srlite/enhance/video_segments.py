@@ -10,6 +10,7 @@ import heapq
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -27,6 +28,24 @@ from srlite.enhance.video_frames import (
 from srlite.files import remove_leftovers, replacing
 from srlite.pictures.writing import writing
 from srlite.runtime.telling import parts_of
+
+# Names of QuickTime, and what FFmpeg calls the same elsewhere.
+_NAMES = {
+    "name": "title",
+    "com.apple.quicktime.location.iso6709": "location",
+    "com.apple.quicktime.creationdate": "date",
+    "com.apple.quicktime.make": "make",
+    "com.apple.quicktime.model": "model",
+}
+_OF_THE_PROGRAM = {
+    *("encoder", "duration", "handler_name", "vendor_id", "major_brand"),
+    *("minor_version", "compatible_brands", "alpha_mode", "rotate", "_statistics_tags"),
+    *("bps", "number_of_frames", "number_of_bytes", "_statistics_writing_app"),
+    *("_statistics_writing_date_utc", "timecode", "software"),
+    *("com.apple.quicktime.software", "service_name", "service_provider"),
+}
+# Languages that QuickTime has under older names.
+_QUICKTIME = {"deu": "ger", "nld": "dut", "ell": "gre", "isl": "ice", "zho": "chi"}
 
 
 class Form:
@@ -171,11 +190,11 @@ def join(
         # Where frames do not come at this rate, a player must not be told that they do.
         constant = _is_constant(segments, form.rate, form.time_base)
         video.codec_context.framerate = form.rate if constant else Fraction(0)
-        _describe(video, source.streams.best("video"))
+        _describe(video, source.streams.best("video"), container)
         audio = {}
         for stream in whole_audio(source):
             audio[stream.index] = result.add_stream_from_template(stream)
-            _describe(audio[stream.index], stream)
+            _describe(audio[stream.index], stream, container)
         result.metadata.update(_said(source))
         if source.chapters():
             result.set_chapters(
@@ -206,14 +225,44 @@ def whole_audio(source: Any) -> list[Any]:
 
 def _said(source):
     """What a file or stream says of itself, but by which program it was written."""
-    made = ("encoder", "duration", "handler_name", "vendor_id", "major_brand")
-    made += ("minor_version", "compatible_brands", "alpha_mode", "rotate")
-    return {k: v for k, v in source.metadata.items() if k.lower() not in made}
+    said = {}
+    for key, value in source.metadata.items():
+        key = key.lower()
+        key = _NAMES.get(key, key)
+        if key not in _OF_THE_PROGRAM and (key, value) != ("language", "und"):
+            said[key] = value
+    return said
 
 
-def _describe(copy, stream):
+def lost_words(source: Any, path: str | os.PathLike) -> Iterator[str]:
+    """Yield a sentence for what a file says of itself and its copy at `path` does not.
+
+    `source` is open; languages, titles, flags, chapters, dates and places count.
+    """
+    import av
+
+    with av.open(f"file:{path}") as result:
+        lost = _said(source).keys() - _said(result).keys()
+        if lost:
+            yield f"the video's {', '.join(sorted(lost))} left out"
+        if len(result.chapters()) < len(source.chapters()):
+            yield "the video's chapters left out"
+        streams = [source.streams.best("video"), *whole_audio(source)]
+        flags, words = set(), set()
+        for stream, copy in zip(streams, result.streams):
+            words |= _said(stream).keys() - _said(copy).keys() - {"creation_time"}
+            missing = stream.disposition & ~copy.disposition
+            flags |= {flag.name for flag in type(missing) if missing & flag}
+        if words or flags:
+            yield f"of its streams, {', '.join(sorted(words | flags))} left out"
+
+
+def _describe(copy, stream, container):
     """Copy the language, the title and the flags of a stream to another."""
-    copy.metadata.update(_said(stream))
+    said = _said(stream)
+    if container == "mov" and said.get("language") in _QUICKTIME:
+        said["language"] = _QUICKTIME[said["language"]]
+    copy.metadata.update(said)
     copy.disposition = stream.disposition
 
 

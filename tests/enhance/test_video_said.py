@@ -200,6 +200,45 @@ def test_languages_flags_chapters_and_date(ending, tmp_path, repeating_upscaler)
         assert start == pytest.approx(0.2 if ending == ".mkv" else 0)  # MP4 begins at 0
 
 
+@pytest.mark.parametrize("ending", [".mov", ".mp4", ".mkv"])
+@pytest.mark.parametrize("source", [".mov", ".mkv"])
+def test_words_that_each_kind_names_otherwise(
+    source, ending, tmp_path, repeating_upscaler
+):
+    """And those that a kind does not hold are said."""
+    path, sr_path, said = tmp_path / f"lr{source}", tmp_path / f"sr{ending}", []
+    words = {"make": "Maker", "model": "M1", "artist": "N. N."}
+    with av.open(str(path), "w", options={"movflags": "use_metadata_tags"}) as out:
+        place = "com.apple.quicktime.location.ISO6709"
+        out.metadata.update({place: "+48.5000+011.5000/", **words})
+        video = out.add_stream("libx264", rate=10)
+        video.width, video.height, video.pix_fmt = 48, 32, "yuv420p"
+        sound = out.add_stream("aac", rate=48000, layout="mono")
+        sound.metadata.update({"language": "deu", "title": "Deutsch"})
+        sound.disposition = 64 if source == ".mkv" else 0  # forced
+        out.mux(video.encode(av.VideoFrame.from_ndarray(LEVELS, "rgb24")))
+        out.mux(video.encode(None))
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), "f4"), "fltp", "mono")
+        frame.sample_rate = 48000
+        out.mux(sound.encode(frame))
+        out.mux(sound.encode(None))
+    enhance_video(path, sr_path, repeating_upscaler, outscale=1, warn=said.append)
+    with av.open(str(sr_path)) as file:
+        found = {key.lower(): value for key, value in file.metadata.items()}
+        (sound,) = file.streams.audio
+        title = sound.metadata.get("title") or sound.metadata.get("name")
+        assert title == "Deutsch"
+        if source == ".mkv":  # QuickTime has no "deu"
+            german = "ger" if ending == ".mov" else "deu"
+            assert sound.metadata["language"] == german
+            assert bool(int(sound.disposition) & 64) == (ending != ".mov")
+    assert found["location"].startswith("+48.5") and found["artist"] == "N. N."
+    lost = {key for key in words if found.get(key) != words[key]}
+    for word in (*lost, *(["forced"] if (source, ending) == (".mkv", ".mov") else [])):
+        assert any(word in note and "left out" in note for note in said), (said, word)
+    assert bool(said) == bool(lost or (source, ending) == (".mkv", ".mov"))
+
+
 def test_interlaced_frames_are_said_or_made_whole(tmp_path, repeating_upscaler):
     """A bar that moves by 8 pixels between the two halves of each frame."""
     path = tmp_path / "lr.mkv"
