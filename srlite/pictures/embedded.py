@@ -26,7 +26,7 @@ DAMAGED = (
 IPTC = 0x0404
 _LASTING = (IPTC, 0x040A, 0x040B)
 _PATHS = range(2000, 2999)
-_IPTC_TAG, _RESOURCES_TAG, _LAYERS_TAG = 33723, 34377, 37724  # of a TIFF
+_IPTC_TAG, _RESOURCES_TAG, _LAYERS_TAG, _GEO_TAG = 33723, 34377, 37724, 34735  # TIFF
 _JP2_BLOCKS = {
     b"JpgTiffExif->JP2": "exif",
     bytes.fromhex("be7acfcb97a942e89c71999491e3afac"): "xmp",
@@ -128,6 +128,32 @@ def _nclx(file: BinaryIO) -> bytes | None:
     return bytes((primaries, transfer, 0, 1))
 
 
+def has_gain_map(image: Image.Image) -> bool:
+    """Whether an AVIF or HEIC that was just opened has a gain map of ISO 21496."""
+    file: Any = getattr(image, "fp", None)
+    if file is None or image.format not in ("AVIF", "HEIF"):
+        return False
+    before = file.tell()
+    file.seek(0)
+    found = b"tmap" in file.read(_HEAD)
+    file.seek(before)
+    return found
+
+
+def has_samsung_video(image: Image.Image) -> bool:
+    """Whether a JPEG that was just opened ends with a video, as Samsung puts it."""
+    file: Any = getattr(image, "fp", None)
+    if file is None or image.format not in ("JPEG", "MPO"):
+        return False
+    before, found = file.tell(), False
+    file.seek(max(0, file.seek(0, os.SEEK_END) - 4))
+    if file.read() == b"SEFT":
+        file.seek(0)
+        found = b"MotionPhoto_Data" in file.read()
+    file.seek(before)
+    return found
+
+
 def raw_profile(image: Image.Image, name: str) -> bytes | None:
     """Decode what ImageMagick and others keep as hexadecimal text of a PNG, or None."""
     text = image.info.get(f"Raw profile type {name}")
@@ -179,11 +205,20 @@ def lasting_resources(resources: dict[int, bytes]) -> bytes | None:
 
 
 def lost_resources(image: Image.Image, resources: dict[int, bytes]) -> Iterator[str]:
-    """Yield a sentence for what Photoshop keeps of the old pixels."""
+    """Yield a sentence for what holds for the old pixels alone."""
     if any(number in _PATHS for number in resources):
         yield "the clipping paths of Photoshop are left out"
     if _LAYERS_TAG in getattr(image, "tag_v2", {}):
         yield "the layers of Photoshop are left out; what they show together is kept"
+    if _GEO_TAG in getattr(image, "tag_v2", {}):
+        yield "the geographic reference of a GeoTIFF is left out"
+    segments = [(name, data) for name, data in getattr(image, "applist", ())]
+    segments += [(chunk[0], chunk[1]) for chunk in getattr(image, "private_chunks", ())]
+    if any(
+        name == b"caBX" or (name == "APP11" and b"c2pa" in data)
+        for name, data in segments
+    ):
+        yield "the content credentials (C2PA) are left out: they are the original's"
 
 
 def decode_resources(block: bytes) -> dict[int, bytes]:

@@ -16,7 +16,12 @@ from PIL import Image, PngImagePlugin
 
 from srlite.pictures.colour import by_table, grey_to_srgb
 from srlite.pictures.decoding import count_frames
-from srlite.pictures.embedded import DAMAGED, raw_profile
+from srlite.pictures.embedded import (
+    DAMAGED,
+    has_gain_map,
+    has_samsung_video,
+    raw_profile,
+)
 from srlite.pictures.exif import (
     EXIF_IFD,
     MAKER_NOTE,
@@ -149,13 +154,14 @@ def left_in_file(image: Image.Image) -> tuple[str, ...]:
     others = " ".join(map(str, image.info.get("aux") or ())).lower()
     if image.format == "TIFF" and count > 1:
         notes.append(f"of {count} pages only page {image.tell() + 1} is enlarged")
-    if b"hdrgm:" in packet or b"HDRGainMap" in packet or "gainmap" in others:
+    announced = b"hdrgm:" in packet or b"HDRGainMap" in packet or "gainmap" in others
+    if announced or has_gain_map(image):
         notes.append("the gain map is left out, so the picture has no HDR any more")
     elif image.format != "TIFF" and count > 1:
         notes.append(f"of {count} pictures in the file the first is enlarged")
     if image.info.get("depth_images") or b"GDepth:" in packet:
         notes.append("the depth map is left out")
-    if _MOTION.search(packet):
+    if _MOTION.search(packet) or has_samsung_video(image):
         notes.append("the video of a motion photo is left out")
     if b"HasExtendedXMP" in packet:
         notes.append("the part of XMP beyond its first packet is left out")

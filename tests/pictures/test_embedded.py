@@ -2,6 +2,7 @@
 
 import struct
 import subprocess
+import zlib
 from shutil import which
 
 import numpy as np
@@ -143,6 +144,45 @@ def test_resources_of_photoshop(tmp_path):
         write_picture(tmp_path / name, picture)
         again = read_picture(tmp_path / name)
         assert decode_resources(again.iptc) == {IPTC: RECORDS, 0x040A: b"\1"}
+
+
+def test_what_holds_for_the_original_alone_is_said(tmp_path):
+    tifffile.imwrite(
+        tmp_path / "geo.tif",
+        RGB,
+        photometric="rgb",
+        extratags=[(34735, 3, 4, (1, 1, 0, 0), True)],
+    )
+    for name in ("plain.jpg", "c2pa.jpg", "motion.jpg", "c2pa.png"):
+        Image.fromarray(RGB).save(tmp_path / name)
+    content = (tmp_path / "c2pa.jpg").read_bytes()
+    block = b"JP\0\1\0\0\0\1" + box(b"jumb", box(b"jumd", b"c2pa" + bytes(12)))
+    segment = b"\xff\xeb" + struct.pack(">H", len(block) + 2) + block
+    (tmp_path / "c2pa.jpg").write_bytes(content[:2] + segment + content[2:])
+    with open(tmp_path / "motion.jpg", "ab") as file:
+        file.write(b"MotionPhoto_Data" + bytes(100) + b"SEFH" + bytes(20) + b"SEFT")
+    content = (tmp_path / "c2pa.png").read_bytes()
+    chunk = b"caBX" + block
+    chunk = struct.pack(">I", len(block)) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    (tmp_path / "c2pa.png").write_bytes(content[:33] + chunk + content[33:])
+    for name, word in (
+        ("geo.tif", "GeoTIFF"),
+        ("c2pa.jpg", "C2PA"),
+        ("c2pa.png", "C2PA"),
+        ("motion.jpg", "motion photo"),
+        ("plain.jpg", None),
+    ):
+        notes = read_picture(tmp_path / name).notes
+        assert len(notes) == (word is not None) and (not word or word in notes[0]), name
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="Pillow has no AVIF")
+def test_a_gain_map_of_an_avif_is_said(tmp_path):
+    Image.fromarray(RGB).save(tmp_path / "lr.avif")
+    content = (tmp_path / "lr.avif").read_bytes()
+    assert not read_picture(tmp_path / "lr.avif").notes
+    (tmp_path / "lr.avif").write_bytes(content + box(b"free", b"tmap"))
+    assert "gain map" in read_picture(tmp_path / "lr.avif").notes[0]
 
 
 def test_damaged_blocks_are_passed_over(tmp_path):

@@ -2,7 +2,9 @@
 
 import io
 import struct
+import subprocess
 from dataclasses import replace
+from shutil import which
 
 import numpy as np
 import pytest
@@ -111,6 +113,50 @@ def test_every_cell_is_kept_or_said(ending, tmp_path):
             assert again == pytest.approx(value, abs=0.1)
         else:
             assert (again == value) == kept, (name, again)
+
+
+SEEN_AS = {
+    "icc_profile": "ICC_Profile:ProfileDescription",
+    "exif": "EXIF:Artist",
+    "xmp": "XMP-dc:Source",
+    "iptc": "IPTC:SpecialInstructions",
+    "comment": "File:Comment",
+    "text": "PNG:Parameters",
+    "cicp": "PNG-cICP:ColorPrimaries",
+    "dpi": "XResolution",
+}
+
+
+@pytest.mark.skipif(which("exiftool") is None, reason="needs exiftool")
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_exiftool_sees_what_is_kept(ending, tmp_path):
+    path = tmp_path / f"sr{ending}"
+    words = (
+        b"<rdf:Description xmlns:dc='http://purl.org/dc/elements/1.1/' dc:source='x'/>"
+    )
+    described = (XMP % words).replace(
+        b"<rdf:RDF>",
+        b"<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'>",
+    )
+    records = encode_resources({IPTC: b"\x1c\x02\x28\x00\x05words"})
+    for name, value in {**said(), "xmp": described, "iptc": records}.items():
+        write_picture(path, Picture(RGB, **{name: value}))
+        tag = {"dpi.png": "PixelsPerUnitX", "dpi.bmp": "PixelsPerMeterX"}.get(
+            name + ending, SEEN_AS[name]
+        )
+        read = subprocess.run(
+            ["exiftool", "-s3", f"-{tag}", path],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        seen = read.stdout.strip()
+        print(f"{ending:6} {name:12} {seen or 'not seen'}")
+        expected = {"exif": UTF_8.decode(), "comment": "café", "iptc": "words"}
+        if name in HOLDS[ending]:
+            assert seen == expected.get(name, seen) and seen, name
+        else:
+            assert not seen or name == "dpi", (name, seen)
 
 
 @pytest.mark.parametrize("ending", [".png", ".jpg", ".tif", ".webp", ".avif"])
