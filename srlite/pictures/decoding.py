@@ -2,7 +2,7 @@
 
 Every file is untrusted: its size is checked before a pixel is decoded, only formats
 that are pictures are opened, and whatever a decoder raises on a damaged file becomes
-one sentence. Pillow itself limits the text and profile chunks of a PNG.
+one sentence. Pillow limits the text and profile chunks of a PNG, here to 16 MiB.
 
 The other modules take `MAX_PIXELS` from `srlite.pictures.picture`.
 """
@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from srlite.errors import ImageError, SrliteError, error_reason
 from srlite.pictures.embedded import add_embedded
@@ -154,6 +154,9 @@ def prepare(image: Image.Image) -> None:
 def _init() -> None:
     """Register Pillow's formats, and HEIC where that is installed."""
     Image.init()
+    # Above Pillow's usual 1 MiB are the workflows of programs that make pictures.
+    limit = PngImagePlugin.MAX_TEXT_CHUNK
+    PngImagePlugin.MAX_TEXT_CHUNK = max(limit, 2**24)
     with contextlib.suppress(ImportError):
         import pillow_heif
 

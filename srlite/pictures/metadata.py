@@ -42,7 +42,7 @@ _ANNOUNCING = (
     rb"|GCamera:(?:Motion|Micro)\w+|xmpNote:HasExtendedXMP)"
 )
 _MAX_SEGMENT = 65533 - 35  # bytes of a JPEG segment, less the longest name in it
-_MAX_PNG_PROFILE = PngImagePlugin.MAX_TEXT_CHUNK  # what Pillow reads again
+_MAX_PNG_PROFILE = 2**20  # bytes that Pillow, as it is, reads again
 # What may be lost, in words.
 _WORDS = {
     "icc_profile": "ICC profile",

@@ -382,9 +382,24 @@ def test_exif_above_64_kib_loses_its_maker_note_first(tmp_path):
 
 
 def test_a_large_profile_of_a_png_is_said(tmp_path):
-    profile = SRGB[:16] + b"RGB " + bytes(PngImagePlugin.MAX_TEXT_CHUNK)
+    profile = SRGB[:16] + b"RGB " + bytes(2**20)
     fitted = fit_to_format(tmp_path / "sr.png", Picture(RGB, icc_profile=profile))
     assert fitted.icc_profile is None and "above 1 MiB" in fitted.notes[0]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("words", ["a", "日"])
+def test_a_large_text_of_a_png_is_kept(packed, words, tmp_path):
+    text = PngImagePlugin.PngInfo()
+    add = text.add_text if words == "a" else text.add_itxt
+    add("workflow", words * 2**21, zip=packed)
+    profile = SRGB + bytes(2**21)
+    Image.fromarray(RGB).save(tmp_path / "lr.png", pnginfo=text, icc_profile=profile)
+    picture = read_picture(tmp_path / "lr.png")
+    assert picture.text == (("workflow", words * 2**21),)
+    assert picture.icc_profile == profile
+    write_picture(tmp_path / "sr.png", picture)
+    assert read_picture(tmp_path / "sr.png").text == picture.text
 
 
 def test_damaged_exif_is_passed_over():
