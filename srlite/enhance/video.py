@@ -61,6 +61,7 @@ _FORMATS = {
     ".mp4": ("mp4", _X264),
     ".webm": ("webm", _VP9),
 }
+_INTERLACED = "the video is interlaced, as can be seen; use --deinterlace"
 _MAX_SIDE = 16384  # pixels that both encoders take
 
 
@@ -140,8 +141,9 @@ def enhance_video(
         form = Form(stream, first, codec, start_of(source))
         stated = stated_frames(source, stream)
         notes = list(lost_of(stream, first))
-        if first.interlaced_frame and not deinterlace:
-            notes.append("the video is interlaced, as can be seen; use --deinterlace")
+        interlaced = bool(first.interlaced_frame)
+        if interlaced and not deinterlace:
+            notes.append(_INTERLACED)
         if warn is not None:
             for note in notes:
                 warn(note)
@@ -185,11 +187,14 @@ def enhance_video(
     )
 
     damage: list[Exception] = []
+    later = False  # whether frames are interlaced, but not the first
 
     def decoded():
+        nonlocal later
         frames = decode(lr_path, lr_size, deinterlace, damage)
         for frame, known in zip(itertools.islice(frames, done, None), told):
             said = [lines.pop(0) for _ in range(len(lines))]
+            later |= frame.interlaced_frame and not interlaced
             yield frame, to_rgb(frame, form.colours), known, said
 
     def enlarged(items):
@@ -221,6 +226,8 @@ def enhance_video(
     finally:
         if not segments_in(folder):
             remove_folder(folder)  # There is nothing to go on with.
+    if later and not deinterlace and warn is not None:
+        warn(_INTERLACED)
     if done < stated and warn is not None:
         warn(f"{lr_path}: only {done} of {stated} frames could be decoded")
     elif damage and warn is not None:

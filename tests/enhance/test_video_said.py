@@ -266,6 +266,30 @@ def test_interlaced_frames_are_said_or_made_whole(tmp_path, repeating_upscaler):
     assert combs[True] < 0.3 * combs[False]
 
 
+def test_a_film_that_turns_interlaced_is_said(tmp_path, repeating_upscaler):
+    content = b""
+    for options in ({}, {"x264opts": "tff=1"}):
+        with av.open(str(tmp_path / "part.ts"), "w") as out:
+            video = out.add_stream("libx264", rate=25, options=options)
+            video.width, video.height, video.pix_fmt = 48, 32, "yuv420p"
+            for _ in range(5):
+                out.mux(video.encode(av.VideoFrame.from_ndarray(LEVELS, "rgb24")))
+            out.mux(video.encode(None))
+        content += (tmp_path / "part.ts").read_bytes()
+    (tmp_path / "lr.ts").write_bytes(content)
+    for deinterlace in (False, True):
+        said = []
+        enhance_video(
+            tmp_path / "lr.ts",
+            tmp_path / "sr.mp4",
+            repeating_upscaler,
+            outscale=1,
+            warn=said.append,
+            deinterlace=deinterlace,
+        )
+        assert [("interlaced" in note) for note in said] == [True] * (not deinterlace)
+
+
 def test_what_an_enlarged_video_does_not_show_is_said(tmp_path, repeating_upscaler):
     path = tmp_path / "lr.mkv"
     with av.open(str(path), "w") as out:
