@@ -23,6 +23,7 @@ from srlite.enhance.file_plan import (
     plan_files,
 )
 from srlite.enhance.options import checked_ending, could_be_faster, parse_options
+from srlite.enhance.video import can_write_video
 from srlite.errors import ConfigError, ImageError, SrliteError, one_line
 from srlite.models.model_files import find_model
 from srlite.pictures.decoding import count_pixels, decoding, in_kinds
@@ -102,11 +103,14 @@ def _main(options: dict[str, Any], folder: Path) -> int:
 
 def _spooled(pair: Pair, folder: Path) -> Pair:
     """Keep what comes by a pipe in a file, since it can be read only once."""
-    if not pair.named and pair.lr == Path(_STDIN):
+    is_stdin = pair.lr == Path(_STDIN)
+    if is_stdin and not pair.named:
         raise ConfigError("name the result of stdin: a file, or - for stdout")
-    if os.path.isfile(pair.lr) or not os.path.exists(pair.lr):
+    # Of stdin, the name of the result says whether it is a video.
+    ending = pair.sr.suffix if is_stdin and can_write_video(pair.sr.suffix) else ""
+    if not os.path.exists(pair.lr) or (os.path.isfile(pair.lr) and not ending):
         return pair
-    source = folder / f"{len(os.listdir(folder))}_{pair.lr.name}"
+    source = folder / f"{len(os.listdir(folder))}_{pair.lr.name}{ending}"
     with decoding(pair.lr), open(pair.lr, "rb") as stream, open(source, "wb") as file:
         shutil.copyfileobj(stream, file)
     return replace(pair, source=source)

@@ -12,6 +12,7 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -40,6 +41,28 @@ def test_standard_input_and_output(lr, tiny_tflite):
     assert done.returncode == 0
     sr = np.asarray(Image.open(io.BytesIO(done.stdout)))
     np.testing.assert_array_equal(sr, enhance_image(lr, model=tiny_tflite))
+
+
+@pytest.mark.parametrize("feed", ["<lr.mkv", "<lr.gif", ""])
+def test_animations_and_videos_by_standard_input(lr, tiny_tflite, feed):
+    frames = [Image.fromarray(np.roll(lr, n, 0)) for n in range(3)]
+    frames[0].save("lr.gif", save_all=True, append_images=frames[1:])
+    with av.open("lr.mkv", "w") as out:
+        video = out.add_stream("ffv1", rate=10)
+        video.width, video.height, video.pix_fmt = 7, 6, "bgr0"
+        for frame in frames:
+            out.mux(
+                video.encode(av.VideoFrame.from_ndarray(np.asarray(frame), "rgb24"))
+            )
+        out.mux(video.encode(None))
+    sr_path = "sr.gif" if "gif" in feed else "sr.mp4"
+    script = f'"$0" "$1" - {sr_path} --model "$2" {feed}'
+    command = ["sh", "-c", script, sys.executable, ROOT / "inference.py", tiny_tflite]
+    piped = Path("lr.mkv").read_bytes()
+    done = subprocess.run(command, input=piped, capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    with av.open(sr_path) as file:
+        assert len(list(file.decode(video=0))) == 3
 
 
 @pytest.mark.parametrize("redirection", [">&-", ">&- 2>&-", "| true", ">/dev/full"])
