@@ -5,68 +5,9 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from clips import LEVELS, default_duration, make_clip
 
 from srlite.enhance.video import enhance_video
-
-LEVELS = np.zeros((32, 48, 3), np.uint8)
-LEVELS[:16, :24], LEVELS[:16, 24:] = (200, 40, 30), (30, 160, 60)
-LEVELS[16:, :24], LEVELS[16:, 24:] = (40, 60, 210), (128, 128, 128)
-
-
-def make_clip(
-    path, steps=range(10), start=0, matrix=None, tracks=(), codec="libx264", b_frames=0
-):
-    """Frames of four flat quarters, at `start` seconds and steps of 0.1 s.
-
-    The second half of a clip of ten is darker by a half.
-    """
-    with av.open(str(path), "w") as out:
-        video = out.add_stream(codec, rate=10)
-        video.width, video.height, video.pix_fmt = 48, 32, "yuv420p"
-        video.codec_context.time_base = Fraction(1, 10)
-        video.codec_context.max_b_frames = b_frames
-        if matrix is not None:
-            video.set_display_matrix(matrix)
-        sounds = []
-        for language, title, flags in tracks:
-            sound = out.add_stream("aac", rate=48000, layout="mono")
-            sound.metadata.update({"language": language, "title": title})
-            sound.disposition = flags
-            sounds.append(sound)
-        if tracks:
-            out.metadata.update(
-                {"title": "A film", "creation_time": "2020-01-02T03:04:05.000000Z"}
-            )
-            chapter = {
-                "id": 1,
-                "start": 200,
-                "end": 900,
-                "time_base": Fraction(1, 1000),
-            }
-            out.set_chapters([{**chapter, "metadata": {"title": "One"}}])
-        for step in steps:
-            levels = LEVELS if step < 5 else LEVELS // 2
-            frame = av.VideoFrame.from_ndarray(levels, "rgb24")
-            frame.pts, frame.time_base = 10 * start + step, Fraction(1, 10)
-            out.mux(video.encode(frame))
-        out.mux(video.encode(None))
-        for sound in sounds:
-            for n in range(40):
-                silence = np.zeros((1, 1024), np.float32)
-                frame = av.AudioFrame.from_ndarray(silence, "fltp", "mono")
-                frame.sample_rate, frame.pts = 48000, 1024 * n + 48000 * start
-                out.mux(sound.encode(frame))
-            out.mux(sound.encode(None))
-
-
-def default_duration(path):
-    """The rate in the header of a Matroska file, in frames per second, or None."""
-    content = path.read_bytes()
-    at = content.find(b"\x23\xe3\x83")
-    if at < 0:
-        return None
-    size = content[at + 3] & 0x7F
-    return 1e9 / int.from_bytes(content[at + 4 : at + 4 + size], "big")
 
 
 @pytest.mark.parametrize("name", ["lr.ts", "lr.mts", "lr.mpg", "lr.mkv", "lr.avi"])
@@ -80,47 +21,6 @@ def test_a_clock_that_starts_later(name, ending, tmp_path, repeating_upscaler):
         assert abs(file.duration / 1e6 - 1) < 0.101
         times = [frame.time for frame in file.decode(video=0)]
         assert times == pytest.approx(np.arange(10) / 10, abs=0.01)
-
-
-@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
-@pytest.mark.parametrize("name", ["lr.avi", "lr.mkv", "lr.ts"])
-def test_frames_that_are_stored_in_another_order(
-    name, codec, tmp_path, repeating_upscaler
-):
-    """AVI has no time of showing, and FFmpeg's guess at it may go back and forth."""
-    make_clip(tmp_path / name, codec=codec, b_frames=2)
-    for deinterlace in (False, True):
-        sr_path = tmp_path / f"{deinterlace}.mp4"
-        enhance_video(
-            tmp_path / name,
-            sr_path,
-            repeating_upscaler,
-            outscale=1,
-            deinterlace=deinterlace,
-        )
-        with av.open(str(sr_path)) as file:
-            assert file.duration == 1_000_000
-            frames = list(file.decode(video=0))
-        times = [frame.time for frame in frames]
-        assert times == pytest.approx(np.arange(10) / 10, abs=0.001)
-        levels = [frame.to_ndarray(format="gray").mean() for frame in frames]
-        assert min(levels[:5]) > 1.5 * max(levels[5:])
-
-
-def test_places_without_a_frame_are_not_lost_frames(tmp_path, repeating_upscaler):
-    make_clip(tmp_path / "lr.avi", [0, 1, 4, 5, 8, 9], codec="mpeg4")
-    content = (tmp_path / "lr.avi").read_bytes()
-    (tmp_path / "cut.avi").write_bytes(content[: content.rindex(b"00dc", 0, -200)])
-    for name, lost in (("lr.avi", 0), ("cut.avi", 1)):
-        said = []
-        enhance_video(
-            tmp_path / name,
-            tmp_path / "sr.mkv",
-            repeating_upscaler,
-            outscale=1,
-            warn=said.append,
-        )
-        assert [("only" in note) for note in said] == [True] * lost, said
 
 
 @pytest.mark.parametrize("name", ["lr.mp4", "lr.mkv"])
@@ -303,65 +203,3 @@ def test_what_an_enlarged_video_does_not_show_is_said(tmp_path, repeating_upscal
         path, tmp_path / "sr.mp4", repeating_upscaler, outscale=1, warn=said.append
     )
     assert said == ["the transparency of a video is left out"]
-
-
-@pytest.mark.parametrize("parts", [("now", "now"), ("now", "late"), ("late", "now")])
-@pytest.mark.parametrize("ending", [".ts", ".mpg"])
-def test_recordings_one_after_the_other(parts, ending, tmp_path, repeating_upscaler):
-    tracks = [("deu", "Deutsch", 0)] if ending == ".ts" else []
-    for name, start in (("now", 0), ("late", 3600)):
-        make_clip(tmp_path / f"{name}{ending}", start=start, tracks=tracks)
-    content = b"".join((tmp_path / f"{part}{ending}").read_bytes() for part in parts)
-    (tmp_path / f"lr{ending}").write_bytes(content)
-    sr_path = tmp_path / "sr.mp4"
-    enhance_video(tmp_path / f"lr{ending}", sr_path, repeating_upscaler, outscale=1)
-    with av.open(str(sr_path)) as file:
-        assert abs(file.duration / 1e6 - 2) <= 0.1
-        times = [frame.time for frame in file.decode(video=0)]
-    assert np.diff(times) == pytest.approx(np.full(19, 0.1), abs=0.03)
-
-
-def test_a_damaged_sound_track_is_left_out(tmp_path, repeating_upscaler):
-    tracks = [("deu", "Deutsch", 0), ("eng", "English", 1)]
-    make_clip(tmp_path / "lr.mkv", tracks=tracks)
-    with av.open(str(tmp_path / "lr.mkv")) as file:
-        header = file.streams.audio[0].codec_context.extradata
-    content = (tmp_path / "lr.mkv").read_bytes()
-    at = content.index(b"\x63\xa2" + bytes([0x80 | len(header)]) + header)
-    broken = content[: at + 3] + b"\xff" * len(header) + content[at + 3 + len(header) :]
-    (tmp_path / "lr.mkv").write_bytes(broken)
-    said = []
-    for ending in (".mkv", ".mp4"):
-        sr_path = tmp_path / f"sr{ending}"
-        enhance_video(
-            tmp_path / "lr.mkv",
-            sr_path,
-            repeating_upscaler,
-            outscale=1,
-            warn=said.append,
-        )
-        assert said.pop().endswith("1 of its sound tracks damaged, and left out")
-        with av.open(str(sr_path)) as file:
-            languages = [s.metadata["language"] for s in file.streams.audio]
-        assert languages == ["eng"]
-
-
-@pytest.mark.parametrize("name", ["lr.mkv", "lr.avi", "lr.mp4"])
-def test_a_damaged_part_costs_no_other(name, tmp_path, repeating_upscaler):
-    make_clip(tmp_path / name, codec="mpeg4")
-    with av.open(str(tmp_path / name)) as file:
-        packets = [packet for packet in file.demux(video=0) if packet.size]
-    content = bytearray((tmp_path / name).read_bytes())
-    for packet in packets[4:6]:
-        at = content.index(bytes(packet))
-        content[at : at + packet.size] = bytes(packet.size)
-    (tmp_path / name).write_bytes(content)
-    said, sr_path = [], tmp_path / "sr.mkv"
-    enhance_video(
-        tmp_path / name, sr_path, repeating_upscaler, outscale=1, warn=said.append
-    )
-    assert len(said) == 1 and ("only" in said[0] or "is damaged" in said[0])
-    with av.open(str(sr_path)) as file:
-        times = [frame.time for frame in file.decode(video=0)]
-    expected = [n / 10 for n in range(10) if n not in (4, 5)]
-    assert times == pytest.approx(expected, abs=0.001)

@@ -1,0 +1,111 @@
+"""Videos with frames out of order, clocks that jump, and damaged parts."""
+
+import av
+import numpy as np
+import pytest
+from clips import make_clip
+
+from srlite.enhance.video import enhance_video
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+@pytest.mark.parametrize("name", ["lr.avi", "lr.mkv", "lr.ts"])
+def test_frames_that_are_stored_in_another_order(
+    name, codec, tmp_path, repeating_upscaler
+):
+    """AVI has no time of showing, and FFmpeg's guess at it may go back and forth."""
+    make_clip(tmp_path / name, codec=codec, b_frames=2)
+    for deinterlace in (False, True):
+        sr_path = tmp_path / f"{deinterlace}.mp4"
+        enhance_video(
+            tmp_path / name,
+            sr_path,
+            repeating_upscaler,
+            outscale=1,
+            deinterlace=deinterlace,
+        )
+        with av.open(str(sr_path)) as file:
+            assert file.duration == 1_000_000
+            frames = list(file.decode(video=0))
+        times = [frame.time for frame in frames]
+        assert times == pytest.approx(np.arange(10) / 10, abs=0.001)
+        levels = [frame.to_ndarray(format="gray").mean() for frame in frames]
+        assert min(levels[:5]) > 1.5 * max(levels[5:])
+
+
+def test_places_without_a_frame_are_not_lost_frames(tmp_path, repeating_upscaler):
+    make_clip(tmp_path / "lr.avi", [0, 1, 4, 5, 8, 9], codec="mpeg4")
+    content = (tmp_path / "lr.avi").read_bytes()
+    (tmp_path / "cut.avi").write_bytes(content[: content.rindex(b"00dc", 0, -200)])
+    for name, lost in (("lr.avi", 0), ("cut.avi", 1)):
+        said = []
+        enhance_video(
+            tmp_path / name,
+            tmp_path / "sr.mkv",
+            repeating_upscaler,
+            outscale=1,
+            warn=said.append,
+        )
+        assert [("only" in note) for note in said] == [True] * lost, said
+
+
+@pytest.mark.parametrize("parts", [("now", "now"), ("now", "late"), ("late", "now")])
+@pytest.mark.parametrize("ending", [".ts", ".mpg"])
+def test_recordings_one_after_the_other(parts, ending, tmp_path, repeating_upscaler):
+    tracks = [("deu", "Deutsch", 0)] if ending == ".ts" else []
+    for name, start in (("now", 0), ("late", 3600)):
+        make_clip(tmp_path / f"{name}{ending}", start=start, tracks=tracks)
+    content = b"".join((tmp_path / f"{part}{ending}").read_bytes() for part in parts)
+    (tmp_path / f"lr{ending}").write_bytes(content)
+    sr_path = tmp_path / "sr.mp4"
+    enhance_video(tmp_path / f"lr{ending}", sr_path, repeating_upscaler, outscale=1)
+    with av.open(str(sr_path)) as file:
+        assert abs(file.duration / 1e6 - 2) <= 0.1
+        times = [frame.time for frame in file.decode(video=0)]
+    assert np.diff(times) == pytest.approx(np.full(19, 0.1), abs=0.03)
+
+
+def test_a_damaged_sound_track_is_left_out(tmp_path, repeating_upscaler):
+    tracks = [("deu", "Deutsch", 0), ("eng", "English", 1)]
+    make_clip(tmp_path / "lr.mkv", tracks=tracks)
+    with av.open(str(tmp_path / "lr.mkv")) as file:
+        header = file.streams.audio[0].codec_context.extradata
+    content = (tmp_path / "lr.mkv").read_bytes()
+    at = content.index(b"\x63\xa2" + bytes([0x80 | len(header)]) + header)
+    broken = content[: at + 3] + b"\xff" * len(header) + content[at + 3 + len(header) :]
+    (tmp_path / "lr.mkv").write_bytes(broken)
+    said = []
+    for ending in (".mkv", ".mp4"):
+        sr_path = tmp_path / f"sr{ending}"
+        enhance_video(
+            tmp_path / "lr.mkv",
+            sr_path,
+            repeating_upscaler,
+            outscale=1,
+            warn=said.append,
+        )
+        assert said.pop().endswith("1 of its sound tracks damaged, and left out")
+        with av.open(str(sr_path)) as file:
+            languages = [s.metadata["language"] for s in file.streams.audio]
+        assert languages == ["eng"]
+
+
+@pytest.mark.parametrize("name", ["lr.mkv", "lr.avi", "lr.mp4"])
+def test_a_damaged_part_costs_no_other(name, tmp_path, repeating_upscaler):
+    make_clip(tmp_path / name, codec="mpeg4")
+    with av.open(str(tmp_path / name)) as file:
+        packets = [packet for packet in file.demux(video=0) if packet.size]
+    content = bytearray((tmp_path / name).read_bytes())
+    for packet in packets[4:6]:
+        at = content.index(bytes(packet))
+        content[at : at + packet.size] = bytes(packet.size)
+    (tmp_path / name).write_bytes(content)
+    said, sr_path = [], tmp_path / "sr.mkv"
+    enhance_video(
+        tmp_path / name, sr_path, repeating_upscaler, outscale=1, warn=said.append
+    )
+    assert len(said) == 1 and ("only" in said[0] or "is damaged" in said[0])
+    with av.open(str(sr_path)) as file:
+        times = [frame.time for frame in file.decode(video=0)]
+    expected = [n / 10 for n in range(10) if n not in (4, 5)]
+    assert times == pytest.approx(expected, abs=0.001)
