@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from srlite.errors import ImageError
-from srlite.pictures.decoding import count_frames, decoding, open_image
+from srlite.pictures.decoding import MAX_PIXELS, count_frames, decoding, open_image
 from srlite.pictures.levels import round_to_uint8
 from srlite.pictures.picture import Picture, picture_from_image
 
@@ -257,6 +257,8 @@ def composed_gif(content: bytes) -> Iterator[tuple[np.ndarray, float]]:
         colours, data = _palette(content, start + 10, packed)
         colours = palette if colours is None else colours
         end = _after_blocks(content, data + 1)
+        if max(width, x + across) * max(height, y + down) > MAX_PIXELS:
+            raise ValueError(f"more than {MAX_PIXELS / 10**6:g} megapixels")
         indices = _small_gif(content[start:end], across, down)
         if canvas is None:
             width, height = max(width, x + across), max(height, y + down)

@@ -56,16 +56,11 @@ _WORDS = {
 _MOTION = re.compile(rb"GCamera:(?:MotionPhoto|MicroVideo)\s*(?:=\s*[\"']|>)\s*1")
 
 
-def _elements(names: bytes) -> tuple[re.Pattern[bytes], ...]:
-    """Match attributes, elements and whole structures of some names."""
-    return (
-        re.compile(rb"<(" + names + rb")(?:\s[^>]*[^/])?>.*?</\1\s*>", re.DOTALL),
-        re.compile(rb"<" + names + rb"(?:\s[^>]*)?/>"),
-        re.compile(rb"\s" + names + rb"\s*=\s*(\"[^\"]*\"|'[^']*')"),
-    )
-
-
-_LEFT_OUT = (*_elements(_STALE_XMP), *_elements(_ANNOUNCING))
+_TAG = re.compile(rb"<(/?)([\w:.-]+)[^<>]*?(/?)>")
+_ELEMENT = re.compile(_STALE_XMP + b"|" + _ANNOUNCING)
+_ATTRIBUTE = re.compile(
+    rb"\s(?:" + _ELEMENT.pattern + rb")\s*=\s*(?:\"[^\"]*\"|'[^']*')"
+)
 
 
 def read_exif(image: Image.Image) -> Directories:
@@ -92,10 +87,27 @@ def read_exif(image: Image.Image) -> Directories:
 def portable_xmp(image: Image.Image) -> bytes | None:
     """Return the XMP packet of a file, without what holds for that file alone."""
     packet = _xmp(image)
-    if packet is not None:
-        for pattern in _LEFT_OUT:
-            packet = pattern.sub(b"", packet)
-    return packet
+    if packet is None:
+        return None
+    kept, start = [], 0
+    left: list[bytes] = []  # an element that is left out, and those of its name in it
+    # In one go, as its length is up to whoever made the file.
+    for tag in _TAG.finditer(packet):
+        closing, name, empty = tag.groups()
+        if left:
+            if name == left[0] and closing:
+                left.pop()
+                start = tag.end()
+            elif name == left[0] and not empty:
+                left.append(name)
+        elif not closing:
+            kept.append(packet[start : tag.start()])
+            start = tag.end()
+            if not _ELEMENT.fullmatch(name):
+                kept.append(_ATTRIBUTE.sub(b"", tag.group()))
+            elif not empty:
+                left.append(name)
+    return b"".join([*kept, packet[start:]])
 
 
 def _xmp(image: Image.Image) -> bytes | None:

@@ -162,6 +162,14 @@ def test_frames_of_a_gif_as_pillow_writes_them(tmp_path):
             np.testing.assert_array_equal(rgba[..., :3], frame.convert("RGB"))
 
 
+def test_a_gif_whose_frames_lie_far_away_is_refused():
+    content = random_gif(3)
+    at = content.index(b"\x2c", 25)
+    far = struct.pack("<HHHH", 65535, 65535, 65535, 65535)
+    with pytest.raises(ValueError, match="more than 100 megapixels"):
+        list(composed_gif(content[: at + 1] + far + content[at + 9 :]))
+
+
 @pytest.mark.parametrize("cut", range(0, 100, 7))
 def test_a_gif_that_ends_early_is_refused(cut, tmp_path):
     """Unless it ends between two frames."""

@@ -3,6 +3,7 @@
 import io
 import struct
 import subprocess
+import time
 from dataclasses import replace
 from shutil import which
 
@@ -22,6 +23,7 @@ from srlite.pictures.exif import (
     read_directories,
     shorts,
 )
+from srlite.pictures.metadata import portable_xmp
 from srlite.pictures.picture import (
     Picture,
     fit_to_format,
@@ -273,6 +275,31 @@ def test_what_is_left_in_the_file_is_said(tmp_path):
         "the part of XMP beyond its first packet",
     ]
     assert picture.xmp == XMP % b'<rdf:Description dc:title="kept"></rdf:Description>'
+
+
+def test_what_is_left_out_of_xmp():
+    image = Image.fromarray(RGB)
+    words = (
+        b"<rdf:Description exif:PixelXDimension='12' dc:source=\"a > b\">"
+        b"<tiff:Orientation>6</tiff:Orientation><Container:Directory><Container:Directory"
+        b" a='1'/><Container:Directory>in</Container:Directory></Container:Directory>"
+        b"<hdrgm:x/>kept<Camera:y\n z='1'>out</Camera:y ></rdf:Description>"
+    )
+    image.info["xmp"] = XMP % words
+    assert portable_xmp(image) == XMP % (
+        b'<rdf:Description dc:source="a > b">kept</rdf:Description>'
+    )
+
+
+@pytest.mark.parametrize(
+    "words", [b"<hdrgm:x>", b' hdrgm:a="', b"<Container:Directory ", b"<hdrgm:x  "]
+)
+def test_xmp_takes_no_longer_than_its_length(words):
+    image = Image.fromarray(RGB)
+    image.info["xmp"] = XMP % (words * 20000)
+    start = time.monotonic()
+    portable_xmp(image)
+    assert time.monotonic() - start < 10
 
 
 def test_a_page_says_what_is_its_own(tmp_path):
