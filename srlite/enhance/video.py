@@ -22,7 +22,6 @@ from srlite.enhance.video_frames import (
     lost_of,
     opened,
     start_of,
-    stated_frames,
     thumbnail,
     to_rgb,
     video_stream,
@@ -35,6 +34,7 @@ from srlite.enhance.video_segments import (
     lost_words,
     segment_folder,
     segments_in,
+    stated_frames,
     whole_audio,
 )
 from srlite.errors import ConfigError, ImageError

@@ -176,15 +176,6 @@ def decode(path, size, deinterlace, damage=None):
             yield frame
 
 
-def stated_frames(source, stream):
-    """Return how many frames a file says that it holds; 0 where it does not."""
-    if not (source.format.name == "avi" and stream.index_entries):
-        return stream.frames
-    # AVI also counts the places of frames that were left out.
-    last = stream.index_entries[-1].timestamp
-    return stream.frames - (last + 1 - len(stream.index_entries))
-
-
 def _timed(source, stream, damage):
     """Decode frames with their times, also of AVI.
 

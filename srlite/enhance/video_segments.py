@@ -78,6 +78,15 @@ class Form:
         self.count = stream.frames or round(seconds * self.rate)
 
 
+def stated_frames(source, stream):
+    """Return how many frames a file says that it holds; 0 where it does not."""
+    if not (source.format.name == "avi" and stream.index_entries):
+        return stream.frames
+    # AVI also counts the places of frames that were left out.
+    last = stream.index_entries[-1].timestamp
+    return stream.frames - (last + 1 - len(stream.index_entries))
+
+
 def _encodes(codec, colours):
     import av
 
