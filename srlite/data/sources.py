@@ -14,6 +14,7 @@ folder in front: `./2@photos`.
 
 import functools
 import io
+import logging
 import lzma
 import os
 import re
@@ -230,6 +231,8 @@ def _tfds(source):
     try:
         builder = tfds.builder(match[1])
         feature = _image_feature(source, builder.info.features, tfds.features.Image)
+        # Ten attempts at each of several files would be told one by one.
+        logging.getLogger("urllib3").setLevel(logging.ERROR)
         builder.download_and_prepare()
         examples = builder.as_dataset(
             split=match[2] or "train",

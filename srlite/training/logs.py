@@ -19,6 +19,7 @@ import contextlib
 import hashlib
 import json
 import math
+import os
 import sys
 import time
 from pathlib import Path
@@ -101,8 +102,7 @@ class RunLogger:
         """Write a dict of floats for a step of a stage that has begun."""
         known = {k: v if math.isfinite(v) else None for k, v in values.items()}
         line = json.dumps({"stage": stage, "step": step, **known}, allow_nan=False)
-        with open(self._path, "a") as file:
-            file.write(line + "\n")
+        _append_line(self._path, line)
         if writer := self._writers.get(stage):
             writer.scalars(step, {f"{stage}/{k}": v for k, v in values.items()})
         if self._wandb:
@@ -117,6 +117,18 @@ class RunLogger:
     def say(self, text):
         """Print a line above the bar."""
         tqdm.write(text, file=_TERMINAL)
+
+
+def _append_line(path, line):
+    """Add a line to a file, or leave it as it was where a disk takes but a part."""
+    before = path.stat().st_size if path.exists() else 0
+    try:
+        with open(path, "a") as file:
+            file.write(line + "\n")
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.truncate(path, before)
+        raise
 
 
 class _Terminal:

@@ -38,9 +38,9 @@ from srlite.training.stages import (
 )
 from srlite.training.trainer import Stage, train_stage, train_with_rescue
 
-# What begins the random numbers of each stage's batches.
 _FAR_BELOW = 3.0  # dB
 _USUAL_BYTES = 5_000_000  # the budget of an export
+# What begins the random numbers of each stage's batches.
 _SEEDS = {"pretrain": 0, "gan": 1, "estimator": 2, "validation": 3}
 
 
@@ -189,6 +189,7 @@ class _Run:
     losses: dict = dataclasses.field(default_factory=dict)  # by stage
     checkpoint_part_size: int | None = None
     skip_damaged: bool = False
+    trained: bool = False  # a stage, in this call
 
     def train(self, name, init_from):
         """Train a stage, unless that is done; return whether it is complete."""
@@ -197,6 +198,11 @@ class _Run:
         if devices.from_chief(result.exists()):
             say(f"stage {name} is complete: {result}")
             return True
+        if self.trained and devices.any(self.stop.reason is not None):
+            reason = self.stop.reason or "another worker"
+            say(f"stopped ({reason}) before stage {name}, which the same command begins")
+            return False
+        self.trained = True
         start = directory.start(name, init_from, say)
         estimator = None
         if name != "estimator" and config.generator.conditional:

@@ -114,6 +114,24 @@ def test_a_full_disk_is_an_error_and_no_wait(tmp_path):
     assert step < 10
 
 
+@pytest.mark.parametrize("room", [1000, 1001, 1030])
+def test_a_full_disk_takes_whole_lines_only(tmp_path, room):
+    resource = pytest.importorskip("resource")
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with RunLogger(tmp_path) as logger:
+        logger.start("gan", 0, 100)
+        logger._writers.clear()  # else they would be the first that are too large
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, former[1]))
+        try:
+            with pytest.raises(OSError):
+                for step in range(1, 101):
+                    logger.scalars("gan", step, {"pixel": 1.0})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, former)
+    assert (tmp_path / "metrics.jsonl").read_text().endswith("}\n")
+    assert [row["step"] for row in rows(tmp_path)] == list(range(1, step))
+
+
 def test_a_closed_terminal_is_of_no_matter(tmp_path, monkeypatch):
     class Closed:
         encoding = "utf-8"
