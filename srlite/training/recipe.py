@@ -200,7 +200,7 @@ class _Run:
             return True
         if self.trained and devices.any(self.stop.reason is not None):
             reason = self.stop.reason or "another worker"
-            say(f"stopped ({reason}) before stage {name}, which the same command begins")
+            say(f"stopped ({reason}) before stage {name}; the same command begins it")
             return False
         self.trained = True
         start = directory.start(name, init_from, say)

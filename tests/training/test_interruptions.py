@@ -105,6 +105,24 @@ def test_a_full_disk_ends_in_a_sentence(limit, options, photos, tmp_path):
     assert (run_dir / "pretrain.keras").is_file()
 
 
+def test_a_signal_at_the_end_of_a_stage_begins_no_other(photos, tmp_path, capfd):
+    def work():
+        last = f'"step": {CONFIG.pretrain.steps}'
+        file = tmp_path / "metrics.jsonl"
+        while not (file.exists() and last in file.read_text()):
+            time.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        train(CONFIG, [photos], tmp_path)
+    thread.join()
+    assert "stopped (SIGINT) before stage gan" in capfd.readouterr().err
+    assert (tmp_path / "pretrain.keras").is_file()
+    assert not checkpoints.find(tmp_path / "checkpoints", "gan")
+
+
 def test_training_in_a_thread(photos, tmp_path):
     """As a program with a window does; signals are of the main thread alone."""
     found = []
