@@ -5,7 +5,7 @@
 - `checks`: the checks that a ``.tflite`` passes before it is handed over
 - `command`: the command behind ``export_tflite.py``: one file, the whole set, or a
   description
-- `conversion`: from a generator to a ``.tflite`` file in one of four precisions
+- `conversion`: from a generator to a ``.tflite`` file in one of five precisions
 - `equalisation`: equalise the channels of a network, so that one step of 8 bits fits
   all of them
 - `estimator`: from an estimator to a proven ``.tflite`` file, to lie beside that of its
@@ -16,5 +16,6 @@
   from
 - `quantisation`: put the rounding of int8 into a network, with ranges measured on
   pictures
+- `report`: what is told of a ``.tflite`` that was written: on the terminal, and as JSON
 - `single_input`: generators of one input, made of conditional ones for export
 """

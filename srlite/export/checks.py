@@ -19,10 +19,10 @@ import numpy as np
 
 from srlite.data.degradation_vector import SMALLEST, Degradation
 from srlite.errors import ExportError
-from srlite.models.tflite import count_ops
+from srlite.models.tflite import count_ops, operators
 from srlite.pictures.picture import to_float, to_uint8
 
-PRECISIONS = ("float32", "float16", "dynamic", "int8")
+PRECISIONS = ("float32", "float16", "dynamic", "int8", "int16x8")
 
 MAX_BYTES = 5_000_000
 MAX_ESTIMATOR_BYTES = 300_000
@@ -35,7 +35,7 @@ MAX_ESTIMATOR_DIFFERENCE = 1e-3
 MAX_DIFFERENCE = {"float32": 1.0, "float16": 1.0}
 # Mean difference of files that compute with 8-bit numbers: one edge that comes out
 # otherwise says nothing there.
-MAX_MEAN_DIFFERENCE = {"dynamic": 4.0, "int8": 4.0}
+MAX_MEAN_DIFFERENCE = {"dynamic": 4.0, "int8": 4.0, "int16x8": 4.0}
 
 # All of them are on the list of LiteRT's GPU delegates and of XNNPACK.
 ALLOWED_OPS = frozenset(
@@ -77,11 +77,20 @@ ESTIMATOR_OPS = frozenset(
 )
 # PAD makes the cut to the sides that an estimator takes.
 SEEING_OPS = ALLOWED_OPS | ESTIMATOR_OPS | {"PAD"}
-# DEQUANTIZE widens float16 weights; QUANTIZE stands between uint8 and int8.
-_FURTHER_OPS = {"float16": {"DEQUANTIZE"}, "int8": {"QUANTIZE"}}
+# DEQUANTIZE widens float16 weights; QUANTIZE stands between uint8 and int8; both stand
+# where floats become int16, and these floats again.
+_FURTHER_OPS = {
+    "float16": {"DEQUANTIZE"},
+    "int8": {"QUANTIZE"},
+    "int16x8": {"DEQUANTIZE", "QUANTIZE"},
+}
+# What moves and clips floats in a file of int16x8.
+_MOVING_FLOATS = ("DEQUANTIZE", "DEPTH_TO_SPACE", "MINIMUM", "RELU")
 
 # Photo sizes (height, width) in LR pixels at which a file of any size is compared.
 CHECK_SIZES = ((128, 128), (61, 97), (1, 1))
+# Those of an int16x8 file: a CPU takes a hundred times as long for it.
+SLOW_SIZES = ((40, 40), (23, 37), (1, 1))
 # Those of a file that an estimator is built into, which must see something.
 SEEING_SIZES = ((128, 128), (61, 97), (SMALLEST, SMALLEST))
 # Those of an estimator's file.
@@ -120,8 +129,7 @@ def check_ops(
 
     Args:
         content: the file, bytes.
-        precision: "float16" allows DEQUANTIZE as well, which widens the weights, and
-            "int8" allows QUANTIZE.
+        precision: of the file; all but float32 allow further ops.
         allowed: names of ops: `ALLOWED_OPS`, `ESTIMATOR_OPS` for an estimator, or
             `SEEING_OPS` for a file that an estimator is built into.
 
@@ -168,6 +176,23 @@ def check_quantization(content: bytes) -> None:
             raise ExportError(
                 f"{tensor.Name().decode()} is {types[tensor.Type()]} quantised with "
                 f"({step}, {zero}); expected UINT8 with (1/255, 0)"
+            )
+
+
+def check_sixteen_bits(content: bytes) -> None:
+    """Raise ExportError for an int16x8 ``.tflite`` (bytes) that computes with floats.
+
+    The converter leaves an op in float that it cannot make in 16 bits.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph = schema.Model.GetRootAs(content).Subgraphs(0)
+    for name, op in operators(content):
+        made = graph.Tensors(op.Outputs(0)).Type()
+        if made == schema.TensorType.FLOAT32 and name not in _MOVING_FLOATS:
+            raise ExportError(
+                f"the converter cannot make {name} of this model compute with 16 bits; "
+                "export it in int8, float16 or float32"
             )
 
 

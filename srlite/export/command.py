@@ -38,9 +38,9 @@ from srlite.models.tflite import describe
 from srlite.runtime.opening import DEFAULT_OVERLAP
 
 # Static sides in LR pixels of the set that `--all` writes; None is any size.
-SHIPPED = tuple((precision, None) for precision in PRECISIONS) + tuple(
-    (precision, 128) for precision in ("float32", "float16", "int8")
-)
+SHIPPED = tuple(
+    (precision, None) for precision in ("float32", "float16", "dynamic", "int8")
+) + tuple((precision, 128) for precision in ("float32", "float16", "int8"))
 
 
 def main(argv: list[str] | None = None, prog: str = "export_tflite.py") -> int:
@@ -192,8 +192,8 @@ def _parse(argv: list[str] | None, prog: str) -> argparse.Namespace:
     target.add_argument(
         "--all",
         metavar="DIR",
-        help="write the whole set to this folder: every precision for any size, and "
-        "fixed-size files for GPUs, NPUs and browsers",
+        help="write the whole set to this folder: every precision but int16x8 for any "
+        "size, and fixed-size files for GPUs, NPUs and browsers",
     )
     target.add_argument(
         "--describe", metavar="F.tflite", help="print what a file contains, and exit"
@@ -202,7 +202,7 @@ def _parse(argv: list[str] | None, prog: str) -> argparse.Namespace:
         "--precision",
         choices=PRECISIONS,
         help="float16 and dynamic (int8) apply to the weights only, int8 to "
-        "everything (default: float32)",
+        "everything; int16x8 is int8 weights and 16-bit activations (default: float32)",
     )
     parser.add_argument(
         "--input-size",
@@ -214,7 +214,7 @@ def _parse(argv: list[str] | None, prog: str) -> argparse.Namespace:
     parser.add_argument(
         "--calibration-dir",
         metavar="DIR",
-        help="photographs to calibrate int8 on",
+        help="photographs to calibrate int8 and int16x8 on",
     )
     parser.add_argument(
         "--hr-dir",
@@ -252,7 +252,7 @@ def _parse(argv: list[str] | None, prog: str) -> argparse.Namespace:
         raise ConfigError("--model is missing: a .keras file or a run directory, say")
     if args.all and (args.precision or args.input_size):
         raise ConfigError(
-            "--all writes every precision at its own sizes; give --precision and "
+            "--all writes precisions at their own sizes; give --precision and "
             "--input-size with --output"
         )
     if args.overlap is not None and args.overlap < 0:

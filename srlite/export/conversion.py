@@ -1,10 +1,12 @@
-"""From a generator to a ``.tflite`` file in one of four precisions.
+"""From a generator to a ``.tflite`` file in one of five precisions.
 
 - "float32": input `lr` and output `sr` are float32 in [0, 1], clipped in the graph;
 - "float16": the same, the weights alone are float16;
 - "dynamic": the same, the weights are int8, with one step per output channel;
   activations are rounded to 8 bits as they come;
-- "int8": everything is int8; `lr` and `sr` are uint8 levels, (1/255, 0).
+- "int8": everything is int8; `lr` and `sr` are uint8 levels, (1/255, 0);
+- "int16x8": `lr` and `sr` as of "float32"; weights are int8 as of "dynamic",
+  activations int16, but for the pixel shuffle, of which there is no such op.
 
 A conditional generator's file has a second input, `degradation`, (1, 10), of the type
 of `lr`: all pictures of a call share it. A batch of any size there would bring ops for
@@ -12,6 +14,8 @@ shapes, which phones run badly.
 
 What makes int8 good here is done before the converter sees the network: its channels
 are equalised (`equalisation`), and its ranges are set (`quantisation`).
+For 16 bits neither is needed: the least and the largest value make ranges that are fine
+enough, and equalised kernels lose more in 8 bits than those that were trained.
 """
 
 import ctypes
@@ -49,8 +53,9 @@ def convert(
         path: the file to write.
         input_size: LR (height, width) of a static input; None for any size.
         precision: see above.
-        samples: what int8 is calibrated on, `calibration.Sample`; their pictures are
-            of the generator's channels, and of `input_size` if that is given.
+        samples: what int8 and int16x8 are calibrated on, `calibration.Sample`; their
+            pictures are of the generator's channels, and of `input_size` if that is
+            given.
         batch: pictures of a call, None for any number; 1 for a static input.
 
     Raises:
@@ -77,12 +82,16 @@ def convert(
         for sample in samples or ()
     ]
     generator = _without_resizes(keras, generator)
+    called = [inputs_of(generator, *feed.values()) for feed in feeds]
     if precision == "int8":
         from srlite.export.equalisation import equalise
         from srlite.export.quantisation import quantise
 
-        called = [inputs_of(generator, *feed.values()) for feed in feeds]
         generator = quantise(equalise(generator, called), called)
+    elif precision == "int16x8":
+        from srlite.export.quantisation import correct_biases
+
+        generator = correct_biases(generator, called)
     inputs = {
         name: keras.Input(batch_shape=shape, name=name)
         for name, shape in shapes.items()
@@ -203,4 +212,10 @@ def _options(precision: str, feeds: Sequence[dict] = ()) -> dict[str, Any]:
         options["inference_input_type"] = options["inference_output_type"] = tf.uint8
         # For what `quantisation` left alone, an op that it does not know.
         options["representative_dataset"] = lambda: iter(feeds[:6])
+    if precision == "int16x8":
+        sixteen = (
+            tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+        )
+        options["target_spec"]["supported_ops"] = [sixteen, ops]
+        options["representative_dataset"] = lambda: iter(feeds)
     return options

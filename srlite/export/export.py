@@ -15,10 +15,8 @@ nothing and harms nothing. Converting needs Keras on TensorFlow; both are import
 inside the functions that use them.
 """
 
-import dataclasses
-import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +33,11 @@ from srlite.export.checks import (
     PRECISIONS,
     SEEING_OPS,
     SEEING_SIZES,
+    SLOW_SIZES,
     check_difference,
     check_ops,
     check_quantization,
+    check_sixteen_bits,
     check_size,
 )
 from srlite.export.conversion import convert, measure_memory
@@ -46,10 +46,9 @@ from srlite.export.estimator import (
     check_path,
     export_estimator,
     is_estimator,
-    ops_text,
-    sizes_text,
 )
 from srlite.export.psnr_drop import LossMeter, check_loss
+from srlite.export.report import ExportReport
 from srlite.files import SAMPLE, replacing
 from srlite.models.model_files import check_generator, scale_of, step_of
 from srlite.models.tflite import add_metadata, origin
@@ -60,96 +59,8 @@ from srlite.runtime.upscaler import Told
 # Those of a file that an estimator is built into: it tells damages apart that are
 # smaller than a step of 8 bits.
 SEEING_PRECISIONS = ("float32", "float16")
+CALIBRATED = ("int8", "int16x8")
 MAX_REACH = 32  # LR pixels of an overlap that is chosen for a file
-
-
-@dataclasses.dataclass(frozen=True)
-class ExportReport:
-    """What was written, and how far it is from the Keras model.
-
-    Attributes:
-        path: the file.
-        precision: "float32", "float16", "dynamic" or "int8".
-        input_size: static (height, width) in LR pixels, or None for any size.
-        file_bytes: size of the file in bytes.
-        ops: op name -> count.
-        checked_sizes: (height, width) in LR pixels of the photos it was compared on.
-        largest_difference: in levels, over all pixels of all photos.
-        mean_difference: in levels, mean of the absolute difference.
-        psnr: kernel -> (dB of the model, dB of the file) on luma, or None when it was
-            not measured.
-        psnr_photos: what `psnr` was measured on, in words, or None.
-        degradation: how the file is told how a picture was made, as its metadata says
-            it (`models.tflite`).
-        estimator_bytes: size of the estimator's file that goes with it, or 0.
-    """
-
-    path: Path
-    precision: str
-    input_size: tuple[int, int] | None
-    file_bytes: int
-    ops: dict[str, int]
-    checked_sizes: tuple[tuple[int, int], ...]
-    largest_difference: float
-    mean_difference: float
-    psnr: dict[str, tuple[float, float]] | None = None
-    psnr_photos: str | None = None
-    degradation: str | dict | None = None
-    estimator_bytes: int = 0
-
-    @property
-    def psnr_loss(self) -> float | None:
-        """Largest loss over the kernels in dB, or None when it was not measured."""
-        if self.psnr is None:
-            return None
-        return max(model - file for model, file in self.psnr.values())
-
-    def __str__(self) -> str:
-        """Lay the report out for the terminal."""
-        size = sizes_text([self.input_size]) if self.input_size else "any"
-        ops, checked = ops_text(self.ops), sizes_text(self.checked_sizes)
-        lines = [
-            f"{self.path}",
-            f"  precision   {self.precision}",
-            f"  input size  {size}",
-            f"  file size   {self.file_bytes:,} bytes{self._together()}",
-            *self._told(),
-            f"  ops         {ops}",
-            f"  difference  largest {self.largest_difference:.2g}, "
-            f"mean {self.mean_difference:.2g} levels (1/255), photos at {checked}",
-        ]
-        if self.psnr is not None:
-            lines += [
-                f"  PSNR        loses at most {self.psnr_loss:.3f} dB against the "
-                f"model, on {self.psnr_photos}",
-                *(
-                    f"              {kernel:17}{model:.2f} dB, file {file:.2f} dB"
-                    for kernel, (model, file) in self.psnr.items()
-                ),
-            ]
-        return "\n".join(lines)
-
-    def _together(self) -> str:
-        if not self.estimator_bytes:
-            return ""
-        total = self.file_bytes + self.estimator_bytes
-        return f", and {self.estimator_bytes:,} of its estimator: {total:,}"
-
-    def _told(self) -> Iterator[str]:
-        """Yield the line that says how the file is told, if it is."""
-        if self.degradation is None:
-            return
-        words = {"input": "a second input", "auto": "estimated in the file"}
-        if isinstance(self.degradation, dict):
-            text = f"built in: {self.degradation['words']}"
-        else:
-            text = words[self.degradation]
-        yield f"  degradation {text}"
-
-    def to_json(self) -> str:
-        """Return the report as JSON text."""
-        fields = dataclasses.asdict(self) | {"path": str(self.path)}
-        return json.dumps(fields | {"psnr_loss": self.psnr_loss}, indent=2)
 
 
 def export_tflite(
@@ -181,7 +92,7 @@ def export_tflite(
         photos: what to compare on, paths or uint8 arrays (height, width, 3); cropped
             or mirrored to the sizes compared. By default the bundled photo.
         calibration: folder or tar file of photographs, as `sources` reads them; int8
-            needs it.
+            and int16x8 need it.
         meter: `LossMeter`, if PSNR shall be measured; an int8 file is measured on
             `calibration` without it.
         overlap: LR pixels of context that a tile of the file should have. When None,
@@ -230,9 +141,10 @@ def export_tflite(
     channels, scale = generator.inputs[0].shape[-1], scale_of(generator)
     static = (input_size[0], input_size[1]) if input_size else None
     sizes: tuple[tuple[int, int], ...] = SEEING_SIZES if seeing else CHECK_SIZES
+    sizes = SLOW_SIZES if precision == "int16x8" else sizes
     sizes = (static,) if static else sizes
     samples = None
-    if precision == "int8" and calibration is not None:
+    if precision in CALIBRATED and calibration is not None:
         damage: str | Degradation | None = "spread" if told == "input" else None
         if isinstance(told, dict):
             damage = Degradation.from_vector(told["vector"])
@@ -240,7 +152,7 @@ def export_tflite(
             calibration, scale, input_size or (SIZE, SIZE), damage=damage
         )
         samples = [Sample(x.lr[..., :channels], x.degradation) for x in samples]
-        if meter is None:
+        if meter is None and precision == "int8":
             ending = "s" if len(tried) > 1 else ""
             where = f"{calibration} ({len(tried)} crop{ending})"
             meter = LossMeter(generator, tried, where, overlap)
@@ -248,7 +160,7 @@ def export_tflite(
     with replacing(path, ExportError) as draft:
         batch = 1 if seeing else None
         convert(keras, generator, draft, input_size, precision, samples, batch)
-        if static is None:
+        if static is None and precision != "int16x8":
             fields["bytes_per_pixel"] = measure_memory(draft.read_bytes(), channels)
         content = add_metadata(draft.read_bytes(), fields)
         draft.write_bytes(content)
@@ -257,6 +169,8 @@ def export_tflite(
         ops = check_ops(content, precision, allowed)
         if precision == "int8":
             check_quantization(content)
+        elif precision == "int16x8":
+            check_sixteen_bits(content)
         largest, mean = check_difference(content, generator, precision, pictures, sizes)
         psnr = meter.measure(draft) if meter else None
         if meter and psnr and precision == "int8":
@@ -286,10 +200,10 @@ def _check_arguments(
     if precision not in PRECISIONS:
         choices = ", ".join(PRECISIONS)
         raise ExportError(f"precision must be one of {choices}; received {precision!r}")
-    if precision == "int8" and calibration is None:
+    if precision in CALIBRATED and calibration is None:
         raise ExportError(
-            "int8 needs photographs to calibrate on: give a folder of them with "
-            "--calibration-dir"
+            f"{precision} needs photographs to calibrate on: give a folder of them "
+            "with --calibration-dir"
         )
     if input_size is not None and (len(input_size) != 2 or min(input_size) < 1):
         raise ExportError(
@@ -304,7 +218,7 @@ def _check_seeing(input_size: Sequence[int] | None, precision: str) -> None:
     if precision not in SEEING_PRECISIONS:
         raise ExportError(
             "an estimator that is built in needs float32 or float16, as it looks for "
-            f"what is smaller than a step of 8 bits; received {precision}"
+            f"what quantisation rounds away; received {precision}"
         )
     if input_size and min(input_size) < SMALLEST:
         raise ExportError(

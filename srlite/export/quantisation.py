@@ -55,9 +55,7 @@ def quantise(generator: Any, samples: list) -> Any:
         return _round(result, *ranges[op.name]) if op.name in ranges else result
 
     copy = keras.models.clone_model(generator, call_function=call)
-    copy.set_weights(generator.get_weights())
-    for name, bias in _biases(generator, samples).items():
-        copy.get_layer(name).bias.assign(bias)
+    copy.set_weights(correct_biases(generator, samples).get_weights())
     inputs = [keras.Input(taken.shape[1:], name=taken.name) for taken in copy.inputs]
     levels = [_round(taken, 0.0, 1.0) for taken in inputs]
     if len(inputs) == 1:
@@ -65,26 +63,29 @@ def quantise(generator: Any, samples: list) -> Any:
     return keras.Model(inputs, _round(copy(levels), 0.0, 1.0))
 
 
-def _biases(generator: Any, samples: list) -> dict[str, np.ndarray]:
+def correct_biases(generator: Any, samples: list) -> Any:
     """Take up what rounding a kernel changes on average (Nagel et al. 2019, 4.2).
 
+    The arguments are as of `equalisation.equalise`.
+
     Returns:
-        dict of a convolution's name to its new bias.
+        A new `keras.Model` with other biases, for kernels that will be int8.
     """
-    convs = [x for x in steps_of(generator) if isinstance(x, layers.Conv2D)]
-    convs = [op for op in convs if op.use_bias]
-    probe = keras.Model(generator.input, [op.input for op in convs])
+    # Of its own layers, as a layer that stands in several models has several inputs.
+    copy = keras.models.clone_model(generator)
+    copy.set_weights(generator.get_weights())
+    convs = [x for x in steps_of(copy) if isinstance(x, layers.Conv2D) and x.use_bias]
+    probe = keras.Model(copy.input, [op.input for op in convs])
     seen = [
         [np.mean(value, axis=(0, 1, 2)) for value in keras.tree.flatten(probe(sample))]
         for sample in samples
     ]
-    biases = {}
     for op, *means in zip(convs, *seen, strict=True):
         kernel = np.asarray(op.kernel, np.float64)  # (height, width, taken, given)
         step = np.abs(kernel).max(axis=(0, 1, 2)) / 127 + 1e-12
         lost = kernel - np.rint(kernel / step) * step
-        biases[op.name] = op.bias + np.mean(means, axis=0) @ lost.sum(axis=(0, 1))
-    return biases
+        op.bias.assign(op.bias + np.mean(means, axis=0) @ lost.sum(axis=(0, 1)))
+    return copy
 
 
 def _round(tensor: Any, low: float, high: float) -> Any:

@@ -168,7 +168,7 @@ def test_output_is_clipped_in_the_graph(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"precision": "int4"}, "one of float32, .*, int8; received 'int4'"),
+        ({"precision": "int4"}, "one of float32, .*, int16x8; received 'int4'"),
         ({"input_size": (0, 8)}, r"at least 1 each; received \(0, 8\)"),
         ({"input_size": (8,)}, "input_size must be"),
         ({"path": "model.onnx"}, "must end in .tflite"),

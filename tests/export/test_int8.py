@@ -246,7 +246,7 @@ def test_the_whole_set(whole_set, capfd):
 
 def test_all_takes_no_precision_or_size():
     for option in (["--precision", "int8"], ["--input-size", "64", "64"]):
-        with pytest.raises(ConfigError, match="--all writes every precision"):
+        with pytest.raises(ConfigError, match="--all writes precisions at"):
             main(["--model", "m.keras", "--all", "folder", *option])
 
 
