@@ -1,5 +1,6 @@
 """What people do to a run: a signal, a closed terminal, a full disk, a thread."""
 
+import json
 import os
 import signal
 import subprocess
@@ -36,13 +37,17 @@ LIMITED = (
 )
 
 
-def start(run_dir, photos, *options, limit=None, **more):
+def arguments(run_dir, photos, *options, limit=None):
     command = ["train.py"] if limit is None else ["-c", LIMITED, limit, "train.py"]
     command += ["--preset", "tiny", "--data-dir", photos, "--run-dir", run_dir]
-    command += ["--stages", "pretrain", "--set", *OPTIONS, *options]
+    command += ["--stages", "pretrain", "--set", *options]
+    return [sys.executable, *map(str, command)]
+
+
+def start(run_dir, photos, *options, limit=None, **more):
     environment = os.environ | {"KERAS_BACKEND": "tensorflow"}
     return subprocess.Popen(
-        [sys.executable, *map(str, command)],
+        arguments(run_dir, photos, *OPTIONS, *options, limit=limit),
         cwd=ROOT,
         env=environment,
         # Whatever the tests were started with, `nohup` say.
@@ -103,6 +108,58 @@ def test_a_full_disk_ends_in_a_sentence(limit, options, photos, tmp_path):
         _, said = again.communicate(timeout=LONG)
     assert again.returncode == 0, said
     assert (run_dir / "pretrain.keras").is_file()
+
+
+# In a mount namespace of its own: a disk of 20 MB, which is filled after the first
+# checkpoint of the command that is given; with room again, the same command goes on.
+SMALL_DISK = """
+import glob, os, subprocess, sys, time
+disk, *command = sys.argv[1:]
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "none", disk], check=True)
+training = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+while not glob.glob(f"{disk}/run/checkpoints/*"):
+    assert training.poll() is None, training.stderr.read()
+    time.sleep(0.05)
+filler = open(f"{disk}/filler", "wb", buffering=0)
+try:
+    while True:
+        filler.write(bytes(4096))
+except OSError:
+    filler.close()
+began = time.monotonic()
+_, said = training.communicate(timeout=60)
+print(time.monotonic() - began, training.returncode, said.splitlines()[-1])
+with open(f"{disk}/run/metrics.jsonl") as file:
+    print(file.read().splitlines()[-1])
+os.remove(f"{disk}/filler")
+again = subprocess.run([*command, "--max-minutes", "0"], capture_output=True, text=True)
+print(again.returncode, again.stderr.replace("\\n", " "))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("every", ["log_every=1", "checkpoint_every=20"])
+def test_a_small_disk(every, photos, tmp_path):
+    apart = ["unshare", "--map-root-user", "--mount"]
+    try:
+        mounts = [*apart, "mount", "-t", "tmpfs", "none", tmp_path]
+        subprocess.run(mounts, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this system lets nobody mount a file system apart")
+    options = [*OPTIONS, "log.checkpoint_every=10", f"log.{every}"]
+    command = arguments(tmp_path / "run", photos, *options)
+    worker = [*apart, sys.executable, "-c", SMALL_DISK, str(tmp_path), *command]
+    environment = os.environ | {"KERAS_BACKEND": "tensorflow"}
+    done = subprocess.run(
+        worker, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LONG
+    )
+    assert done.returncode == 0, done.stderr
+    full, row, again = done.stdout.splitlines()
+    seconds, status, said = full.split(maxsplit=2)
+    assert float(seconds) < 30 and status == "2"
+    assert said.startswith("error: cannot write") and "No space left" in said
+    assert json.loads(row)["stage"] == "pretrain"
+    assert again.startswith("0 ") and "going on from step" in again
 
 
 def test_a_signal_at_the_end_of_a_stage_begins_no_other(photos, tmp_path, capfd):
