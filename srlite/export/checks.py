@@ -33,6 +33,10 @@ MAX_ESTIMATOR_DIFFERENCE = 1e-3
 # default `rrdb_net`: at most 0.002 in float32. Weights rounded to float16 gave 0.2
 # after a short training, 0.9 with random weights and outputs between -11 and 15.
 MAX_DIFFERENCE = {"float32": 1.0, "float16": 1.0}
+# What float32 may round away, as a share of the largest value before clipping: it was
+# 3.4e-6 in `srresnet` after 5 steps, whose output reached 2,000.
+_ROUNDING = 1e-5
+_USUAL_OUTPUT = 20.0
 # Mean difference of files that compute with 8-bit numbers: one edge that comes out
 # otherwise says nothing there.
 MAX_MEAN_DIFFERENCE = {"dynamic": 4.0, "int8": 4.0, "int16x8": 4.0}
@@ -222,26 +226,34 @@ def check_difference(
     run = runner(content)
     channels = generator.inputs[0].shape[-1]
     told = CHECK_DEGRADATIONS if len(generator.inputs) == 2 else [None]
-    found = []
+    found, reached = [], 1.0
     for photo, size, degradation in itertools.product(photos, sizes, told):
         lr = to_float(fit(photo, size))[None, ..., :channels]
         inputs = lr if degradation is None else [lr, degradation.vector[None]]
-        expected = np.clip(generator(inputs, training=False), 0.0, 1.0)
+        expected = np.asarray(generator(inputs, training=False))
+        reached = max(reached, float(np.abs(expected).max()))
+        expected = np.clip(expected, 0.0, 1.0)
         received = run(lr, degradation and degradation.vector)
         found.append(np.abs(received - expected).ravel() * 255.0)
     differences = np.concatenate(found)
     largest, mean = float(differences.max()), float(differences.mean())
+    hint = ""
+    if reached > _USUAL_OUTPUT:
+        hint = f"; before clipping the model gives up to {reached:.3g}: train it longer"
+    limit = MAX_DIFFERENCE.get(precision, np.inf)
+    if precision == "float32":
+        limit = max(limit, _ROUNDING * reached * 255.0)
     # `not <=`, so that NaN is refused too.
-    if precision in MAX_DIFFERENCE and not largest <= MAX_DIFFERENCE[precision]:
+    if not largest <= limit:
         raise ExportError(
             f"the file differs from its model by up to {largest:.3g} levels (1/255); "
-            f"at most {MAX_DIFFERENCE[precision]:g} is allowed in {precision}"
+            f"at most {limit:.3g} is allowed in {precision}{hint}"
         )
     limit = MAX_MEAN_DIFFERENCE.get(precision, np.inf)
     if not mean <= limit:
         raise ExportError(
             f"the file differs from its model by {mean:.3g} levels (1/255) in the "
-            f"mean; at most {limit:g} is allowed in {precision}"
+            f"mean; at most {limit:g} is allowed in {precision}{hint}"
         )
     return largest, mean
 

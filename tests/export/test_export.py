@@ -155,6 +155,15 @@ def test_float16_halves_the_file(tmp_path):
         check_ops(half.path.read_bytes(), "float32")
 
 
+def test_what_float32_rounds_away_is_no_fault(tmp_path):
+    """Of a network whose output is far beyond a picture's, as after a few steps."""
+    generator = make_generator(output_gain=1e5)
+    report = export_tflite(generator, tmp_path / "wild.tflite", (96, 96))
+    assert report.largest_difference > 1.0
+    with pytest.raises(ExportError, match="the model gives up to .*: train it longer"):
+        export_tflite(generator, tmp_path / "half.tflite", (96, 96), "float16")
+
+
 def test_output_is_clipped_in_the_graph(tmp_path):
     generator = make_generator(output_gain=20.0)
     lr = random_picture(20, 20)
