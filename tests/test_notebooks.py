@@ -102,7 +102,7 @@ def test_srlite_colab(run, photos, vgg19_file, tmp_path, minutes, told):
         OPTIONS=f"--vgg19-weights {vgg19_file} {SMALL} gan.style=none "
         f"generator.conditional={str(told).lower()}"
         + " estimator.batch_size=2 estimator.patch_sizes=[64] gan.patch_size=64 "
-        "pretrain.context_size=64" * told,
+        "pretrain.context_size=64 gan.context_size=64" * told,
         TENSORBOARD=False,
     )
     assert "light_psnr" in said and "bicubic" in said

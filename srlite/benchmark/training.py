@@ -26,7 +26,7 @@ from srlite.data.photographs import load_images
 from srlite.memory import peak_memory
 from srlite.training.logs import RunLogger
 from srlite.training.meter import StopSignal
-from srlite.training.preparation import build_sampler, check
+from srlite.training.preparation import build_sampler, check, patch_sizes
 from srlite.training.run_directory import STAGES
 from srlite.training.stages import build_estimator, build_losses, build_step
 from srlite.training.trainer import Stage, stack_batches, train_stage
@@ -265,11 +265,11 @@ def _prepare_backend():
 
 def _sampler(config, stage, data_dirs):
     """Make the batches of a stage, of photographs or noise."""
-    options = getattr(config, stage)
+    size = max(patch_sizes(config, stage))
     if data_dirs:
-        images = load_images(data_dirs, min_size=options.photo_size)
+        images = load_images(data_dirs, min_size=size)
     else:
-        images = _synthetic_photos(options.photo_size)
+        images = _synthetic_photos(size)
     return build_sampler(config, stage, (config.seed,), images)
 
 

@@ -12,6 +12,7 @@ in three come from photos/. A path that begins like one of these is written with
 folder in front: `./2@photos`.
 """
 
+import contextlib
 import functools
 import io
 import logging
@@ -231,9 +232,8 @@ def _tfds(source):
     try:
         builder = tfds.builder(match[1])
         feature = _image_feature(source, builder.info.features, tfds.features.Image)
-        # Ten attempts at each of several files would be told one by one.
-        logging.getLogger("urllib3").setLevel(logging.ERROR)
-        builder.download_and_prepare()
+        with _errors_alone("urllib3"):  # else each of ten attempts at each file
+            builder.download_and_prepare()
         examples = builder.as_dataset(
             split=match[2] or "train",
             decoders=tfds.decode.PartialDecoding({feature: True}),
@@ -244,6 +244,18 @@ def _tfds(source):
         raise
     except Exception as error:  # names, downloads and disks fail in many ways
         raise DataError(f"cannot read {source}: {error_reason(error)}") from error
+
+
+@contextlib.contextmanager
+def _errors_alone(name):
+    """Let a logger tell nothing less than errors."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _image_feature(source, features, image_type):

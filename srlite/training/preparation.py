@@ -67,9 +67,17 @@ def smallest_sizes(config, sources):
     min_sizes = {}
     for stage, names in sources.items():
         for _, source in map(split_weight, names):
-            size = getattr(config, stage).photo_size
+            size = max(patch_sizes(config, stage))
             min_sizes[source] = max(size, min_sizes.get(source, 0))
     return min_sizes
+
+
+def patch_sizes(config, stage):
+    """Return the sizes of what a stage cuts, context included where it is looked at."""
+    options = getattr(config, stage)
+    if stage == "estimator":
+        return options.patch_sizes
+    return [options.photo_size if config.generator.conditional else options.patch_size]
 
 
 def load_sources(config, min_sizes, pack, folder, say=print):
@@ -180,8 +188,8 @@ def build_sampler(config, stage, seed, images, lr_images=None, image_odds=None):
         config: `Config`.
         stage: one of `run_directory.STAGES`.
         seed: sequence of ints.
-        images: HR photographs, uint8 (height, width, 3), of at least the stage's
-            `photo_size`.
+        images: HR photographs, uint8 (height, width, 3), that hold the largest of the
+            stage's `patch_sizes`.
         lr_images: for each image its real LR picture, or None.
         image_odds: relative odds of each image.
     """
@@ -189,13 +197,9 @@ def build_sampler(config, stage, seed, images, lr_images=None, image_odds=None):
     fake_labels, told_truth = None, None
     if stage == "estimator":
         # It learns from what was done, and of real pairs that is unknown.
-        sizes, lr_images, told_truth = options.patch_sizes, None, 1.0
-    else:
-        sizes = [
-            options.photo_size if config.generator.conditional else options.patch_size
-        ]
-        if config.generator.conditional:
-            told_truth = options.told_truth
+        lr_images, told_truth = None, 1.0
+    elif config.generator.conditional:
+        told_truth = options.told_truth
     if stage == "gan" and any(options.adversarial_loss.fake_labels):
         fake_labels = options.adversarial_loss.fake_labels
     augmentations = AugmentationDraws(**dataclasses.asdict(config.augmentation))
@@ -211,7 +215,7 @@ def build_sampler(config, stage, seed, images, lr_images=None, image_odds=None):
             image_odds=image_odds,
             augmentations=augmentations,
         )
-        for size in sizes
+        for size in patch_sizes(config, stage)
     ]
     return StageSampler(
         samplers,

@@ -2,6 +2,7 @@
 
 import importlib
 import io
+import logging
 import struct
 import tarfile
 import zipfile
@@ -240,6 +241,24 @@ def test_tensorflow_datasets():
             shapes("tfds:no_such_set")
     with pytest.raises(DataError, match="is written tfds:NAME:SPLIT; received tfds:"):
         shapes("tfds:")
+
+
+def test_a_download_that_fails_is_one_sentence(monkeypatch, caplog):
+    tfds = pytest.importorskip("tensorflow_datasets")
+    logger = logging.getLogger("urllib3.connectionpool")
+
+    def refuse(*_, **__):
+        logger.warning("Retrying after connection broken")
+        raise OSError("no such host\nand more of it")
+
+    with tfds.testing.mock_data(num_examples=1):
+        monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", refuse)
+        with pytest.raises(DataError) as caught:
+            list(read_source("tfds:div2k/bicubic_x4"))
+    assert str(caught.value) == "cannot read tfds:div2k/bicubic_x4: no such host"
+    assert caplog.records == []
+    logger.warning("heard")
+    assert [record.message for record in caplog.records] == ["heard"]
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ from PIL import Image
 from skimage import data
 from small_runs import CONFIG, JPEG, tensors
 
+from srlite.config.presets import preset
 from srlite.errors import DataError, SrliteError
-from srlite.training.preparation import load_validation
+from srlite.training.preparation import load_validation, smallest_sizes
 from srlite.training.recipe import train
 
 
@@ -58,6 +59,22 @@ def test_bad_data_options(photos, tmp_path):
         with pytest.raises(SrliteError, match=says):
             train(CONFIG.updated(changes), data_dirs, run)
         assert not run.exists()
+
+
+def test_photographs_must_hold_what_is_looked_at():
+    """The patch; of a generator that is told, what the estimator sees around it too."""
+    sizes = {"pretrain.patch_size": 32, "pretrain.context_size": 256}
+    sizes |= {"gan.patch_size": 64, "gan.context_size": None}
+    for conditional, expected in (
+        (False, {"a": 32, "b": 64}),
+        (True, {"a": 256, "b": 64}),
+    ):
+        config = preset("light").updated(sizes | {"generator.conditional": conditional})
+        sources = {"pretrain": ["a"], "gan": ["2@b"]}
+        assert smallest_sizes(config, sources) == expected
+        if conditional:
+            sources = {"estimator": ["a"], "gan": ["a"]}
+            assert smallest_sizes(config, sources) == {"a": 512}
 
 
 def test_pictures_to_validate_on(tmp_path):
