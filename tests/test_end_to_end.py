@@ -54,7 +54,9 @@ def trained(tmp_path_factory, photos, vgg19_file):
     arguments = ("--preset", "tiny", "--data-dir", photos, "--run-dir", run_dir)
     done = run("train.py", *arguments, "--vgg19-weights", vgg19_file, *TINY)
     assert "pretrain" in done.stderr and "step/s" in done.stderr
-    assert "Traceback" not in done.stderr and "oneDNN" not in done.stderr
+    # What TensorFlow says when it is imported is left out.
+    noise = ("Traceback", "oneDNN custom operations")
+    assert not any(text in done.stderr for text in noise), done.stderr
     return run_dir
 
 

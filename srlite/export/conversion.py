@@ -145,16 +145,17 @@ def write(
         OSError: the file cannot be written.
     """
     # Without a signature Keras makes the batch of a static input unknown.
-    signature = {
-        name: keras.InputSpec(shape=x.shape, dtype="float32", name=name)
+    # A list, as Keras 3.14 wraps a model of named inputs in one of unknown batch.
+    signature = [
+        keras.InputSpec(shape=x.shape, dtype="float32", name=name)
         for name, x in inputs.items()
-    }
+    ]
     try:
-        keras.Model(inputs, outputs).export(
+        keras.Model(list(inputs.values()), outputs).export(
             str(path),
             format="litert",
             verbose=False,
-            input_signature=[signature],
+            input_signature=signature if len(signature) == 1 else [signature],
             **_options("float32") | options,
         )
     except OSError:
