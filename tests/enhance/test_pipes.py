@@ -171,7 +171,12 @@ def test_a_polite_end_leaves_nothing_unfinished(name, tiny_tflite, tmp_path):
     command += ["--model", tiny_tflite]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE
+        command,
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        # What runs the tests may have been told to outlive its terminal.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     ) as process:
         assert process.stdout.readline() == b"writing\n"
         time.sleep(0.2)
