@@ -33,7 +33,9 @@ def test_a_gpu_computes_what_a_cpu_does(name, told, tmp_path):
     )
     run = subprocess.run(
         [sys.executable, WORKER, path],
-        env=os.environ | {"VK_DRIVER_FILES": str(DRIVER)},
+        # Chromium brings Vulkan's loader too.
+        env=os.environ
+        | {"VK_DRIVER_FILES": str(DRIVER), "LD_LIBRARY_PATH": str(DRIVER.parent)},
         capture_output=True,
         text=True,
         timeout=300,
