@@ -1,27 +1,20 @@
 """What a file says besides its pixels is kept byte for byte, or its loss is said."""
 
-import io
 import struct
 import subprocess
 import time
-from dataclasses import replace
 from shutil import which
 
 import numpy as np
 import pytest
 import tifffile
+from exif_blocks import UTF_8, block
 from PIL import Image, ImageCms, PngImagePlugin
 
 from srlite.errors import ImageError
 from srlite.pictures.embedded import IPTC, encode_resources
 from srlite.pictures.exif import (
-    EXIF_IFD,
-    GPS_IFD,
-    INTEROP_IFD,
-    Directories,
-    encode,
     read_directories,
-    shorts,
 )
 from srlite.pictures.metadata import portable_xmp
 from srlite.pictures.picture import (
@@ -36,40 +29,6 @@ ENDINGS = (".png", ".jpg", ".tif", ".webp", ".avif", ".bmp")
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF>%s</rdf:RDF></x:xmpmeta>'
 RECORDS = b"\x1c\x02\x78\x00\x05words"
-UTF_8 = "Jörg Müller, © 2024".encode()
-
-
-def block(tags, order="<"):
-    """Encode a directory of ASCII and undefined values by hand."""
-    head = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(order + "I", 8)
-    entries, values = struct.pack(order + "H", len(tags)), b""
-    start = 8 + 2 + 12 * len(tags) + 4
-    for tag, (kind, value) in sorted(tags.items()):
-        at = struct.pack(order + "I", start + len(values))
-        values += value if len(value) > 4 else b""
-        at = value.ljust(4, b"\0") if len(value) <= 4 else at
-        entries += struct.pack(order + "HHI", tag, kind, len(value)) + at
-    return head + entries + bytes(4) + values
-
-
-def camera_exif(order):
-    """What a camera writes, in its order of bytes, by hand."""
-    comment = "日本".encode("utf-16-be" if order == ">" else "utf-16-le")
-    exif = {
-        0x9286: (7, b"UNICODE\0" + comment),
-        0x927C: (7, struct.pack(order + "4H", 1, 2, 3, 4)),
-    }
-    gps = {0: (1, b"\2\3\0\0"), 1: (2, b"N\0"), 29: (2, b"2024:01:02\0")}
-    directories = Directories(
-        {
-            0: {**read_directories(block({0x013B: (2, UTF_8 + b"\0")}))[0]},
-            EXIF_IFD: read_directories(block(exif))[0],
-            GPS_IFD: read_directories(block(gps))[0],
-            INTEROP_IFD: read_directories(block({1: (2, b"R98\0")}))[0],
-        }
-    )
-    directories[0][0x4746] = shorts(4)
-    return encode(directories.ordered(order))
 
 
 # Of each kind, a picture that has it.
@@ -160,57 +119,6 @@ def test_exiftool_sees_what_is_kept(ending, tmp_path):
             assert not seen or name == "dpi", (name, seen)
 
 
-@pytest.mark.parametrize("ending", [".png", ".jpg", ".tif", ".webp", ".avif"])
-def test_words_are_kept_byte_for_byte(ending, tmp_path):
-    """Looked for in the file itself, past every reader."""
-    path = tmp_path / f"sr{ending}"
-    for order in "<>":
-        tags = {0x013B: (2, UTF_8 + b"\0"), 0x8298: (2, b"\xa9 2024 \xe4\0")}
-        Image.fromarray(RGB).save(
-            tmp_path / "lr.jpg", exif=b"Exif\0\0" + block(tags, order)
-        )
-        write_picture(path, read_picture(tmp_path / "lr.jpg"))
-        content = path.read_bytes()
-        assert UTF_8 + b"\0" in content and b"\xa9 2024 \xe4\0" in content
-
-
-@pytest.mark.parametrize("order", "<>")
-@pytest.mark.parametrize("ending", [".png", ".jpg", ".tif", ".webp", ".avif"])
-def test_the_order_of_bytes_stays(ending, order, tmp_path):
-    """As Pillow reads it, and in the bytes whose order no reader knows."""
-    path = tmp_path / f"sr{ending}"
-    exif = camera_exif(order)
-    deep = RGB.astype(np.uint16) * 257 + 3
-    Image.fromarray(RGB).save(tmp_path / "lr.jpg", exif=b"Exif\0\0" + exif)
-    picture = read_picture(tmp_path / "lr.jpg")
-    write_picture(path, replace(picture, pixels=deep))
-    kept = Image.open(path).getexif()
-    assert kept[0x013B].encode("latin-1") == UTF_8 and kept[0x4746] == 4
-    assert kept.get_ifd(GPS_IFD) == {0: b"\2\3\0\0", 1: "N", 29: "2024:01:02"}
-    camera = kept.get_ifd(EXIF_IFD)
-    expected = read_directories(exif)[EXIF_IFD]
-    assert [camera[tag] for tag in (0x9286, 0x927C)] == [
-        expected[tag].raw for tag in (0x9286, 0x927C)
-    ]
-    assert kept.get_ifd(INTEROP_IFD) == {1: "R98"}
-    assert kept.endian == order
-    if ending == ".tif":
-        np.testing.assert_array_equal(tifffile.imread(path), deep)
-
-
-def test_exif_of_every_kind_of_tiff(tmp_path):
-    """64-bit offsets, and the types that libtiff gives to a directory's place."""
-    tags = [(0x013B, 2, 0, "A. Photographer", True)]
-    for big in (False, True):
-        path = tmp_path / "lr.tif"
-        tifffile.imwrite(path, RGB, photometric="rgb", extratags=tags, bigtiff=big)
-        assert b"A. Photographer" in read_picture(path).exif
-    exif = bytearray(camera_exif("<"))
-    at = exif.index(struct.pack("<HHI", EXIF_IFD, 4, 1))
-    exif[at + 2] = 13
-    assert EXIF_IFD in read_directories(bytes(exif))
-
-
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_a_tiff_keeps_what_a_tiff_says(tmp_path, dtype):
     levels = RGB.astype(dtype)
@@ -245,15 +153,6 @@ def test_no_resolution_stays_none(tmp_path):
         assert picture.dpi is None
         write_picture(tmp_path / "sr.tif", picture)
         assert 282 not in Image.open(tmp_path / "sr.tif").tag_v2
-
-
-def test_adobe_rgb_by_two_letters_of_exif(tmp_path):
-    interop = Directories({0: {}, EXIF_IFD: {}})
-    interop[INTEROP_IFD] = read_directories(block({1: (2, b"R03\0")}))[0]
-    Image.fromarray(RGB).save(tmp_path / "lr.jpg", exif=b"Exif\0\0" + encode(interop))
-    profile = read_picture(tmp_path / "lr.jpg").icc_profile
-    red = ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile.red_primary[1][:2]
-    np.testing.assert_allclose(red, (0.6484, 0.3309), atol=0.001)  # adapted to D50
 
 
 def test_what_is_left_in_the_file_is_said(tmp_path):
@@ -333,24 +232,6 @@ def test_a_page_says_what_is_its_own(tmp_path):
         read_picture(tmp_path / "lr.png", page=2)
 
 
-def test_exif_above_64_kib_loses_its_maker_note_first(tmp_path):
-    tags = {0x013B: (2, UTF_8 + b"\0")}
-    directories = read_directories(block(tags))
-    directories[0x8769] = read_directories(block({0x927C: (7, bytes(70000))}))[0]
-    picture = Picture(RGB, exif=encode(directories))
-    fitted = fit_to_format(tmp_path / "sr.jpg", picture)
-    assert fitted.notes == (
-        "the maker note of EXIF is left out, because it is too large",
-    )
-    write_picture(tmp_path / "sr.jpg", picture)
-    assert UTF_8 in (tmp_path / "sr.jpg").read_bytes()
-    directories[0][0x010E] = directories[0][0x013B]._replace(
-        number=70000, raw=bytes(70000)
-    )
-    picture = Picture(RGB, exif=encode(directories))
-    assert "above 64 KiB" in fit_to_format(tmp_path / "sr.jpg", picture).notes[1]
-
-
 def test_a_large_profile_of_a_png_is_said(tmp_path):
     profile = SRGB[:16] + b"RGB " + bytes(2**20)
     fitted = fit_to_format(tmp_path / "sr.png", Picture(RGB, icc_profile=profile))
@@ -370,15 +251,3 @@ def test_a_large_text_of_a_png_is_kept(packed, words, tmp_path):
     assert picture.icc_profile == profile
     write_picture(tmp_path / "sr.png", picture)
     assert read_picture(tmp_path / "sr.png").text == picture.text
-
-
-def test_damaged_exif_is_passed_over():
-    whole = block({0x013B: (2, UTF_8 + b"\0")})
-    rng = np.random.default_rng(0)
-    for _ in range(500):
-        content = bytearray(whole[: rng.integers(1, len(whole) + 1)])
-        content[rng.integers(0, len(content))] = rng.integers(0, 256)
-        try:
-            encode(read_directories(bytes(content)))
-        except (ValueError, struct.error):
-            continue

@@ -16,10 +16,6 @@ from srlite.pictures.picture import (
 )
 
 RGB = np.random.default_rng(0).integers(0, 256, (8, 12, 3), np.uint8)
-ENDINGS = (".png", ".jpg", ".tif", ".webp", ".avif", ".bmp")
-SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF>%s</rdf:RDF></x:xmpmeta>'
-UTF_8 = "Jörg Müller, © 2024".encode()
 
 
 def png(levels, *chunks):
