@@ -161,5 +161,8 @@ def test_figures_of_the_card():
             check=True,
         )
         measured = dict(re.findall(r"^(\w+) +(\d+\.\d+) ", done.stdout, re.MULTILINE))
+        # Networks in integers round otherwise on a CPU with other instructions.
+        tolerance = 0.05 if name.endswith("_int8") else 0.01
         for kernel, value in zip(KERNELS, row, strict=False):
-            assert float(value) == pytest.approx(float(measured[kernel]), abs=0.01)
+            value, found = float(value), float(measured[kernel])
+            assert value == pytest.approx(found, abs=tolerance), (name, kernel)

@@ -162,14 +162,8 @@ def free_port():
         return probe.getsockname()[1]
 
 
-@pytest.mark.slow
-def test_two_hosts_go_on_from_one_and_one_from_two(one, photos, vgg19_file, tmp_path):
-    """A worker whose time is up stops both; what all did is what one does."""
-    run_dir, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
-    options = {"val_dir": photos, "vgg19_weights": vgg19_file}
-    assert not train(CONFIG, [photos], run_dir, max_minutes=0.0, **options)
-    assert checkpoints.find(run_dir / "checkpoints", "pretrain")[-1][0] == 2
-
+def run_on_two_hosts(run_dir, elsewhere, photos, vgg19_file):
+    """Return what the first of two workers says; the time of the second is up."""
     addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
     workers = []
     for index, folder in enumerate((run_dir, elsewhere)):
@@ -187,8 +181,24 @@ def test_two_hosts_go_on_from_one_and_one_from_two(one, photos, vgg19_file, tmp_
         workers.append(worker)
     said = [worker.communicate(timeout=600)[1] for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0], said
-    assert "going on from step 2 of stage pretrain" in said[0]
-    assert "stopped (another worker) at step 2 of stage gan" in said[0]
+    return said[0]
+
+
+@pytest.mark.slow
+def test_two_hosts_go_on_from_one_and_one_from_two(one, photos, vgg19_file, tmp_path):
+    """A worker whose time is up stops both; what all did is what one does."""
+    run_dir, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    options = {"val_dir": photos, "vgg19_weights": vgg19_file}
+    assert not train(CONFIG, [photos], run_dir, max_minutes=0.0, **options)
+    assert checkpoints.find(run_dir / "checkpoints", "pretrain")[-1][0] == 2
+
+    for went_on, stopped in (
+        ("going on from step 2 of stage pretrain", "before stage gan"),
+        ("stage pretrain is complete", "at step 2 of stage gan"),
+    ):
+        said = run_on_two_hosts(run_dir, elsewhere, photos, vgg19_file)
+        assert went_on in said
+        assert f"stopped (another worker) {stopped}" in said
     assert not elsewhere.exists()
     assert_plain(run_dir / "pretrain.keras")
 
