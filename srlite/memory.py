@@ -18,7 +18,7 @@ _Made = TypeVar("_Made")
 
 # What a tile may take, however much is free: with it, enlarging a picture stays below
 # 500 MB and 7 bytes per SR pixel, at the end 3 in the result and 4 in Pillow's copy.
-MAX_TILE_BYTES = 330_000_000
+MAX_TILE_BYTES = 360_000_000
 # Until then, a tile may take what that copy will. One byte is for the LR picture.
 _SPARE_BYTES = 6
 

@@ -66,7 +66,10 @@ def to_float(image: np.ndarray) -> np.ndarray:
 def to_levels(image: npt.ArrayLike, dtype: npt.DTypeLike) -> np.ndarray:
     """Convert float [0, 1] to uint8 or uint16: scaled, rounded, clipped."""
     highest = np.iinfo(dtype).max
-    return np.clip(np.rint(np.asarray(image) * highest), 0, highest).astype(dtype)
+    levels = np.array(image)  # the one copy; an SR tile is large
+    levels *= highest
+    np.rint(levels, out=levels)
+    return np.clip(levels, 0, highest, out=levels).astype(dtype)
 
 
 def to_uint8(image: npt.ArrayLike) -> np.ndarray:

@@ -28,6 +28,8 @@ from srlite.runtime.tiling import Window, best_window, filled, tiles, window_of
 # LR pixels along a side. Of a smaller picture the network sees mostly what lies beyond
 # its edges, nothing, and makes a white pixel 23 levels too dark.
 _LEAST = 8
+# What a network in floats returns, and the same scaled to levels: float32 RGB.
+_BYTES_PER_SR_PIXEL = 2 * 12
 
 
 class Upscaler:
@@ -231,7 +233,11 @@ class Upscaler:
         if self.tile is not None:
             return window_of(lr_size, self.tile, self.overlap)
         room = tile_memory(math.prod(size), np.dtype(dtype).itemsize)
-        return best_window(lr_size, self.overlap, room // self.network.bytes_per_pixel)
+        needed = self.network.bytes_per_pixel
+        levels = np.dtype(dtype) == np.uint8
+        if not levels or not getattr(self.network, "takes_levels", False):
+            needed += _BYTES_PER_SR_PIXEL * self.scale**2
+        return best_window(lr_size, self.overlap, room // needed)
 
     def upscale(
         self,

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from skimage import data
 
+from srlite.benchmark.inference import enlarged_by_mirrors, run_enlarging
 from srlite.data.kernels import KERNELS, shrink
 from srlite.export.checks import (
     check_difference,
@@ -124,6 +126,15 @@ def test_tiles_equal_the_whole(name):
     tiled = Upscaler.from_file(name, 48, overlap).upscale(lr).astype(int)
     difference = np.abs(whole - tiled)
     assert difference.max() <= (overlap is None) and difference.mean() <= 0.001
+
+
+@pytest.mark.slow
+def test_memory_is_as_promised(name, tmp_path):
+    """At most 7 bytes per pixel of the result and 500 MB, for a picture of 1 MP."""
+    lr = enlarged_by_mirrors(data.coffee(), 1.0)
+    Image.fromarray(lr).save(tmp_path / "lr.png")
+    _, peak = run_enlarging(tmp_path / "lr.png", tmp_path / "sr.png", "--model", name)
+    assert 100e6 < peak <= 500e6 + 7 * 16 * lr.shape[0] * lr.shape[1]
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
