@@ -3,10 +3,11 @@
     python tests/jax_worker.py FOLDER
 
 In FOLDER are `start-STAGE` (a folder with a checkpoint of each stage to start from),
-`estimator.keras`, `pretrain.keras`, `vgg19.weights.h5` and `batches.npz`. Does one
-update, then two more in one call; writes `BACKEND-STAGE-1` and `BACKEND-STAGE-3`
-(checkpoints) and `BACKEND-STAGE.json` (the values). Then the three again, one by one:
-`BACKEND-STAGE-3s`. And degrades `damaged.npz`, to `BACKEND-lr.npy` in levels.
+`judge.keras`, `estimator.keras`, `pretrain.keras`, `vgg19.weights.h5` and
+`batches.npz`. Does one update, then two more in one call; writes `BACKEND-STAGE-1` and
+`BACKEND-STAGE-3` (checkpoints) and `BACKEND-STAGE.json` (the values). Then the three
+again, one by one: `BACKEND-STAGE-3s`. And degrades `damaged.npz`, to `BACKEND-lr.npy`
+in levels.
 """
 
 import json
@@ -21,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from srlite.config.presets import preset  # noqa: E402
 from srlite.data.degradations import degrade  # noqa: E402
 from srlite.models import checkpoints  # noqa: E402
-from srlite.models.model_files import load_estimator  # noqa: E402
+from srlite.models.model_files import load_estimator, load_generator  # noqa: E402
 from srlite.training.stages import build_losses, build_step  # noqa: E402
 
 CONFIG = preset("tiny").updated(
@@ -30,6 +31,7 @@ CONFIG = preset("tiny").updated(
         "generator.growth_channels": 4,
         "generator.num_dense_blocks": 1,
         "estimator.hidden_units": 8,
+        "estimator.generator_patch_size": 32,
         "discriminator.filters": [4, 8],
         "pretrain.generator_optimizer.warmup_steps": 1,
         "gan.generator_optimizer.warmup_steps": 1,
@@ -49,11 +51,13 @@ STAGES = {"estimator": True, "pretrain": True, "gan": False}
 
 def build(folder, stage):
     if stage == "estimator":
-        return build_step(keras, CONFIG, stage, None, {})
+        judge = load_generator(folder / "judge.keras")
+        judge.trainable = False
+        return build_step(keras, CONFIG, stage, None, {}, partner=judge)
     losses = build_losses(CONFIG, stage, folder / "vgg19.weights.h5", None)
     start = folder / "pretrain.keras" if stage == "gan" else None
     estimator = load_estimator(folder / "estimator.keras")
-    return build_step(keras, CONFIG, stage, start, losses, estimator=estimator)
+    return build_step(keras, CONFIG, stage, start, losses, partner=estimator)
 
 
 def save(path, stage, step, parts, number):

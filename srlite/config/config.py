@@ -223,6 +223,9 @@ class Config:
             for name in ("patch_size", "context_size")
         ]
         sizes += [("estimator.patch_sizes", x) for x in self.estimator.patch_sizes]
+        sizes.append(
+            ("estimator.generator_patch_size", self.estimator.generator_patch_size)
+        )
         for name, size in sizes:
             if size is not None and size % self.scale:
                 yield (

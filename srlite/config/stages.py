@@ -129,6 +129,11 @@ class EstimatorConfig:
     freeze_batch_norm_after: CountOrZero | None = None  # None: never
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     sources: tuple[str, ...] = ()  # as of the other stages
+    # A trained conditional generator: the error of what it makes counts too, in dB, of
+    # the middle of each patch. None: what was done to the patch alone.
+    generator: str | None = None
+    generator_error: NotNegative = 10.0  # loss weight of a dB
+    generator_patch_size: Count = 96
 
     @property
     def photo_size(self):
@@ -139,6 +144,12 @@ class EstimatorConfig:
         """Yield what does not go together."""
         if not self.patch_sizes:
             yield "patch_sizes", "must name at least one size; received []"
+        elif self.generator and self.generator_patch_size > min(self.patch_sizes):
+            yield (
+                "generator_patch_size",
+                f"must be at most the smallest of patch_sizes, "
+                f"{min(self.patch_sizes)}; received {self.generator_patch_size}",
+            )
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ def _parser(prog):
         "--init-from",
         metavar="MODEL",
         help="begin with the weights of a .keras file, a checkpoint, a run directory "
-        "or a shipped model (fine-tuning)",
+        "or a shipped model (fine-tuning); with --stages estimator, of its estimator",
     )
     parser.add_argument(
         "--wandb",

@@ -144,7 +144,7 @@ class Objective(_Learning):
             and the degradation; HR float32 (batch, scale * H, scale * W, channels).
         """
         lr, hr = degrade(batch, self._scale)
-        inputs, hr = self._middle(lr, hr)
+        inputs, hr = _middle(lr, hr, self._patch_size, self._scale)
         if self._estimator is not None:
             told = batch["degradation"]
             height, width = map(fitting, lr.shape[1:3])
@@ -152,16 +152,6 @@ class Objective(_Learning):
             told = ops.where(batch["told_truth"][:, None], told, seen)
             inputs = [inputs, ops.stop_gradient(told)]
         return inputs, hr
-
-    def _middle(self, lr, hr):
-        """Cut off the surroundings, which only the estimator sees."""
-        if self._patch_size is None:
-            return lr, hr
-        size = self._patch_size // self._scale
-        first = (lr.shape[1] - size) // 2
-        return _square(lr, first, size), _square(
-            hr, self._scale * first, self._patch_size
-        )
 
     def loss(self, inputs, hr, update_batch_norm):
         """Compute what the generator minimises.
@@ -243,42 +233,106 @@ class EstimatorObjective(_Learning):
     Of the kernels' odds it is the cross-entropy, and so it is of the four strengths,
     each taken for the odds of yes. Most pictures have no damage of a kind, and an
     absolute difference then teaches to answer 0 always: its gradient vanishes there.
+
+    Not all errors cost alike: a kernel taken for its neighbour hardly shows in the
+    picture that a generator makes of it. So a trained generator may judge besides.
     """
 
-    networks = ()
-    names = ("kernels", "jpeg", "noise", "blur", "sharpening", "e_total")
+    _STRENGTHS = ("jpeg", "noise", "blur", "sharpening")
     _STRENGTH_WEIGHT = 4.0  # of each; brings the five to about one size
 
-    def __init__(self, parts, *, scale, ema_decay):
-        """Build the optimizer of an estimator that has an EMA copy in `parts`."""
+    def __init__(
+        self,
+        parts,
+        *,
+        scale,
+        ema_decay,
+        generator=None,
+        generator_error=0.0,
+        generator_patch_size=None,
+    ):
+        """Build the optimizer of an estimator that has an EMA copy in `parts`.
+
+        Args:
+            parts: dict of `estimator`, `ema_estimator` and `estimator_optimizer`.
+            scale: HR pixels per LR pixel.
+            ema_decay: of the EMA estimator, reached gradually from 0.1.
+            generator: frozen conditional `keras.Model` that is told the answers; None
+                for the cross-entropies alone.
+            generator_error: weight of its error in dB.
+            generator_patch_size: HR pixels of the middle of a patch that it enlarges.
+        """
         super().__init__(parts, "estimator", scale, ema_decay)
+        self._judge = generator
+        self._generator = None if generator is None else fold_batch_norm(generator)
+        self._generator_error = generator_error
+        self._patch_size = generator_patch_size
+
+    @property
+    def names(self):
+        """Names of the values that an update returns."""
+        judged = () if self._generator is None else ("generator_error",)
+        return ("kernels", *self._STRENGTHS, *judged, "e_total")
+
+    @property
+    def networks(self):
+        """The frozen networks: the generator, where there is one."""
+        return [] if self._judge is None else [self._judge]
 
     def prepare(self, batch):
-        """Return LR, cut to sides that the estimator takes, and what was done to it."""
-        lr, _ = degrade(batch, self._scale)
+        """Turn a sampled batch into what the estimator sees and what it learns from.
+
+        Returns:
+            (lr, target): LR float32 (batch, H, W, 3), cut to sides that the estimator
+            takes; what was done to it, (batch, 10). With a generator two lists: LR, and
+            the middles of LR that it enlarges; what was done, and HR of the middles.
+        """
+        lr, hr = degrade(batch, self._scale)
         height, width = map(fitting, lr.shape[1:3])
-        return lr[:, :height, :width], ops.convert_to_tensor(batch["degradation"])
+        seen = lr[:, :height, :width]
+        degradation = ops.convert_to_tensor(batch["degradation"])
+        if self._generator is None:
+            return seen, degradation
+        middle, hr = _middle(lr, hr, self._patch_size, self._scale)
+        return [seen, middle], [degradation, hr]
 
     def loss(self, lr, degradation, update_batch_norm):
         """Compute what the estimator minimises; the arguments are as from `prepare`.
 
         Returns:
             (total, (values, answer)): scalar; dict of name to scalar, the
-            cross-entropies; (batch, 10).
+            cross-entropies and the generator's mean error in dB, which is PSNR's
+            negative; (batch, 10).
         """
+        if self._generator is not None:
+            (lr, middle), (degradation, hr) = lr, degradation
         answer = self._parts["estimator"](lr, training=bool(update_batch_norm))
-        *strengths, _ = self.names[1:]
-        kernels = ops.shape(degradation)[1] - len(strengths)
+        kernels = ops.shape(degradation)[1] - len(self._STRENGTHS)
         yes = degradation * ops.log(answer + 1e-6)  # (B, 10)
         no = (1.0 - degradation) * ops.log(1.0 - answer + 1e-6)
         values = {"kernels": -_mean(ops.sum(yes[:, :kernels], axis=1))}
         far = -(yes + no)[:, kernels:]  # (B, 4)
-        values |= {name: _mean(far[:, i]) for i, name in enumerate(strengths)}
+        values |= {name: _mean(far[:, i]) for i, name in enumerate(self._STRENGTHS)}
         total = values["kernels"]
-        for name in strengths:
+        for name in self._STRENGTHS:
             total = total + self._STRENGTH_WEIGHT * values[name]
+        if self._generator is not None:
+            square = ops.square(self._generator([middle, answer]) - hr)
+            # Of flat patches, which any answer enlarges well, the logarithm is bounded.
+            decibels = ops.log10(ops.mean(square, axis=(1, 2, 3)) + 1e-5)
+            values["generator_error"] = 10.0 * _mean(decibels)
+            total = total + self._generator_error * values["generator_error"]
         values["e_total"] = total
         return total, (values, answer)
+
+
+def _middle(lr, hr, patch_size, scale):
+    """Cut off the surroundings, which only the estimator sees; None leaves them."""
+    if patch_size is None:
+        return lr, hr
+    size = patch_size // scale
+    first = (lr.shape[1] - size) // 2
+    return _square(lr, first, size), _square(hr, scale * first, patch_size)
 
 
 def _square(pictures, first, size):

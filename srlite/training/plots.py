@@ -50,6 +50,7 @@ _PANELS = {
     "seen_noise": "mean error of noise (levels)",
     "seen_blur": "mean error of blur (HR pixels)",
     "seen_sharpening": "mean error of sharpening",
+    "generator_error": "error of what the generator makes (dB)",
     "e_total": "the estimator's total loss",
     "adversarial": "adversarial losses",
     "d_accuracy": "discriminator's accuracy",

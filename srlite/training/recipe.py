@@ -35,6 +35,7 @@ from srlite.training.stages import (
     build_estimator,
     build_losses,
     build_step,
+    load_judge,
 )
 from srlite.training.trainer import Stage, train_stage, train_with_rescue
 
@@ -89,7 +90,8 @@ def train(
             that is whole.
         init_from: a ``.keras`` file, checkpoint, run directory or shipped name whose
             weights the generator begins with, in the first of the stages that trains
-            it; left aside once that stage has checkpoints.
+            it; the estimator with its own, where stage `estimator` is the only one.
+            Left aside once that stage has checkpoints.
         wandb_project: Weights & Biases project to log to; None for none.
         single_device: train on the first device alone.
 
@@ -166,7 +168,8 @@ def train(
             complete = directory.reopen(config, stages, say)
             directory.write_config(config, inputs, complete)
             for stage in stages:
-                begin_with = init_from if [stage] == generator_stages[:1] else None
+                first = (generator_stages or stages)[:1]
+                begin_with = init_from if [stage] == first else None
                 if not run.train(stage, begin_with):
                     if stop.interrupted:
                         raise KeyboardInterrupt
@@ -204,9 +207,13 @@ class _Run:
             return False
         self.trained = True
         start = directory.start(name, init_from, say)
-        estimator = None
-        if name != "estimator" and config.generator.conditional:
-            estimator = self._estimator()
+        partner = estimator = None
+        if name == "estimator":
+            with devices.scope():
+                partner = load_judge(config)
+            devices.share({"generator": partner} if partner else {})
+        elif config.generator.conditional:
+            partner = estimator = self._estimator()
         parts, step = build_step(
             self.keras,
             config,
@@ -214,7 +221,7 @@ class _Run:
             start,
             self.losses.get(name, {}),
             devices.scope,
-            estimator,
+            partner,
         )
         if name != "estimator":
             self._say_size(parts["generator"])

@@ -3,12 +3,19 @@
 import collections
 import contextlib
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 
 from srlite.data.degradation_vector import SIZE
 from srlite.errors import ConfigError, ModelError
-from srlite.models.model_files import load_generator
+from srlite.models.model_files import (
+    RESULTS,
+    find_estimator,
+    load_estimator,
+    load_generator,
+    scale_of,
+)
 
 
 def build_losses(config, stage, vgg_weights, efficientnet_weights):
@@ -99,7 +106,7 @@ def build_estimator(config):
 
 
 def build_step(
-    keras, config, stage, start, losses, scope=contextlib.nullcontext, estimator=None
+    keras, config, stage, start, losses, scope=contextlib.nullcontext, partner=None
 ):
     """Make the networks and optimizers of a stage, and the step that trains them.
 
@@ -107,10 +114,11 @@ def build_step(
         keras: the module.
         config: `Config`.
         stage: one of `run_directory.STAGES`.
-        start: the model whose weights the generator begins with, or None.
+        start: the model whose weights the learner begins with, or None.
         losses: as from `build_losses`.
         scope: function that returns the context in which variables are made.
-        estimator: `keras.Model`, for a conditional generator.
+        partner: frozen `keras.Model`, what the learner works with: the estimator of a
+            conditional generator, or the generator that judges an estimator.
 
     Returns:
         (parts, step): dict of name to network or optimizer, as checkpoints hold them;
@@ -121,10 +129,13 @@ def build_step(
     build = _estimator_parts if stage == "estimator" else _generator_parts
     with scope():
         parts = build(config, stage)
-    if stage != "estimator" and start is not None:
-        # Out of the scope, as not all workers read it.
-        start_from(parts["generator"], start)
     name = next(iter(parts))  # the learner
+    if start is not None:
+        # Out of the scope, as not all workers read it.
+        if stage == "estimator":
+            start_estimator_from(parts[name], start)
+        else:
+            start_from(parts[name], start)
     parts[f"ema_{name}"].set_weights(parts[name].get_weights())
     # Not the EMA generator: it is what is measured and saved.
     if stage != "estimator":
@@ -136,7 +147,7 @@ def build_step(
             from srlite.training.guard import LossScale
 
             parts["loss_scale"] = LossScale()
-        objective = _objective(config, stage, parts, losses, estimator)
+        objective = _objective(config, stage, parts, losses, partner)
         step = step_class(keras.config.backend())(parts, objective)
     return parts, step
 
@@ -165,12 +176,19 @@ def _generator_parts(config, stage):
     return parts
 
 
-def _objective(config, stage, parts, losses, estimator):
+def _objective(config, stage, parts, losses, partner):
     from srlite.training.objective import EstimatorObjective, Objective
 
     options = getattr(config, stage)
     arguments = {"scale": config.scale, "ema_decay": options.ema_decay}
     if stage == "estimator":
+        if partner is not None:
+            set_precision(partner, config.precision, exact_last=True)
+            arguments |= {
+                "generator": partner,
+                "generator_error": options.generator_error,
+                "generator_patch_size": options.generator_patch_size,
+            }
         return EstimatorObjective(parts, **arguments)
     adversarial = None
     if stage == "gan":
@@ -179,10 +197,57 @@ def _objective(config, stage, parts, losses, estimator):
         arguments["hold_colour"] = options.hold_colour
         arguments["content_size"] = options.content_loss.patch_size
     if config.generator.conditional:
-        if estimator is None:
+        if partner is None:
             raise ConfigError("a conditional generator is trained with an estimator")
-        arguments |= {"estimator": estimator, "patch_size": options.patch_size}
+        arguments |= {"estimator": partner, "patch_size": options.patch_size}
     return Objective(parts, losses, adversarial, **arguments)
+
+
+def start_estimator_from(estimator, path):
+    """Set the weights of an estimator to those of the one in `path`.
+
+    Args:
+        estimator: `keras.Model`, changed.
+        path: its ``.keras`` file, a run directory, or the shipped name of a model that
+            it tells.
+
+    Raises:
+        ModelError: there is none, or it has other shapes.
+    """
+    if Path(path).is_dir():
+        path = Path(path) / RESULTS["estimator"]
+    elif Path(path).suffix != ".keras":
+        path = find_estimator(path).with_suffix(".keras")
+    other = load_estimator(path)
+    shapes = [[v.shape for v in model.variables] for model in (other, estimator)]
+    if shapes[0] != shapes[1]:
+        raise ModelError(
+            f"the estimator of {path} has other layers than this configuration's; "
+            "estimator.hidden_units must be those that it was trained with"
+        )
+    estimator.set_weights(other.get_weights())
+
+
+def load_judge(config):
+    """Load the frozen generator that the estimator of a `Config` is taught by, or None.
+
+    Raises:
+        ConfigError: it is told nothing, or is of another scale.
+        ModelError: there is none.
+    """
+    from srlite.models.generators import is_conditional
+
+    name = config.estimator.generator
+    if name is None:
+        return None
+    generator = load_generator(name)
+    if not is_conditional(generator) or scale_of(generator) != config.scale:
+        raise ConfigError(
+            f"estimator.generator must be a conditional generator of scale "
+            f"{config.scale}, which {name} is not"
+        )
+    generator.trainable = False
+    return generator
 
 
 def set_precision(network, precision, exact_last=False):

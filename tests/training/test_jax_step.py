@@ -23,6 +23,7 @@ from srlite.data.patches import PatchSampler, StageSampler
 from srlite.models import checkpoints
 from srlite.training.preparation import build_sampler
 from srlite.training.recipe import train
+from srlite.training.stages import build_generator
 
 ROOT = Path(__file__).parents[2]
 # Run as `python -c`: the script in argv[2] where no module named in argv[1] exists.
@@ -89,6 +90,11 @@ def both(tmp_path_factory, vgg19_file):
     worn |= {"augmentation.damaged": 1.0, "pretrain.batch_size": 24}
     damaged = build_sampler(CONFIG.updated(worn), "pretrain", (0,), [data.astronaut()])
     np.savez(folder / "damaged.npz", **damaged.batch(0))
+    judge = build_generator(CONFIG)  # of an estimator: it listens to what it is told
+    judge.set_weights(
+        [w + random.uniform(0.01, 0.1, w.shape) for w in judge.get_weights()]
+    )
+    judge.save(folder / "judge.keras")
     # Starts after three updates: Adam's first one follows the sign of the gradient
     # alone, which is rounding where the gradient is next to nothing.
     for stage in STAGES:

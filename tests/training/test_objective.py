@@ -75,6 +75,47 @@ def test_the_estimator_learns(parts):
     assert 0 < np.abs(np.asarray(head) - np.asarray(ema)).max() < 0.1
 
 
+def test_a_generator_teaches_the_estimator(parts):
+    """Its error is minus its PSNR on the middles, and falls; it stays as it is."""
+    config = TOLD.updated({"estimator.generator_patch_size": 32})
+    generator = build_generator(config)
+    random = np.random.default_rng(0)
+    generator.set_weights(
+        [w + random.uniform(0.01, 0.1, w.shape) for w in generator.get_weights()]
+    )
+    generator.trainable = False
+    before = generator.get_weights()
+    objective = EstimatorObjective(
+        parts,
+        scale=4,
+        ema_decay=0.9,
+        generator=generator,
+        generator_error=100.0,
+        generator_patch_size=32,
+    )
+    batch = batch_of("estimator", 1)
+    (lr, middle), (truth, hr) = objective.prepare(batch)
+    whole, wide = map(np.asarray, degrade(batch, 4))
+    np.testing.assert_array_equal(lr, whole[:, :15, :15])
+    np.testing.assert_array_equal(middle, whole[:, 6:14, 6:14])
+    np.testing.assert_array_equal(hr, wide[:, 24:56, 24:56])
+    total, (values, answer) = objective.loss([lr, middle], [truth, hr], False)
+    sr = generator([middle, answer], training=False)
+    error = 10 * np.log10(np.square(sr - hr).mean(axis=(1, 2, 3)) + 1e-5).mean()
+    assert float(values["generator_error"]) == pytest.approx(error, rel=1e-4)
+    alone = EstimatorObjective(parts, scale=4, ema_decay=0.9)
+    blind, _ = alone.loss(lr, truth, False)
+    assert float(total) == pytest.approx(float(blind) + 100 * error, rel=1e-4)
+    assert tuple(values) == objective.names
+
+    step = TensorFlowStep(parts, objective)
+    for _ in range(40):
+        last = step(batch, False)
+    assert float(last["generator_error"]) < error - 0.02
+    for one, other in zip(before, generator.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_a_generator_lives_with_what_the_estimator_sees(parts):
     """The truth for some, an estimate for the others, which no gradient passes."""
     config = TOLD.updated({"pretrain.context_size": None, "pretrain.patch_size": 64})

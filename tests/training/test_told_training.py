@@ -12,6 +12,7 @@ from small_runs import TOLD, tensors
 
 from srlite.errors import CheckpointError, ConfigError, ModelError
 from srlite.models import checkpoints
+from srlite.models.model_files import load_estimator
 from srlite.training.preparation import summarize
 from srlite.training.recipe import train
 
@@ -98,6 +99,55 @@ def test_refusals(finished, photos, tmp_path):
     ):
         with pytest.raises((ModelError, CheckpointError), match=says):
             train(plain, [photos], run, stages=["pretrain"], init_from=start)
+
+
+def test_an_estimator_learns_from_a_generator(finished, photos, tmp_path):
+    """It begins with the run's own, in a run of its own, and goes on to the bit."""
+    run_dir = tmp_path / "run"
+    changes = {
+        "estimator.generator": str(finished / "generator.keras"),
+        "estimator.generator_patch_size": 32,
+        "estimator.freeze_batch_norm_after": 0,
+        "estimator.optimizer.learning_rate": 1e-7,
+        "estimator.optimizer.final_learning_rate": 1e-7,
+        "estimator.optimizer.warmup_steps": 0,
+    }
+    config = CONFIG.updated(changes)
+    train(config, [photos], run_dir, stages=["estimator"], init_from=finished)
+    rows = [json.loads(line) for line in (run_dir / "metrics.jsonl").open()]
+    assert all(-60 < r["generator_error"] < 0 for r in rows if "e_total" in r)
+    before, after = (
+        load_estimator(folder / "estimator.keras").get_weights()
+        for folder in (finished, run_dir)
+    )
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    assert any((one != other).any() for one, other in zip(before, after))
+    straight = tensors(run_dir, "estimator")
+    (run_dir / "estimator.keras").unlink()
+    checkpoints.find(run_dir / "checkpoints", "estimator")[-1][1].unlink()
+    train(config, [photos], run_dir, stages=["estimator"])
+    resumed = tensors(run_dir, "estimator")
+    for name in straight:
+        np.testing.assert_array_equal(straight[name], resumed[name], err_msg=name)
+
+    for changes, start, says in (
+        ({"generator_patch_size": 96}, None, "at most the smallest of patch_sizes, 64"),
+        ({"generator_patch_size": 30}, None, "multiple of the scale 4; received 30"),
+        ({"generator": "esrgan"}, None, "esrgan"),
+        ({"hidden_units": 9}, finished, "estimator.hidden_units must be those"),
+        ({}, finished / "generator.keras", "must make 10 numbers of a picture"),
+        ({}, tmp_path / "none", "none"),
+    ):
+        wrong = config.updated({f"estimator.{n}": v for n, v in changes.items()})
+        with pytest.raises((ConfigError, ModelError), match=says):
+            train(
+                wrong,
+                [photos],
+                tmp_path / "wrong",
+                stages=["estimator"],
+                init_from=start,
+            )
 
 
 @pytest.mark.slow
