@@ -1,10 +1,9 @@
 """Two models side by side: `python -m srlite benchmark inference --against OTHER`.
 
-Both enlarge one picture whole, in one call, turn by turn in one process, so that a
-machine that slows down slows both. A conditional model also has its estimator look at
-the picture, as it does once for each picture, and its share is told. What counts is CPU
-time, that of all threads together: other work on the machine, which makes a call take
-longer, hardly changes it. A network that runs on Keras runs here as it does for users.
+Both enlarge one picture whole, in one call, by turns in one process, so that a machine
+that slows down slows both. The estimator of a conditional model looks at the picture
+once, and its share is reported. CPU time of all threads counts, because other work on
+the machine hardly changes it.
 """
 
 import math
@@ -18,7 +17,7 @@ import numpy as np
 from srlite.backend import silence
 from srlite.errors import ConfigError, ModelError
 from srlite.memory import available_memory, cores
-from srlite.pictures.picture import read_rgb
+from srlite.pictures.picture import read_rgb, to_float
 from srlite.runtime.upscaler import Upscaler
 
 _SIZE = (320, 180)  # LR pixels, width and height: four times as much is 1280 x 720
@@ -26,20 +25,12 @@ _SIZE = (320, 180)  # LR pixels, width and height: four times as much is 1280 x 
 
 @dataclass(frozen=True)
 class Costs:
-    """What one model took, in seconds, one value for each round.
-
-    Attributes:
-        name: of the model.
-        cpu: CPU time of the network, of all threads.
-        wall: time of the network on the clock.
-        seeing_cpu: CPU time of its estimator; zeros where it has none.
-        seeing_wall: time of its estimator on the clock.
-    """
+    """What one model took, in seconds, one value for each round."""
 
     name: str
-    cpu: tuple[float, ...]
+    cpu: tuple[float, ...]  # of the network, all threads together
     wall: tuple[float, ...]
-    seeing_cpu: tuple[float, ...]
+    seeing_cpu: tuple[float, ...]  # of its estimator; zeros where it has none
     seeing_wall: tuple[float, ...]
 
     @property
@@ -67,7 +58,7 @@ def time_against(models, image, rounds, num_threads):
     Args:
         models: as `find_model`, of any size of input.
         image: uint8 (H, W, 3).
-        rounds: how often each takes its turn, after one that does not count.
+        rounds: turns of each, after one that does not count.
         num_threads: CPU threads of a `.tflite`.
 
     Returns:
@@ -114,13 +105,13 @@ def _prepare(model, image, num_threads):
             f"{image.shape[0]} LR pixels in one call; give a smaller --size"
         )
     told = upscaler.tell(image)
-    inputs = [image[None].astype(np.float32) / np.float32(255)]
+    inputs = [to_float(image)[None]]
     inputs += [] if told is None else [told.vector]
     return upscaler, lambda: network(*inputs)
 
 
 def _timed(work):
-    """Run something: (CPU seconds, seconds)."""
+    """Return (CPU seconds, seconds) of a call."""
     cpu, wall = time.process_time(), time.perf_counter()
     work()
     return time.process_time() - cpu, time.perf_counter() - wall
@@ -145,7 +136,7 @@ def add_arguments(parser):
 
 
 def report(args):
-    """Measure what `args` of `add_arguments` say, and print it."""
+    """Run the measurement and print it."""
     if min(args.size) < 1:
         raise ConfigError(f"--size must be 1 or more; received {min(args.size)}")
     threads = args.threads or cores()
@@ -165,11 +156,11 @@ def table(costs, shape, num_threads):
         f"{'':{width}}{'CPU s':>24}{'s':>24}",
     ]
     for one in costs:
-        lines.append(f"{one.name:{width}}{_spread(one.cpu)}{_spread(one.wall)}")
+        lines.append(f"{one.name:{width}}{_seconds(one.cpu)}{_seconds(one.wall)}")
         if any(one.seeing_cpu):
             lines.append(
-                f"{'  its estimator':{width}}{_spread(one.seeing_cpu)}"
-                f"{_spread(one.seeing_wall)}, {one.share:.1%} of its CPU time"
+                f"{'  its estimator':{width}}{_seconds(one.seeing_cpu)}"
+                f"{_seconds(one.seeing_wall)}, {one.share:.1%} of its CPU time"
             )
     lines.append(f"{'ratio':{width}}{_ratio(model.all_cpu, other.all_cpu)}")
     if any(model.seeing_cpu) or any(other.seeing_cpu):
@@ -179,10 +170,14 @@ def table(costs, shape, num_threads):
 
 def _ratio(ours, theirs):
     """Compare neighbours in time, so that a slow spell changes both."""
-    return _spread([a / b for a, b in zip(ours, theirs, strict=True)])
+    return _seconds([a / b for a, b in zip(ours, theirs, strict=True)])
 
 
-def _spread(values):
-    """Median and quartiles, 24 letters wide."""
+def _seconds(values):
+    return f"{spread(values, '.3f'):>24}"
+
+
+def spread(values, form):
+    """Return "median (lower quartile to upper quartile)", each in a number format."""
     low, median, high = statistics.quantiles(values, n=4, method="inclusive")
-    return f"{f'{median:.3f} ({low:.3f} to {high:.3f})':>24}"
+    return f"{median:{form}} ({low:{form}} to {high:{form}})"

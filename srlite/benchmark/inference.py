@@ -3,18 +3,17 @@
 - the whole command (start, reading, tiles, rounding, writing) against bare LiteRT calls
   on the same tiles and, where memory allows, against one call on the whole picture;
 - LR pixels that tiles compute, against those of the picture;
-- its peak memory, against the promise of 7 bytes per SR pixel and 500 MB;
-- tiles against the whole picture in one call: the largest difference;
+- peak memory, against the promise of 7 bytes per SR pixel and 500 MB;
+- the largest difference between tiles and the whole picture in one call;
 - the effect of what lies beyond the overlap, for several overlaps.
 
-With `--against` it sets one model against another instead (`benchmark_against`).
+`--against` compares two models instead (`benchmark_against`).
 
-Commands run in processes of their own. What is compared takes turns, so that a machine
-that slows down slows both. Large pictures are the photo, mirrored again and again.
+Commands run in processes of their own, by turns, so that a machine that slows down
+slows all. Large pictures are the photo, mirrored again and again.
 """
 
 import math
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -25,20 +24,21 @@ import numpy as np
 from PIL import Image
 
 from srlite.benchmark import against as benchmark_against
-from srlite.benchmark.tflite import picture_input, tell_nothing
+from srlite.benchmark.against import spread
+from srlite.benchmark.tflite import picture_input, prepare
 from srlite.data.degradation_vector import Degradation
 from srlite.errors import ConfigError, SrliteError
 from srlite.files import PACKAGE, SAMPLE
 from srlite.memory import available_memory, cores
 from srlite.models.model_files import DEFAULT_MODEL, find_model
-from srlite.pictures.picture import read_rgb, to_uint8
+from srlite.pictures.picture import read_rgb, to_float, to_uint8
 from srlite.runtime.tiling import computed_pixels, tiles, window_of
 from srlite.runtime.upscaler import Upscaler
 
 SUMMARY = "the command that enlarges, against bare LiteRT"
 OVERLAPS = (4, 8, 12, 16, 20, 24, 28)
 _FAR = 48  # LR pixels: the overlap that the others are compared with
-_CROP = 512  # LR pixels: as much of a photo as is compared with one call on the whole
+_CROP = 512  # LR pixels of a photo that are compared with one call on the whole
 
 _CHILD = """
 import sys
@@ -91,20 +91,13 @@ class BareLiteRT:
     def __init__(self, path, num_threads, batches):
         """Load a file, and call it once: what this allocates is not timed.
 
-        `batches` are what it is timed on, float32 (1, h, w, 3), all of one shape.
+        `batches` are the calls to time, float32 (1, h, w, 3), all of one shape.
         """
-        from ai_edge_litert.interpreter import Interpreter
-
-        self._batches = batches
-        self._interpreter = Interpreter(str(path), num_threads=num_threads)
+        self._interpreter = prepare(path, batches[0].shape[1:3], num_threads)
         entry = picture_input(self._interpreter)
-        if entry["dtype"] == np.uint8:
-            self._batches = [to_uint8(batch) for batch in batches]
+        levels = entry["dtype"] == np.uint8
+        self._batches = [to_uint8(x) if levels else x for x in batches]
         self._input = entry["index"]
-        self._interpreter.resize_tensor_input(self._input, batches[0].shape)
-        self._interpreter.allocate_tensors()
-        tell_nothing(self._interpreter)
-        self._interpreter.set_tensor(self._input, self._batches[0])
         self._interpreter.invoke()
 
     def seconds(self):
@@ -119,52 +112,48 @@ class BareLiteRT:
 def tiles_of(upscaler, image, window):
     """List what the network of an `Upscaler` is called with, float32 (1, h, w, 3)."""
     parts = tiles(image.shape, upscaler.scale, window, upscaler.overlap)
-    return [part.cut(image).astype(np.float32) / np.float32(255) for part in parts]
+    return [to_float(part.cut(image)) for part in parts]
 
 
-def time_overhead(model, image, rounds, num_threads, ending):
-    """Time the whole command and bare calls.
+def time_overhead(path, image, rounds, num_threads, ending):
+    """Time the whole command and bare calls, by turns.
 
     Args:
-        model: as `find_model`; must be a `.tflite` of any size.
+        path: a `.tflite` of any size.
         image: uint8 (H, W, 3).
-        rounds: how often all take their turn.
+        rounds: turns of each.
         num_threads: CPU threads.
         ending: of the file that is written, for instance ".png".
 
     Returns:
-        dict of lists, one value per round: `start`, seconds of the command on one
-        pixel; `command` and `peak`, seconds and bytes on the picture; `tiles`, seconds
-        of bare calls on the same tiles; `whole`, of one bare call on the picture, empty
-        where memory does not allow it; and `window`, (height, width) in LR pixels of
-        what the network sees at once.
+        dict of lists of seconds, one per round: `start`, of the command on one pixel;
+        `command`, of the command on the picture; `tiles`, of bare calls on the same
+        tiles; `whole`, of one bare call on the picture, empty where memory does not
+        allow it; and `window`, (height, width) in LR pixels of a tile.
     """
-    path = find_model(model)
     upscaler = Upscaler.from_file(path, num_threads=num_threads)
     window = _window(upscaler, image.shape[:2])
     bare = {"tiles": BareLiteRT(path, num_threads, tiles_of(upscaler, image, window))}
     room = 1.2 * upscaler.network.bytes_per_pixel * image.shape[0] * image.shape[1]
     if room < available_memory():
-        whole = image[None].astype(np.float32) / np.float32(255)
-        bare["whole"] = BareLiteRT(path, num_threads, [whole])
+        bare["whole"] = BareLiteRT(path, num_threads, [to_float(image)[None]])
     options = ("--model", path, "--threads", num_threads)
-    found = {name: [] for name in ("start", "command", "peak", "tiles", "whole")}
+    found = {name: [] for name in ("start", "command", "tiles", "whole")}
     with tempfile.TemporaryDirectory() as folder:
         lr, dot, sr = (Path(folder) / f"{n}.png" for n in ("lr", "dot", "sr"))
         Image.fromarray(image).save(lr)
         Image.fromarray(image[:1, :1]).save(dot)
         for _ in range(rounds):
             found["start"].append(run_enlarging(dot, sr, *options)[0])
-            seconds, peak = run_enlarging(lr, sr.with_suffix(ending), *options)
-            found["command"].append(seconds)
-            found["peak"].append(peak)
+            target = sr.with_suffix(ending)
+            found["command"].append(run_enlarging(lr, target, *options)[0])
             for name, network in bare.items():
                 found[name].append(network.seconds())
     return {**found, "window": window}
 
 
 def _window(upscaler, lr_size):
-    """What the network sees at once of a picture that is enlarged by its factor."""
+    """Return what the network sees at once of a picture enlarged by its factor."""
     return upscaler.choose_window(lr_size, [upscaler.scale * n for n in lr_size])
 
 
@@ -183,15 +172,15 @@ def compare_with_whole(model, image, num_threads):
     return int(differences.max()), float(np.mean(differences > 0)), tile
 
 
-def measure_reach(model, image, overlaps=OVERLAPS, tile=64, num_threads=None):
+def measure_reach(model, image, num_threads, overlaps=OVERLAPS, tile=64):
     """Measure how much a result depends on what lies beyond the overlap.
 
     Args:
         model: as `find_model`; of any size.
         image: uint8 (H, W, 3).
+        num_threads: CPU threads.
         overlaps: LR pixels.
         tile: LR pixels.
-        num_threads: CPU threads; all when None.
 
     Returns:
         For each overlap, the largest difference in levels, before rounding, from an
@@ -199,7 +188,7 @@ def measure_reach(model, image, overlaps=OVERLAPS, tile=64, num_threads=None):
     """
     network = Upscaler.from_file(model, num_threads=num_threads).network
     told = (Degradation().vector,) if network.conditional else ()
-    lr = image.astype(np.float32) / np.float32(255)
+    lr = to_float(image)
 
     def upscale(overlap):
         sr = np.empty((*(network.scale * side for side in lr.shape[:2]), 3), lr.dtype)
@@ -234,7 +223,7 @@ def add_arguments(parser):
 
 
 def report(args):
-    """Measure what `args` of `add_arguments` say, and print it."""
+    """Run the measurements and print them."""
     if args.rounds < 2:
         raise ConfigError(f"rounds must be 2 or more; received {args.rounds}")
     if args.against is not None:
@@ -249,14 +238,14 @@ def report(args):
 
     image = enlarged_by_mirrors(photo, args.megapixels[0])
     found = time_overhead(path, image, args.rounds, threads, args.ending)
-    print(f"start-up            {_spread(found['start'])} s")
-    print(f"whole command       {_spread(found['command'])} s, {_size(image)}")
+    print(f"start-up            {spread(found['start'], '.2f')} s")
+    print(f"whole command       {spread(found['command'], '.2f')} s, {_size(image)}")
     seen = " x ".join(map(str, found["window"][::-1]))
-    print(f"same tiles, bare    {_spread(found['tiles'])} s, of {seen} LR pixels")
-    print(f"overhead            {_spread_ratio(found, 'tiles')}")
+    print(f"same tiles, bare    {spread(found['tiles'], '.2f')} s, of {seen} LR pixels")
+    print(f"overhead            {_overhead(found, 'tiles')}")
     if found["whole"]:
-        print(f"one bare call       {_spread(found['whole'])} s")
-        print(f"overhead over it    {_spread_ratio(found, 'whole')}")
+        print(f"one bare call       {spread(found['whole'], '.2f')} s")
+        print(f"overhead over it    {_overhead(found, 'whole')}")
 
     crop = photo[:_CROP, :_CROP]
     largest, share, tile = compare_with_whole(path, crop, threads)
@@ -265,7 +254,7 @@ def report(args):
         f"{share:.2%} of the values differ"
     )
     crop = photo[: _CROP // 2, : _CROP // 2]
-    reach = measure_reach(path, crop, num_threads=threads)
+    reach = measure_reach(path, crop, threads)
     for overlap, levels in zip(OVERLAPS, reach):
         print(f"overlap of {overlap:2}       at most {levels:.4f} levels off")
 
@@ -276,7 +265,7 @@ def report(args):
 
 
 def measure_memory(path, image, upscaler, threads, ending):
-    """Run the command on a picture, and tell its work and peak memory in words."""
+    """Run the command on a picture; return its work and peak memory in words."""
     size, scale = image.shape[:2], upscaler.scale
     seen = computed_pixels(size, _window(upscaler, size), upscaler.overlap)
     with tempfile.TemporaryDirectory() as folder:
@@ -298,14 +287,6 @@ def _size(image):
     return f"{image.shape[1]} x {image.shape[0]} pixels"
 
 
-def _spread(values):
-    """Median and quartiles in words."""
-    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
-    return f"{median:.2f} ({low:.2f} to {high:.2f})"
-
-
-def _spread_ratio(found, name):
+def _overhead(found, name):
     """How much longer the command takes, by neighbours in time."""
-    ratios = [a / b - 1 for a, b in zip(found["command"], found[name])]
-    low, median, high = statistics.quantiles(ratios, n=4, method="inclusive")
-    return f"{median:.1%} ({low:.1%} to {high:.1%})"
+    return spread([a / b - 1 for a, b in zip(found["command"], found[name])], ".1%")

@@ -1,10 +1,10 @@
 """What a `.tflite` costs on a CPU: `python -m srlite benchmark tflite F [F ...]`.
 
-All files take turns in one process, so that a machine that slows down slows all; what
-is compared is what stands in one table, each file against the first. A conditional file
-is told that nothing is known, which costs what any degradation costs;
-`srlite.benchmark.against` times its estimator too. Peak memory is that of a process of
-its own with one file, Python and LiteRT included.
+All files take turns in one process, so that a machine that slows down slows all; each
+table compares its files with the first. A conditional file is told that nothing is
+known, which costs what any degradation costs; `srlite.benchmark.against` times its
+estimator too. Peak memory is that of a process with one file, Python and LiteRT
+included.
 """
 
 import os
@@ -43,26 +43,15 @@ print(peak_memory())
 
 @dataclass(frozen=True)
 class Timing:
-    """How one file ran at one size.
-
-    Attributes:
-        path: the file.
-        file_bytes: its size.
-        size: (height, width) in LR pixels.
-        seconds: of each call.
-        megapixels: SR megapixels of one call.
-        gflop: of the convolutions of one call, a multiplication and an addition
-            counted as two, whatever their type.
-        peak_mib: most memory of a process with this file alone, in MiB.
-    """
+    """How one file ran at one size."""
 
     path: Path
     file_bytes: int
-    size: tuple[int, int]
-    seconds: tuple[float, ...]
-    megapixels: float
-    gflop: float
-    peak_mib: float
+    size: tuple[int, int]  # height, width; LR pixels
+    seconds: tuple[float, ...]  # of each call
+    megapixels: float  # SR, per call
+    gflop: float  # multiplications and additions in convolutions, per call
+    peak_mib: float  # of a process with this file alone
 
     def quartiles(self):
         """Return lower quartile, median and upper quartile in seconds."""
@@ -73,10 +62,10 @@ def benchmark_tflite(paths, sizes, num_threads, turns):
     """Time `.tflite` files side by side.
 
     Args:
-        paths: of RGB models.
+        paths: RGB models.
         sizes: (height, width) in LR pixels; a static file runs at its own size alone.
         num_threads: CPU threads.
-        turns: calls of each file at each size, one per turn.
+        turns: calls of each file at each size.
 
     Returns:
         List of `Timing`, by size, then in the order of `paths`.
@@ -88,7 +77,7 @@ def benchmark_tflite(paths, sizes, num_threads, turns):
     for path in paths:
         network = LiteRTNetwork(path, num_threads)
         for size in [network.size] if network.size else sizes:
-            run = _prepare(path, size, num_threads)
+            run = prepare(path, size, num_threads)
             run.invoke()
             runs.append((path, size, network.scale, run))
     runs.sort(key=lambda run: run[1])
@@ -115,9 +104,9 @@ def benchmark_tflite(paths, sizes, num_threads, turns):
 def count_flop(path, size):
     """Count multiplications and additions of a file's convolutions on a picture."""
     # A delegate would keep the shapes inside to itself.
-    interpreter = _prepare(path, size, 1, delegates=False)
+    interpreter = prepare(path, size, 1, delegates=False)
     if len(interpreter.get_input_details()) > 1:
-        # Behind what is told, shapes are known only once it has run: on little.
+        # Shapes that depend on the degradation are known after a call: on a few pixels.
         any_size = min(picture_input(interpreter)["shape_signature"]) < 0
         if any_size and size != _LITTLE:
             pixels = np.prod(size) / np.prod(_LITTLE)
@@ -132,7 +121,7 @@ def count_flop(path, size):
     return total
 
 
-def _prepare(path, size, num_threads, delegates=True):
+def prepare(path, size, num_threads, delegates=True):
     """Make an interpreter whose next `invoke` enlarges noise of (height, width)."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -211,7 +200,7 @@ def add_arguments(parser):
 
 
 def report(args):
-    """Measure what `args` of `add_arguments` say, and print it."""
+    """Run the measurements and print them."""
     for name in ("sizes", "threads"):
         if min(getattr(args, name)) < 1:
             raise ConfigError(f"--{name} must be 1 or more")

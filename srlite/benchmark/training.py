@@ -1,11 +1,10 @@
 """Speed of training, measured: `python -m srlite benchmark train --preset light`.
 
-It sets train.py's loop (making batches, moving them, logging) against the bare
+It compares train.py's loop (making batches, moving them, logging) with the bare
 compiled update on one batch that stays where it is. Both take turns in one process, a
-few updates each: a machine that slows down slows both, and what is compared are
-neighbours in time. The quartiles over the turns say how far the overhead can be
-trusted. Checkpoints and validation are left out. On TensorFlow it then times what an
-update spends where.
+few updates each, and neighbours in time are compared: a machine that slows down slows
+both. The quartiles over the turns say how far the overhead can be trusted. Checkpoints
+and validation are left out. On TensorFlow it then times the portions of an update.
 """
 
 import functools
@@ -37,10 +36,7 @@ EXECUTIONS = 5  # in a turn: with more, the turns would be far apart in time
 
 
 class PausableSampler:
-    """Makes a sampler's batches, except for a while.
-
-    Batches are made ahead by threads, which would take the bare update's time.
-    """
+    """A sampler that can pause, so that threads do not slow the bare update."""
 
     def __init__(self, sampler):
         """Wrap a sampler."""
@@ -77,9 +73,9 @@ class PausableSampler:
 class AlternatingStep:
     """A step for `train_stage` that lets the bare update take turns with the loop.
 
-    The first execution is not timed: the loop waits for its first batch. A turn of the
-    loop ends when the batch of the next one is there, so it holds as much of the loop's
-    own work as of updates; one execution more than the turns have is needed for that.
+    The first execution is not timed, because the loop waits for its first batch. A turn
+    of the loop ends when the next turn's batch is there, so it holds as much of the
+    loop's own work as of updates; this takes one execution more than the turns have.
     """
 
     def __init__(self, step, sampler, bare):
@@ -129,7 +125,7 @@ class AlternatingStep:
 
 
 def wait(values):
-    """Wait until an update is done, whose values this holds."""
+    """Wait for an update, given its values."""
     from keras import tree
 
     for value in tree.flatten(values):
@@ -137,7 +133,7 @@ def wait(values):
 
 
 def time_portions(step, sampler, update_batch_norm, turns):
-    """Time what an update spends where.
+    """Time the portions of an update.
 
     Args:
         step: `TensorFlowStep`.
@@ -146,10 +142,10 @@ def time_portions(step, sampler, update_batch_norm, turns):
         turns: times of each.
 
     Returns:
-        dict of milliseconds, the least of all turns, as other work can only add to
-        them: `data`, of making a batch, which threads do while others are trained on;
-        and of the update `damage`, of making LR and of what is told of it; `forward`;
-        `backward`; and the `rest`: optimizers, EMA and, in a GAN, the discriminator.
+        dict of milliseconds, the least of all turns, because other work only adds to
+        them: `data` to make a batch, which threads do ahead; `damage` to make LR and
+        its degradation; `forward`; `backward`; and `rest` for optimizers, EMA and, in a
+        GAN, the discriminator.
     """
     batch = sampler.batch(0)
     works = {"data": lambda: sampler.batch(0)}
@@ -170,21 +166,20 @@ def time_portions(step, sampler, update_batch_norm, turns):
 def benchmark_training(config, stage, steps=50, data_dirs=None):
     """Time the training loop and the bare update.
 
-    The networks have random weights, the feature networks too: times are the same.
+    All networks have random weights, which does not change the times.
 
     Args:
         config: `Config`.
         stage: "estimator", whose largest patches are timed, "pretrain" or "gan".
-        steps: timed steps of each, rounded up to whole turns of 5 executions, at least
-            4 turns.
+        steps: timed steps of each, rounded up to at least 4 turns of 5 executions.
         data_dirs: folders and tar files of HR photographs; None for synthetic ones.
 
     Returns:
         dict of `backend`; `turns`; `step_ms` and `loop_ms`, medians over the turns in
-        milliseconds per step; `overhead`, how much longer the loop takes than the bare
-        updates before and after it: its quartiles over the turns, and `data_wait`, how
-        long it waits for batches, as shares; `process_mib`, most memory of the process,
-        and `device_mib`, of the GPU, None without one; `portions`, as of
+        milliseconds per step; `overhead`, quartiles over the turns of how much longer
+        the loop takes than the bare updates before and after it, and `data_wait`, how
+        long it waits for batches, as shares; `process_mib` and `device_mib`, peak
+        memory of the process and the GPU, None without one; `portions`, as from
         `time_portions`, on TensorFlow alone, else False.
 
     Raises:
@@ -192,7 +187,7 @@ def benchmark_training(config, stage, steps=50, data_dirs=None):
     """
     check(config, [stage])
     if stage == "estimator":
-        # Patches of several sizes in turn would be set against those of one.
+        # The bare update has patches of one size, so the loop must have them too.
         largest = {"estimator.patch_sizes": [config.estimator.photo_size]}
         config = config.updated(largest)
     keras = _prepare_backend()
@@ -200,7 +195,7 @@ def benchmark_training(config, stage, steps=50, data_dirs=None):
     sampler = PausableSampler(_sampler(config, stage, data_dirs))
     turns = max(_LEAST_TURNS, -(-steps // (EXECUTIONS * size)))
     last_step = (turns * EXECUTIONS + 2) * size
-    # As most of the training is: with the statistics frozen, if they ever are.
+    # As in most of the training: with frozen statistics, if they ever freeze.
     freeze = None if options.freeze_batch_norm_after is None else 0
     with tempfile.TemporaryDirectory() as folder:
         step = _build(keras, config, stage)
@@ -275,15 +270,13 @@ def _sampler(config, stage, data_dirs):
 
 def _build(keras, config, stage):
     """Make the step of a stage, with random weights."""
-    if stage == "estimator":
-        return build_step(keras, config, stage, None, {})[1]
-    losses = build_losses(config, stage, None, None)
+    losses = {} if stage == "estimator" else build_losses(config, stage, None, None)
     estimator = build_estimator(config) if config.generator.conditional else None
     return build_step(keras, config, stage, None, losses, estimator=estimator)[1]
 
 
 class _Logger(RunLogger):
-    """Logs as ever, but tells no speed: it would be that of both taking turns."""
+    """Logs without a word about speed, which would be that of both taking turns."""
 
     def say(self, text):
         """Do nothing."""
@@ -307,7 +300,7 @@ def add_arguments(parser):
 
 
 def report(args):
-    """Measure as parsed arguments say, and print."""
+    """Run the measurement and print it."""
     config = preset(args.preset).updated(dict(map(parse_assignment, args.set)))
     found = benchmark_training(config, args.stage, args.steps, args.data_dir)
     low, median, high = found["overhead"]

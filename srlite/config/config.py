@@ -1,10 +1,8 @@
 """The configuration of a training run: frozen dataclasses, TOML in, JSON out.
 
-Only `config`, `presets` and the attic (`recipe` and its neighbours) know a `Config`;
-everything else takes plain keyword arguments. Every option has a name
-of the form `section.option` (`gan.steps`, `gan.generator_optimizer.learning_rate`). A
-loss weight of 0.0 measures and logs a loss without training on it; None ("none" in a
-file or on the command line) leaves it out altogether.
+Every option has a name of the form `section.option` (`gan.steps`,
+`gan.generator_optimizer.learning_rate`). A loss weight of 0.0 measures and logs a loss
+without training on it; None ("none" in a file or on the command line) leaves it out.
 """
 
 import dataclasses
@@ -64,7 +62,7 @@ class SRResNetConfig:
 
     @property
     def conditional(self):
-        """Whether it takes a degradation: never."""
+        """Whether it takes a degradation."""
         return False
 
 
@@ -144,9 +142,9 @@ class AugmentationConfig:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Where photographs are kept and how they are measured on."""
+    """Where photographs are kept, and how validation uses them."""
 
-    # Beyond it a pack on the disk; None: half of what is free.
+    # More goes to a pack on the disk; None: half of the free memory.
     memory_gb: NotNegative | None = None
     # HR pixels of the centre of each picture; 0: all of it.
     validation_crop: CountOrZero = 256
@@ -160,10 +158,10 @@ class LogConfig:
     validate_every: Count = 1000
     checkpoint_every: Count = 500
     keep_checkpoints: Count = 3
-    store_every: CountOrZero = 0  # checkpoints at its multiples stay for ever; 0: none
+    store_every: CountOrZero = 0  # checkpoints at its multiples always stay; 0: none
     best_after: CountOrZero = 2000  # from here the one of the highest PSNR stays too
-    # Updates in a row, not finite, before going back with a lower learning rate. One
-    # may be a batch's fault; ten batches, drawn at random, are not.
+    # Updates in a row that are not finite before training goes back with a lower
+    # learning rate. One may be a batch's fault; ten random batches are not.
     max_dropped_steps: Count = 10
 
 
@@ -189,15 +187,9 @@ class Config:
     log: LogConfig = field(default_factory=LogConfig)
 
     def updated(self, changes):
-        """Return a copy with some options changed.
+        """Return a copy with some options changed, as `options.updated`.
 
         Another `generator.name` brings that generator's options at their defaults.
-
-        Args:
-            changes: dict of dotted names to values, or nested dicts as TOML gives them.
-
-        Raises:
-            ConfigError: an unknown option, or a value of the wrong type or range.
         """
         changes = options.flatten(changes)
         name = changes.get("generator.name", self.generator.name)
@@ -232,7 +224,7 @@ class Config:
                     name,
                     f"must be a multiple of the scale {self.scale}; received {size}",
                 )
-        # What an estimator looks at, while it learns and while it tells.
+        # What an estimator sees, while it learns and when it is used.
         seen = [("estimator.patch_sizes", x) for x in self.estimator.patch_sizes]
         if self.generator.conditional:
             for stage in ("pretrain", "gan"):

@@ -1,10 +1,9 @@
 """The machinery of options: dotted names, types and ranges, files and `--set`.
 
-Works on frozen dataclasses, nested to any depth. What an option may be is said by its
-type: `Literal` for choices, `Annotated[int, Bound(...)]` for ranges, `X | None` where
-"none" may be written, `tuple[X, ...]` for lists. Relations between options are said by
-a method `problems` of the dataclass that holds them, which yields
-(option, what is wrong with it).
+Works on frozen dataclasses, nested to any depth. The type of an option says what it may
+be: `Literal` for choices, `Annotated[int, Bound(...)]` for ranges, `X | None` where
+"none" is allowed, `tuple[X, ...]` for lists. A method `problems` of a dataclass checks
+options against each other; it yields (option, what is wrong with it).
 """
 
 import dataclasses
@@ -21,7 +20,7 @@ from srlite.errors import ConfigError
 
 
 class Bound(NamedTuple):
-    """A range that a number must lie in."""
+    """A range of numbers: its words, and a test."""
 
     says: str
     holds: Callable
@@ -31,7 +30,6 @@ Count = Annotated[int, Bound("at least 1", lambda x: x >= 1)]
 CountOrZero = Annotated[int, Bound("at least 0", lambda x: x >= 0)]
 Positive = Annotated[float, Bound("above 0", lambda x: x > 0)]
 NotNegative = Annotated[float, Bound("at least 0", lambda x: x >= 0)]
-# Decays and momenta.
 Fraction = Annotated[float, Bound("at least 0 and below 1", lambda x: 0 <= x < 1)]
 Probability = Annotated[float, Bound("between 0 and 1", lambda x: 0 <= x <= 1)]
 
@@ -77,11 +75,7 @@ def updated(config, changes, prefix=""):
 
 
 def defaults(config):
-    """Map dotted names of options to their defaults, where they have one.
-
-    Args:
-        config: dataclass; its groups say which classes' defaults count.
-    """
+    """Map dotted names of the options of a dataclass to their defaults, if any."""
     found = {}
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
@@ -93,7 +87,7 @@ def defaults(config):
 
 
 def check(config, prefix=""):
-    """Raise a `ConfigError` if options of a dataclass do not go with each other."""
+    """Raise a `ConfigError` for options that do not go together."""
     for name, problem in getattr(config, "problems", tuple)():
         raise ConfigError(f"{prefix}{name} {problem}")
     for field in dataclasses.fields(config):
@@ -150,7 +144,7 @@ def _checked(value, hint, name):
 def read_options(path):
     """Read the options in a TOML file or, by its ending, a JSON file.
 
-    The `config.json` of a run is one; what it says of `inputs` is left out.
+    The section `inputs` of a run's `config.json` is left out.
 
     Raises:
         ConfigError: the file is missing or of another form.

@@ -6,8 +6,8 @@
   + convolution is `generator.upsampling=depth_to_space_x2`.
 - `srgan`: Ledig et al. 2017, https://arxiv.org/abs/1609.04802.
 
-They learn from LR pictures of one kernel, as in their papers; the odds of
-others are options too (`kernels.bilinear=1`).
+They learn from LR pictures of one kernel, as in their papers; the odds of others are
+options too (`kernels.bilinear=1`).
 """
 
 from srlite.config.config import (
@@ -83,7 +83,6 @@ ESRGAN = Config(
         ema_decay=0.999,
         freeze_batch_norm_after=None,
         pixel=1e-2,  # eta of section 4.1
-        lattice=None,
         pixel_criterion="l1",  # equation 3
         content=1.0,  # equation 3
         style=None,
@@ -144,7 +143,6 @@ SRGAN = Config(
         ema_decay=0.0,
         freeze_batch_norm_after=None,
         pixel=0.0,
-        lattice=None,
         pixel_criterion="l2",
         content=1.0,  # equation 3
         style=None,

@@ -1,4 +1,4 @@
-"""Presets: the recipes that srlite knows, each number with its reason.
+"""Presets: the recipes of srlite, each number with its reason.
 
 - `light`: the shipped model; about 1.1 M parameters, below 5 MB as a float32 `.tflite`.
 - `light_rt`: the same recipe for video; 416,512 parameters at a quarter of the places.
@@ -55,8 +55,8 @@ _LIGHT = Config(
         num_dense_blocks=6,
         num_convolutions=4,
         residual_scaling=0.2,
-        # Free on the phone, where it is folded away. Its statistics are frozen early
-        # (freeze_batch_norm_after), as small batches of six kernels make noisy ones.
+        # Free on the phone, where it is folded away. Small batches of six kernels make
+        # noisy statistics, so they are frozen early (freeze_batch_norm_after).
         batch_norm=True,
         upsampling="depth_to_space",
         anchor=True,
@@ -65,10 +65,10 @@ _LIGHT = Config(
         # Not knowing how LR was made costs 0.4 to 0.7 dB (docs/training_log.md).
         conditional=True,
     ),
-    # Antialiased kernels are what most software uses: likelier.
+    # Most software uses antialiased kernels.
     kernels=KernelOdds(bilinear=1.5, bicubic=1.5, area=1.5),
-    # Pictures as people have them: half are clean, the others were saved, sent, made in
-    # bad light or out of focus, and often several of these.
+    # Pictures as people have them: half are clean, the others were saved, sent, taken
+    # in bad light or out of focus, often several of these.
     augmentation=AugmentationConfig(
         damaged=0.5,
         blur=0.2,
@@ -89,7 +89,7 @@ _LIGHT = Config(
         steps=6000,
         batch_size=16,
         # Statistics of 16 pictures are noisy: half of what is left to learn is learnt
-        # as soon as they are frozen.
+        # once they are frozen.
         freeze_batch_norm_after=500,
         optimizer=OptimizerConfig(
             learning_rate=2e-3,
@@ -102,8 +102,8 @@ _LIGHT = Config(
         steps=200_000,
         batch_size=32,
         patch_size=192,
-        # Mostly what it will be told when it is used: the estimator's word, which is
-        # surer of 256 pixels than of the patch alone.
+        # Mostly what it will get in use: the estimator's answer, which is surer with
+        # 256 pixels than with the patch alone.
         told_truth=0.25,
         context_size=256,
         ema_decay=0.999,
@@ -118,9 +118,9 @@ _LIGHT = Config(
         told_truth=0.25,
         context_size=256,
         ema_decay=0.999,
-        freeze_batch_norm_after=0,  # the pixel stage's statistics serve on
-        # The content loss alone draws a lattice of 4 x 4 pixels and shifts colours; a
-        # pixel loss does not hold it, the lattice loss does (docs/training_log.md).
+        freeze_batch_norm_after=0,  # the pixel stage's statistics stay
+        # The content loss alone draws a lattice of 4 x 4 pixels and shifts colours; the
+        # pixel loss does not prevent it, the lattice loss does (docs/training_log.md).
         pixel=1.0,
         lattice=20.0,
         hold_colour=True,
@@ -134,8 +134,7 @@ _LIGHT = Config(
             # Mean difference between a photo and its bicubic enlargement at each tap
             # (48 crops of Kodak's pictures): a content loss of 1 is as far off as
             # bicubic. At this scale ESRGAN's block5_conv4 loss starts near 1 too, so
-            # that the weights of content and adversarial loss keep their published
-            # meaning.
+            # the weights of content and adversarial loss keep their published meaning.
             layer_scales=(175.0, 435.0, 20.0),
         ),
         style_layers=("block5f_project_conv",),

@@ -1,7 +1,7 @@
 """`config.json`: what a run was asked to do, written down and compared with.
 
-It holds the resolved options and, under `inputs`, what the run was given besides:
-sources, weights, how many pictures there were.
+It holds the resolved options and, under `inputs`, the other inputs of the run: sources,
+weights, numbers of pictures.
 """
 
 import json
@@ -34,7 +34,7 @@ def read_record(path: Path) -> dict[str, Any]:
 def write_record(
     path: Path, config: Config, inputs: dict[str, Any], kept: Iterable[str] = ()
 ) -> None:
-    """Write `config.json`, in which the sections `kept` stay as they are."""
+    """Write `config.json`; the sections `kept` stay as they are in it."""
     former = read_record(path)
     options = config.to_dict()
     options |= {section: former[section] for section in kept if section in former}
@@ -44,13 +44,10 @@ def write_record(
 
 
 def changed_options(record: dict[str, Any], config: Config) -> dict[str, tuple]:
-    """List the options that differ from those of a record, of which {} has none.
+    """Map options that differ from a record, if it is not {}, to (former value, value).
 
-    An option that did not exist then had its default; one that exists no more counts
+    An option that did not exist then had its default; one that no longer exists counts
     as a difference.
-
-    Returns:
-        dict of option to (former value, value).
     """
     if not record:
         return {}
@@ -60,7 +57,7 @@ def changed_options(record: dict[str, Any], config: Config) -> dict[str, tuple]:
 
 
 def changed_inputs(record: dict[str, Any], inputs: dict[str, Any]) -> dict[str, tuple]:
-    """List the inputs that differ from those of a record, as `changed_options`."""
+    """Map inputs that differ from a record to (former value, value)."""
     if "inputs" not in record:
         return {}
     return _changes(flatten(record["inputs"]), flatten(inputs))

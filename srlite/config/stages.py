@@ -1,7 +1,4 @@
-"""The stages' part of a training's configuration: updates, losses, optimizers.
-
-`config` puts these sections into a whole, and says what all options have in common.
-"""
+"""The stages' part of a training's configuration: updates, losses, optimizers."""
 
 import re
 from dataclasses import dataclass, field
@@ -22,7 +19,7 @@ class OptimizerConfig:
     """Adam or Muon, and its schedule: arguments of `optimizers.build_schedule`."""
 
     name: Literal["adam", "muon"] = "adam"
-    learning_rate: Positive = 1e-4  # at its highest
+    learning_rate: Positive = 1e-4  # the highest one
     schedule: Literal["constant", "step", "multi_step", "cosine"] = "constant"
     warmup_steps: CountOrZero = 0
     final_learning_rate: NotNegative = 0.0  # of cosine
@@ -32,7 +29,7 @@ class OptimizerConfig:
     beta_1: Fraction = 0.9
     beta_2: Fraction = 0.999
     epsilon: Positive = 1e-7
-    momentum: Fraction = 0.95  # of muon's kernels; the three above are of all else
+    momentum: Fraction = 0.95  # of muon's kernels; the three above are for all else
     clip_norm: Positive | None = None  # of all gradients together; None: no clipping
 
     def problems(self):
@@ -63,11 +60,11 @@ class OptimizerConfig:
 class ContentConfig:
     """The network of the content loss, and how its taps become one number."""
 
-    network: str = "vgg19"  # or vgg16
+    network: Literal["vgg16", "vgg19"] = "vgg19"  # Keras has no other VGG
     layers: tuple[str, ...] = ("block5_conv4",)
     layer_weights: tuple[float, ...] = (1.0,)
-    layer_scales: tuple[Positive, ...] = (20.0,)  # what a tap's distance is divided by
-    normalization: Literal["none", "taps", "weights"] = "none"  # what the sum is
+    layer_scales: tuple[Positive, ...] = (20.0,)  # divisors of the taps' distances
+    normalization: Literal["none", "taps", "weights"] = "none"  # divisor of the sum
     criterion: Literal["l1", "l2"] = "l1"
     before_activation: bool = True
     preprocessing: Literal["caffe", "torch"] = "caffe"
@@ -75,12 +72,6 @@ class ContentConfig:
 
     def problems(self):
         """Yield what does not go together."""
-        if self.network not in ("vgg16", "vgg19"):
-            yield (
-                "network",
-                "must be 'vgg16' or 'vgg19', as Keras has no other VGG (none of 11 or "
-                f"13 layers); received {self.network!r}",
-            )
         for name in ("layer_weights", "layer_scales"):
             if len(getattr(self, name)) != len(self.layers):
                 yield (
@@ -101,7 +92,7 @@ class AdversarialConfig:
     """The kind of adversarial loss."""
 
     kind: Literal["relativistic_average", "standard"] = "relativistic_average"
-    # What the discriminator is to answer on fakes: drawn evenly between these two.
+    # Labels of fakes for the discriminator, drawn evenly between these two.
     fake_labels: tuple[Probability, Probability] = (0.0, 0.0)
 
     def problems(self):
@@ -164,12 +155,12 @@ class StageConfig:
     pixel: NotNegative | None  # loss weight
     generator_optimizer: OptimizerConfig
     pixel_criterion: Literal["l1", "l2"] = "l1"
-    # Photographs of this stage alone, as `sources` names them; none: those of the run.
+    # Photographs of this stage alone (`data.sources`); empty: those of the run.
     sources: tuple[str, ...] = ()
-    # A conditional generator is told what was done to this share of the patches, and
-    # what the estimator sees of it for the others, which looks at so much around them.
+    # A conditional generator is told the true degradation of this share of the patches,
+    # and of the others what the estimator sees in them and their surroundings.
     told_truth: Probability = 0.5
-    context_size: Count | None = None  # None: the patch alone
+    context_size: Count | None = None  # with surroundings; None: the patch alone
 
     @property
     def photo_size(self):
@@ -196,7 +187,7 @@ class GanConfig(StageConfig):
     discriminator_optimizer: OptimizerConfig
     lattice: NotNegative | None = None
     colour: NotNegative | None = None
-    # Show content, style and adversarial loss SR's luma with HR's colour, so that the
+    # Content, style and adversarial loss see SR's luma with HR's colour, so that the
     # pixel loss alone teaches colour.
     hold_colour: bool = False
     content_loss: ContentConfig = field(default_factory=ContentConfig)

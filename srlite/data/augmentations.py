@@ -3,9 +3,8 @@
 Blur stands for optics and motion of the lens, noise for the sensor, sharpening for the
 app that shrank the picture, JPEG (ITU-T T.81) for the file on its way. Pictures are
 float levels 0..255, (batch, height, width, channels), with static height and width.
-Every strength comes in as an array with one value per picture, and one value of each
-means "leave this picture alone"; nothing is drawn here, so that every backend computes
-the same picture.
+Every strength is an array with one value per picture. Nothing is drawn here, so every
+backend computes the same picture.
 """
 
 import numpy as np
@@ -78,7 +77,7 @@ _ALL_TABLES = np.stack([quantisation_tables(max(q, 1)) for q in range(101)])
 
 
 def blur(pictures, sigma):
-    """Convolve each picture with a Gaussian; the picture is mirrored at its borders.
+    """Convolve each picture, mirrored at its borders, with a Gaussian.
 
     Args:
         pictures: levels (batch, height, width, channels).
@@ -160,19 +159,19 @@ def add_noise(pictures, noise, sigma, colour=None, shot=None):
 def compress_jpeg(pictures, quality, phase=None, subsampled=None):
     """Pass each picture through baseline JPEG.
 
-    Rounds where libjpeg does, and as it does at exact halves, which flat blocks are
-    full of: YCbCr, halved chroma, eighths of DCT coefficients, quantised coefficients,
+    It rounds where and as libjpeg does, also at exact halves, which are common in flat
+    blocks: YCbCr, halved chroma, eighths of DCT coefficients, quantised coefficients,
     decoded levels, chroma enlarged by its triangle filter ("fancy upsampling").
 
     Args:
         pictures: whole levels (batch, height, width, channels), of any size; RGB, or
-            grey, which is a file of luma alone.
+            grey, which has no chroma.
         quality: int (batch,), 1 to 100 as in libjpeg; 0 leaves a picture as it is.
         phase: int (batch, 2), 0 to 15: pixels of the first block row and column that
-            lie outside the picture, as if it had been cut from a larger file. None is 0
-            for all.
+            lie outside the picture, as if it was cut from a larger file. None is 0 for
+            all.
         subsampled: bool (batch,), whether chroma is halved in height and width (4:2:0)
-            or kept (4:4:4); None halves none. Grey pictures have no chroma.
+            or kept (4:4:4); None halves none.
 
     Returns:
         float32, whole levels 0..255.
@@ -192,9 +191,9 @@ def compress_jpeg(pictures, quality, phase=None, subsampled=None):
 
 
 def _shifted(pictures, phase, size=None):
-    """Move each picture down and right by its phase, its edges repeated.
+    """Move each picture down and right by its phase, and repeat its edges.
 
-    `size` is (height, width) of the result; 16 pixels more than now where it is None.
+    `size` is (height, width) of the result, by default 16 pixels more than now.
     """
     size = size or tuple(side + 16 for side in pictures.shape[1:3])
     for axis, (old, new) in enumerate(zip(pictures.shape[1:3], size, strict=True)):
@@ -249,9 +248,9 @@ def _repeat_last(planes, height, width):
 
 
 def _halve(chroma):
-    """Mean of 2 x 2 pixels, halves rounded down and up by turns as in libjpeg.
+    """Average 2 x 2 pixels; round halves down and up by turns, as libjpeg does.
 
-    Columns are filled up to whole blocks before, rows only after, as there.
+    As there, columns are filled up to whole blocks before, rows only after.
     """
     height, width = -(-chroma.shape[1] // 2) * 2, -(-chroma.shape[2] // 16) * 16
     chroma = _repeat_last(chroma, height, width)
@@ -261,7 +260,7 @@ def _halve(chroma):
 
 
 def _double(chroma):
-    """Twice the height and width: three quarters of the nearer, one of the farther."""
+    """Double height and width: 3/4 of the nearer pixel, 1/4 of the farther one."""
 
     def neighbours(x, axis):
         places = np.arange(x.shape[axis])

@@ -1,7 +1,7 @@
-"""Damages by name: what small pictures go through after, or before, they are shrunk.
+"""Damages by name, to measure with: what happens to pictures around the shrinking.
 
 - `jpeg75`: saved by Pillow at that quality, so with halved chroma (4:2:0);
-- `noise10`: Gaussian noise of that many levels, the same at every start;
+- `noise10`: Gaussian noise of that many levels, always the same;
 - `noise5jpeg75`: both, in this order;
 - `sharp`: an unsharp mask of sigma 1 and amount 0.8, as phones and chat programs do;
   `sharpjpeg70`: and then saved;
@@ -10,10 +10,8 @@
 - `lanczos`: HR is shrunk by Pillow's Lanczos instead of the kernel;
 - `none`.
 
-Other numbers may stand in them, and `sharp` before any of the first three; `real`
-stands for the nine of `REAL`. They are for measuring: exact, one picture at a time.
-What training does to its patches, in a graph and at random strengths, is in
-`degradations`.
+The numbers may be others, and `sharp` may precede any of the first three; `real` means
+the nine of `REAL`. `degradations` damages training patches, in a graph and at random.
 """
 
 import io
@@ -35,7 +33,7 @@ REAL = (
     "blur",
     "noise5jpeg75",
     "halfjpeg",
-)  # what pictures that people have mostly are
+)  # most pictures that people have
 ALL_REAL = "real"
 _FORM = re.compile(r"(?P<sharp>sharp)?(noise(?P<noise>\d+))?(jpeg(?P<jpeg>\d+))?")
 _SEED = 0
@@ -46,7 +44,7 @@ _HIGHEST = 255  # levels of noise
 
 
 class Damage(NamedTuple):
-    """What is done to HR before, and to LR after, the shrinking; 0 is nothing."""
+    """What is done to HR before and to LR after shrinking; 0 is nothing."""
 
     name: str
     blur: float = 0.0  # HR pixels
@@ -92,7 +90,7 @@ def parse_damage(name: str) -> Damage:
 
 
 def parse_damages(names):
-    """Read several names, of which `real` stands for all of `REAL`; each counts once.
+    """Read several names; `real` means all of `REAL`, and each name counts once.
 
     Raises:
         DataError: there is no such damage.
@@ -102,7 +100,7 @@ def parse_damages(names):
 
 
 def damage_and_shrink(hr, shrink, damage, scale=4):
-    """Make the LR picture of a uint8 HR picture, by `shrink` and a `Damage`.
+    """Make the LR picture of a uint8 HR picture, with `shrink` and a `Damage`.
 
     HR's sides are multiples of `scale`; `shrink` is a function from HR to LR, uint8.
     """
@@ -125,10 +123,7 @@ def damage_and_shrink(hr, shrink, damage, scale=4):
 
 
 def gaussian_blur(image, sigma):
-    """Blur each channel of an image to float64, mirrored at its edges.
-
-    What is beyond 4 sigma, in pixels, is left out.
-    """
+    """Blur each channel to float64, up to 4 sigma, mirrored at the edges."""
     radius = int(4.0 * sigma + 0.5)
     taps = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
     taps /= taps.sum()

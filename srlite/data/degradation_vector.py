@@ -1,7 +1,7 @@
 """The degradation: ten numbers that say how a picture was made, in units people know.
 
-`Degradation` holds them in physical units; `vector` turns them into what a network is
-told and an estimator answers, float32 (10,) in [0, 1]:
+`Degradation` holds them in physical units; `vector` is the form that networks take and
+estimators return, float32 (10,) in [0, 1]:
 
 - 0 to 5: odds of the six kernels, in the order of `kernels.KERNELS`; they sum to 1;
 - 6: JPEG strength, 1 - quality / 100, and 0 for none;
@@ -11,7 +11,7 @@ told and an estimator answers, float32 (10,) in [0, 1]:
 
 The idea is that of SRMD (Zhang et al. 2018, https://arxiv.org/abs/1712.06116) and DASR
 (Wang et al. 2021, https://arxiv.org/abs/2104.00416). A person can set any part of it:
-`parse_degradation` reads `jpeg=60,noise=5`, and what is not set is estimated.
+`parse_degradation` reads `jpeg=60,noise=5`, and the rest is estimated.
 """
 
 import dataclasses
@@ -28,8 +28,8 @@ from srlite.errors import ConfigError
 SIZE = len(KERNELS) + 4
 MAX_NOISE = 16.0  # levels
 MAX_BLUR = 2.0  # HR pixels
-SMALLEST = 15  # LR pixels a side that an estimator can look at
-# Noise in levels, blur in HR pixels and the like below which words leave a part out.
+SMALLEST = 15  # LR pixels; the shortest side that an estimator takes
+# Words leave out values below these.
 _UNNOTICED = {"jpeg": 3.0, "noise": 0.5, "blur": 0.2, "sharpening": 0.08}
 
 
@@ -53,10 +53,7 @@ class Degradation:
 
     @classmethod
     def from_vector(cls, vector: npt.ArrayLike) -> Self:
-        """Read a vector, as an estimator gives it.
-
-        Args:
-            vector: floats (10,), [0, 1].
+        """Read a vector, floats (10,) in [0, 1].
 
         Raises:
             ConfigError: another shape, or a number that is out of range or not finite.
@@ -89,7 +86,7 @@ class Degradation:
 
     @property
     def vector(self) -> np.ndarray:
-        """What a network is told, float32 (10,) in [0, 1]."""
+        """The vector that networks take, float32 (10,) in [0, 1]."""
         strengths = (
             1.0 - self.jpeg / 100.0,
             self.noise / MAX_NOISE,
@@ -99,7 +96,7 @@ class Degradation:
         return np.array([*self.kernels, *strengths], np.float32)
 
     def replace(self, parts: Mapping[str, Any]) -> Self:
-        """Return a copy with some attributes changed, as `parse_degradation` gives."""
+        """Return a copy with some attributes changed, as from `parse_degradation`."""
         return dataclasses.replace(self, **parts)
 
     def __str__(self):
@@ -135,18 +132,16 @@ _RANGES = {
 
 
 def parse_degradation(text: str) -> dict[str, Any]:
-    """Read what a person says of a picture.
+    """Read a degradation as a person writes it.
 
     Args:
-        text: "auto" sets nothing; "clean" sets all but the kernel to no damage; or
-            parts of the form `name=value`, separated by commas, with the names `jpeg`
+        text: parts separated by commas, of which later ones win: "auto" sets nothing;
+            "clean" sets all but the kernel to no damage; `name=value` sets `jpeg`
             (quality, 1 to 100), `noise` (levels, 0 to 16), `blur` (HR pixels, 0 to 2),
-            `sharpening` (0 to 1) and `kernel` (one of `kernels.KERNELS`). "clean" may
-            stand among them. Of what is said twice the last counts.
+            `sharpening` (0 to 1) or `kernel` (one of `kernels.KERNELS`).
 
     Returns:
-        dict of attributes of `Degradation` to their values; what is missing is to be
-        estimated.
+        dict of attributes of `Degradation` to values; missing ones are to be estimated.
 
     Raises:
         ConfigError: an unknown name, or a value out of range.
@@ -193,8 +188,8 @@ def _number(name, text):
 
 
 def fitting(size: int) -> int:
-    """Return the longest side that the estimator takes of `size` LR pixels.
+    """Return the longest side of at most `size` LR pixels that the estimator takes.
 
-    Each of the 8 phases must have as many places as the others: 8 n + 7 pixels.
+    It has 8 n + 7 pixels, so that each of the 8 phases has as many places.
     """
     return (size + 1) // 8 * 8 - 1

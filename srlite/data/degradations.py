@@ -1,10 +1,9 @@
 """Degradations: HR patches to the LR patches that a camera, an app or a site made.
 
 The kernels of `kernels` are matrices, applied to rows and to columns, so a batch of
-different kernels is one batched product. The kernel index of each image comes in as an
-array: the graph draws nothing (the sampler does), so every backend computes the same
-picture. LR is rounded to 8 bit, as it would be in a file. What else may happen to a
-picture on its way is in `augmentations`.
+different kernels is one batched product. The graph draws nothing: the sampler chooses a
+kernel for each picture, so every backend computes the same picture. LR is rounded to 8
+bit, as in a file. `augmentations` has what else may happen to a picture.
 """
 
 import contextlib

@@ -1,21 +1,20 @@
 """The random choices of the augmentations, drawn in NumPy for the graph to apply.
 
-What each does is in `augmentations`. Its odds are the share of the damaged patches that
-get it; odds of 0 leave its arrays out of the batch, and no damaged patches leave out
-all of them. Each augmentation has a random stream of its own, so that turning one on
-leaves patches, kernels and the others as they were.
+`augmentations` has what each does. Its odds are the share of the damaged patches that
+get it; odds of 0 leave its arrays out of the batch. Each augmentation has a random
+stream of its own, so that turning one on leaves patches, kernels and the others as they
+were.
 
-A patch may get several, in the order in which a picture meets them:
+A patch may get several, in this order:
 
 - `blur` of HR by `blur_sigma` HR pixels;
 - `hr_jpeg`: JPEG of HR, by `hr_jpeg_quality`;
-- `resize`: another way to be shrunk than the six kernels (`kernels.SHRINKINGS`);
+- `resize`: a way to shrink other than the six kernels (`kernels.SHRINKINGS`);
 - `noise` on LR of `noise_sigma` levels; `noise_colour` says how much of it differs
   between the channels, `noise_shot` how much grows with the level;
 - `sharpening` of LR by `sharpening_amount`;
 - `jpeg` of LR by `jpeg_quality`, at any place of its blocks, with halved chroma in the
-  share `jpeg_subsampled`; `second_jpeg` repeats that with draws of its own, on patches
-  that got the first;
+  share `jpeg_subsampled`; `second_jpeg` once more on patches that got the first;
 - `cutout`: a black rectangle, its sides `cutout_size` of LR's.
 
 Every range is the lowest and the highest value of a uniform draw.
@@ -59,14 +58,12 @@ class AugmentationDraws:
         """Choose what happens, and how often.
 
         Args:
-            damaged: share of the patches, 0 to 1, that augmentations may change; the
-                others stay clean.
+            damaged: share of the patches, 0 to 1, that augmentations may change.
             jpeg_subsampled: share of the JPEG files whose chroma is halved (4:2:0).
-            **options: odds by the name of an augmentation, and ranges by theirs (see
-                the module).
+            **options: odds and ranges by name, see the module.
 
         Raises:
-            DataError: odds or a range that cannot be, or an unknown option.
+            DataError: impossible odds or ranges, or an unknown option.
         """
         shares = {"damaged": damaged, "jpeg_subsampled": jpeg_subsampled}
         shares |= {name: options.pop(name, 0.0) for name in _AUGMENTATIONS}
@@ -92,9 +89,9 @@ class AugmentationDraws:
         """Draw for one batch of `count` patches of `lr_size` LR pixels a side.
 
         Returns:
-            dict of the optional arrays of `degradations.degrade`, but no pairs;
-            `shrinking`, int32 (batch,), holds indices into `kernels.SHRINKINGS`, or -1
-            where the kernel stays.
+            dict of the optional arrays of `degradations.degrade` except pairs, and of
+            `shrinking`, int32 (batch,), indices into `kernels.SHRINKINGS`, or -1 where
+            the kernel stays.
         """
         arrays = {}
         damaged = self._stream(seed, step, len(_AUGMENTATIONS)).random(count)
@@ -114,7 +111,7 @@ class AugmentationDraws:
         return np.random.default_rng(entropy)
 
     def _uniform(self, random, name, chosen):
-        """Values of a range where chosen, else 0, float32 (count,)."""
+        """Draw from a range where chosen, else 0, float32 (count,)."""
         values = random.uniform(*self._ranges[name], len(chosen))
         return np.where(chosen, values, 0.0).astype(np.float32)
 
@@ -181,13 +178,9 @@ def _boxes(random, chosen, low, high, size):
 
 
 def true_degradation(batch, scale):
-    """Compute what was done to the patches of a batch, as of `degradations.degrade`.
+    """Return the vectors of `degradation_vector` of a batch, float32 (batch, 10).
 
-    JPEG before the shrinking and holes are not part of it; of two JPEG passes the
-    stronger counts.
-
-    Returns:
-        float32 (batch, 10), vectors of `degradation_vector`.
+    JPEG of HR and holes do not count; of two JPEG passes the stronger one counts.
     """
     count = len(batch["kernel"])
     none = np.zeros(count, np.float32)

@@ -8,12 +8,12 @@
 - `area`: the mean of each block.
 
 A picture may also have been shrunk by `lanczos` (Pillow's, antialiased), or in two
-steps, to 0.5 to 1 of its size first: `SHRINKINGS` lists these ways behind the six.
-`kernel_odds` says how much each is like the six.
+steps, to 0.5 to 1 of its size first: `SHRINKINGS` lists these ways after the six, and
+`kernel_odds` compares them with the six.
 
 All of them are linear and separable, so each is a matrix of (LR size, HR size), applied
-to rows and to columns, borders included. `degradations` shrinks the batches of training
-with them in the graph, this module single pictures in NumPy.
+to rows and to columns, borders included. `degradations` shrinks training batches with
+them in the graph; this module shrinks single pictures in NumPy.
 """
 
 import functools
@@ -71,15 +71,7 @@ SHRINKINGS = (*KERNELS, "lanczos", *_TWO_STEPS)
 
 
 def downsampling_matrix(kernel, size, scale):
-    """Weights of a one-dimensional down-sampling by a whole factor.
-
-    Args:
-        kernel: one of `KERNELS`, or "lanczos".
-        size: HR pixels along the axis, a multiple of `scale`.
-        scale: HR pixels per LR pixel.
-
-    Returns:
-        float64 array (size // scale, size) whose rows sum to 1.
+    """Return `resampling_matrix` for a whole factor, float64 (size // scale, size).
 
     Raises:
         ValueError: unknown kernel, or `size` is not a multiple of `scale`.
@@ -90,12 +82,12 @@ def downsampling_matrix(kernel, size, scale):
 
 
 def resampling_matrix(kernel, size, new_size):
-    """Weights of a one-dimensional reduction to any smaller size.
+    """Return the weights of a one-dimensional reduction to any smaller size.
 
     Args:
         kernel: one of `KERNELS`, or "lanczos".
         size: pixels along the axis.
-        new_size: pixels afterwards, at most `size`.
+        new_size: pixels after it, at most `size`.
 
     Returns:
         float64 array (new_size, size) whose rows sum to 1.
@@ -134,7 +126,7 @@ def resampling_matrix(kernel, size, new_size):
 
 @functools.cache
 def shrinking_matrices(size, scale):
-    """Weights of every way to shrink in `SHRINKINGS`, along `size` HR pixels.
+    """Return the weights of all `SHRINKINGS` along `size` HR pixels.
 
     Returns:
         float32 array (len(SHRINKINGS), size // scale, size).
@@ -156,9 +148,9 @@ def shrinking_matrices(size, scale):
 
 @functools.cache
 def kernel_odds(scale):
-    """Return how much each way to shrink is like each of the six kernels.
+    """Return how similar each way to shrink is to each of the six kernels.
 
-    Odds are in inverse proportion to the squared distance between the weights of the
+    Odds are inversely proportional to the squared distance between the weights of the
     two (Shepard's interpolation, 1968), and 1 for a kernel itself.
 
     Returns:

@@ -1,7 +1,6 @@
 """Packs: decoded photographs in one file that is mapped into memory, not read.
 
-A pack holds more pictures than memory does, needs no decoding, and is one file to
-carry. Its layout, little-endian:
+A pack may be larger than the memory, and needs no decoding. Its layout, little-endian:
 
     bytes 0..7     magic "SRLPACK" and a zero byte
     bytes 8..11    version, 1 (uint32)
@@ -12,8 +11,8 @@ carry. Its layout, little-endian:
     the index      JSON: a list of {"name", "hr", "lr"}; hr is [offset, height, width],
                    lr in the same form, or null where there is no LR picture
 
-A pack is written under a temporary name and renamed when whole; what does not fit this
-layout is refused.
+A pack is written under a temporary name and renamed when whole. Other layouts are
+refused.
 """
 
 import contextlib
@@ -33,18 +32,11 @@ _HEADER = struct.Struct("<8sIIQQ")
 
 
 class Photograph(NamedTuple):
-    """A decoded picture to train on.
+    """A decoded picture to train on."""
 
-    Attributes:
-        name: its file, for messages.
-        hr: uint8 (height, width, 3).
-        lr: uint8 (height // scale, width // scale, 3) where a real LR picture came
-            along, else None.
-    """
-
-    name: str
-    hr: np.ndarray
-    lr: np.ndarray | None = None
+    name: str  # its file, for messages
+    hr: np.ndarray  # uint8 (height, width, 3)
+    lr: np.ndarray | None = None  # real LR, uint8 (height // scale, width // scale, 3)
 
     @property
     def nbytes(self):
@@ -79,7 +71,7 @@ class _Writer:
 
 @contextlib.contextmanager
 def writing_pack(path):
-    """Yield a writer whose `add` takes `Photograph`s; the pack is there at the end.
+    """Yield a writer whose `add` takes `Photograph`s; the pack exists at the end.
 
     Raises:
         DataError: the file cannot be written.
@@ -92,7 +84,7 @@ def writing_pack(path):
 
 
 def read_pack(path):
-    """Map a pack into memory, as a list of `Photograph` that are read when looked at.
+    """Map a pack into memory, as a list of `Photograph` that are read when used.
 
     Raises:
         DataError: the file is missing, damaged, or no pack of this version.
@@ -143,12 +135,11 @@ def read_pack(path):
 class PhotographStore:
     """Keeps photographs in memory, or all of them in a pack once they pass a limit.
 
-    A context manager: leaving it completes the pack, if there is one, and only then can
-    `photographs` be asked for.
+    A context manager: leaving it completes the pack, after which `photographs` works.
     """
 
-    def __init__(self, max_bytes=None, pack=None):
-        """Create an empty store; `pack` takes what is more than `max_bytes`."""
+    def __init__(self, max_bytes, pack):
+        """Create an empty store; `pack` takes all above `max_bytes` (None: nothing)."""
         self._max_bytes = max_bytes
         self._pack = pack
         self._kept = []
@@ -165,7 +156,7 @@ class PhotographStore:
         return self._stack.__exit__(*error)
 
     def add(self, photograph):
-        """Take a `Photograph`; its place in the list is the number of those before."""
+        """Append a `Photograph`."""
         if self._writer:
             self._writer.add(photograph)
             return

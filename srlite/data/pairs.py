@@ -1,8 +1,8 @@
 """Pairs: real LR pictures and the HR pictures that belong to them, matched by name.
 
-Of a pair, both files have the same name but for their endings, case, and what tells LR
-from HR (`x4`, `_LR`, `_HR`, `_LR4`, `_x1`, `_bicLRx4`, `_GT` and the like), in folders
-that may be called so too (`X4/0001x4.png` and `0001.png`).
+The names of a pair are equal except for endings, case, and marks that tell LR from HR
+(`x4`, `_LR`, `_HR`, `_LR4`, `_x1`, `_bicLRx4`, `_GT` and the like). Folders may be
+called so too (`X4/0001x4.png` and `0001.png`).
 """
 
 import os
@@ -15,8 +15,8 @@ import numpy as np
 
 from srlite.errors import DataError
 
-# What tells the files of a pair apart. Without a mark of its own in front, `lr` may be
-# the end of a word; in capitals or after a number it hardly is.
+# The marks. Without a separator before it, `lr` may be the end of a word, but hardly in
+# capitals or after a number.
 _SIDE = (
     r"(?:(?:bic(?:ubic)?[ ._-]?)?(?:lr|hr|gt|sr|out)|bic(?:ubic)?|srf[ ._-]?\d+)"
     r"(?:[ ._-]?[x×]?\d+)?"
@@ -30,15 +30,9 @@ _WHOLE = re.compile(rf"(?:[ ._-]?(?:{_SIDE}|[x×]\d+))+", re.IGNORECASE)
 
 
 class Pair(NamedTuple):
-    """Two files that belong together.
+    """Two files that belong together."""
 
-    Attributes:
-        name: path of HR within its folder, without the ending.
-        lr: path of LR.
-        hr: path of HR.
-    """
-
-    name: str
+    name: str  # path of HR within its folder, without the ending
     lr: Path
     hr: Path
 
@@ -50,14 +44,10 @@ def match_pairs(
     hr_files: Iterable[Path],
     spare: bool = False,
 ) -> list[Pair]:
-    """Match the files of two folders by their names, as the module says.
+    """Match the files of two folders by name; return them ordered by name.
 
-    Pictures of one and the same name are matched first, whatever it ends in.
-
-    With `spare`, LR pictures without a partner are passed over.
-
-    Returns:
-        List of `Pair`, ordered by name.
+    Equal names match first, whatever marks they have. With `spare`, LR pictures without
+    a partner are passed over.
 
     Raises:
         DataError: a picture has no partner, or several.
@@ -70,10 +60,7 @@ def match_pairs(
     for pair in pairs:
         for others in (lr_keys, hr_keys):
             if other := others.get(_key(pair.name)):
-                raise DataError(
-                    f"{other[1]} and {pair.hr} are two pictures of one name; rename "
-                    "one, or take it away"
-                )
+                raise _same_name(other[1], pair.hr)
     for own, partners, where in (
         (hr_keys, lr_keys, lr_folder),
         (lr_keys, hr_keys, hr_folder),
@@ -95,10 +82,10 @@ def match_pairs(
 def fit_pair(
     lr: np.ndarray, hr: np.ndarray, scale: int, name: str = "a picture"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Cut the pictures of a pair to views of which HR is `scale` times LR.
+    """Cut the pictures of a pair to views (lr, hr) of which HR is `scale` times LR.
 
-    HR whose sides are not multiples of the scale makes LR whose sides were rounded, up
-    or down. What is over is less than an LR pixel, at the end.
+    Sides of HR that are not multiples of the scale make sides of LR that were rounded
+    up or down, so less than an LR pixel is cut off at the end.
 
     Raises:
         DataError: the sizes of picture `name` differ by more than that.
@@ -118,7 +105,7 @@ def _stem(path: Path, folder: str | os.PathLike) -> str:
 
 
 def _key(stem: str) -> str:
-    """Return what the names of a pair have in common."""
+    """Return the common part of the names of a pair."""
     *folders, name = stem.split("/")
     kept = [part for part in folders if not _WHOLE.fullmatch(part)]
     return "/".join([*kept, _MARKS.sub("", name) or name]).casefold()
@@ -129,9 +116,12 @@ def _by_key(files: dict[str, Path]) -> dict[str, tuple[str, Path]]:
     for stem, path in files.items():
         key = _key(stem)
         if key in found:
-            raise DataError(
-                f"{path} and {found[key][1]} are two pictures of one name; rename "
-                "one, or take it away"
-            )
+            raise _same_name(path, found[key][1])
         found[key] = (stem, path)
     return found
+
+
+def _same_name(one: Path, other: Path) -> DataError:
+    return DataError(
+        f"{one} and {other} are two pictures of one name; rename one, or take it away"
+    )

@@ -1,9 +1,8 @@
 """Training data: patches cut from photographs, and the batches of a stage.
 
-Photographs (`photographs`, `sources`) are decoded once and kept as uint8. A batch is a
-pure function of (seed, step): the sampler draws position, flips, kernel and
-augmentations in NumPy, so that a resumed run sees the batches it would have seen, on
-every backend, from memory or from a pack.
+Photographs are decoded once and kept as uint8. A batch is a pure function of (seed,
+step): the sampler draws position, flips, kernel and augmentations in NumPy, so that a
+resumed run sees the batches it would have seen, on every backend.
 """
 
 import numpy as np
@@ -14,11 +13,7 @@ from srlite.pictures.levels import to_grey
 
 
 class PatchSampler:
-    """Cuts batches of random HR patches; a pure function of (seed, step).
-
-    Unless odds are given, a picture is chosen with odds in proportion to its pixels, so
-    that every part of every picture is seen equally often.
-    """
+    """Cuts batches of random HR patches; a pure function of (seed, step)."""
 
     def __init__(
         self,
@@ -43,7 +38,8 @@ class PatchSampler:
             seed: int or sequence of ints.
             scale: HR pixels per LR pixel.
             lr_images: for each image its real LR picture, or None.
-            image_odds: relative odds of each image.
+            image_odds: relative odds of each image; by default its number of pixels, so
+                that every part of every picture is seen equally often.
             augmentations: `draws.AugmentationDraws`, or None for none.
         """
         odds = np.asarray(kernel_odds, np.float64)
@@ -70,8 +66,7 @@ class PatchSampler:
 
         Returns:
             dict of `hr`, uint8 (batch, patch, patch, 3), and `kernel`, int32 (batch,);
-            with pairs among the images or augmentations also the optional arrays of
-            `degradations.degrade`.
+            pairs and augmentations add the optional arrays of `degradations.degrade`.
         """
         random = np.random.default_rng([*self._seed, step])
         size, count = self._patch_size, self._batch_size
@@ -106,7 +101,7 @@ class PatchSampler:
 
 
 class StageSampler:
-    """Batches of samplers as a stage wants them: grey, told of, with labels."""
+    """Batches with what a stage needs besides: grey pictures, degradations, labels."""
 
     def __init__(
         self, samplers, seed, *, channels=3, fake_labels=None, told_truth=None, scale=4
@@ -114,15 +109,15 @@ class StageSampler:
         """Wrap samplers.
 
         Args:
-            samplers: objects with `batch(step)`, which gives RGB pictures; they take
-                turns, a step each.
+            samplers: objects with `batch(step)` of RGB pictures; they take turns, a
+                step each.
             seed: sequence of ints.
             channels: 3 leaves pictures as they are, 1 makes them grey.
-            fake_labels: None, or lowest and highest label; then each batch holds a
-                `fake_label` for each of its pictures, drawn evenly between them.
-            told_truth: None, or a share; then each batch holds what was done to its
-                patches, `degradation`, and `told_truth`, which is true for that share.
-                Of a real LR picture nobody knows, so there it is false.
+            fake_labels: None, or (lowest, highest): adds `fake_label`, one for each
+                picture, drawn evenly between them.
+            told_truth: None, or a share: adds `degradation`, and `told_truth`, which is
+                true for that share of the patches, and false for real LR pictures,
+                whose degradation nobody knows.
             scale: HR pixels per LR pixel.
         """
         self._samplers = samplers
@@ -139,11 +134,10 @@ class StageSampler:
         if self._channels == 1:
             for name, array in batch.items():
                 if array.ndim == 4:
-                    # One channel of noise, as weighing three would weaken it.
-                    grey = (
-                        array[..., :1] if name == "noise" else to_grey(array)[..., None]
-                    )
-                    batch[name] = grey  # (B, P, P, 1)
+                    # One channel of noise, as a mean of three would be weaker.
+                    noise = name == "noise"
+                    grey = array[..., 0] if noise else to_grey(array)  # (B, P, P)
+                    batch[name] = grey[..., None]
         if self._fake_labels is not None:
             labels = self._random(step, 1).uniform(*self._fake_labels, (count, 1))
             batch["fake_label"] = labels.astype(np.float32)

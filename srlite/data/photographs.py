@@ -16,15 +16,15 @@ from srlite.files import replacing
 
 
 def usable_photographs(min_sizes, scale, say, names=None):
-    """Decode the pictures of some sources one after the other.
+    """Decode the pictures of sources one after the other.
 
     Args:
-        min_sizes: dict of source, without weight, to the shortest side in HR pixels
-            that is of use.
+        min_sizes: dict of source, without weight, to the shortest usable side in HR
+            pixels.
         scale: HR pixels per LR pixel of pairs.
-        say: called at the end with one sentence: how many pictures were read, and how
-            many files left out, by the reason.
-        names: path of a text file that gets the names of those; None for none.
+        say: function of a sentence, called at the end: how many pictures were read, and
+            how many files left out, by reason.
+        names: path of a text file for the names of files left out; None for none.
 
     Yields:
         (source, `Photograph`), ordered by source and name.
@@ -77,22 +77,21 @@ def _reasons(bad):
 def load_photographs(
     min_sizes, *, scale=4, max_bytes=None, pack=None, say=print, names=None
 ):
-    """Decode every picture of some sources.
+    """Decode every picture of sources, each source once.
+
+    The other arguments are as of `usable_photographs`, and so are the errors.
 
     Args:
         min_sizes: as for `usable_photographs`.
         scale: HR pixels per LR pixel of pairs.
-        max_bytes: what may stay in memory, pictures that come from a pack not counted;
-            None for no limit.
+        max_bytes: what may stay in memory, pictures from a pack not counted; None for
+            no limit.
         pack: path of a pack that takes all pictures when they are more.
-        say: as of `usable_photographs`, and so is the next.
-        names: path.
+        say: function of a sentence.
+        names: path of a text file, or None.
 
     Returns:
         dict of source to list of `Photograph`, ordered by name.
-
-    Raises:
-        DataError: a source cannot be read, or has no usable picture.
     """
     found = {source: [] for source in min_sizes}
     owners = []
@@ -109,12 +108,12 @@ def load_photographs(
 
 
 def load_images(sources, min_size=1, warn=print):
-    """Decode every picture of some sources into memory.
+    """Decode every picture of sources into memory.
 
     Args:
-        sources: one source or several, by the names of `sources`.
-        min_size: shortest side in pixels that is of use.
-        warn: called with one sentence that counts the files left out, if any.
+        sources: one source or several.
+        min_size: shortest usable side in pixels.
+        warn: function of a sentence, called if files are left out.
 
     Returns:
         List of uint8 HR arrays (height, width, 3), ordered by source and name.
@@ -133,16 +132,16 @@ def load_images(sources, min_size=1, warn=print):
 
 
 def training_set(sources, found):
-    """Put the photographs of some sources side by side.
+    """Join the photographs of sources.
 
     Args:
         sources: strings, with or without weights.
         found: dict of source without weight to list of `Photograph`.
 
     Returns:
-        (images, lr_images, odds) for `PatchSampler`. Without any weight all pixels have
-        the same odds. With one, the odds of a source are in proportion to its weight
-        (1 if it has none), those of a picture within it to its pixels.
+        (images, lr_images, odds) for `PatchSampler`. Without any weight, odds are None.
+        With one, the odds of a source are proportional to its weight (1 by default),
+        those of a picture within it to its pixels.
     """
     weighted = [split_weight(source) for source in sources]
     photographs = [p for _, source in weighted for p in found[source]]

@@ -2,8 +2,8 @@
 
 Photographs hold few letters and few drawn edges. These pictures hold nothing else:
 pages of letters, drawings of flat colours and contours, bundles of stripes, and rows of
-small signs. They are drawn at four times their size and averaged, so that an edge is
-as sharp as a pixel can show it. Every picture is a pure function of (seed, number).
+small signs. They are drawn at four times their size and averaged, so that edges are as
+sharp as pixels allow. Every picture is a pure function of (seed, number).
 
     python -m srlite render --output renderings/ --count 120
 
@@ -27,16 +27,7 @@ _SIGNS = string.digits + ".,:;!?()[]+-=%&@#/*"
 
 
 def render(size, seed, number):
-    """Draw one picture; its kind goes round with the number.
-
-    Args:
-        size: pixels along each side.
-        seed: int.
-        number: int, which picture of this seed.
-
-    Returns:
-        uint8 (size, size, 3).
-    """
+    """Draw one picture, uint8 (size, size, 3); the number decides its kind."""
     random = np.random.default_rng([seed, number])
     kind = (_text, _drawing, _stripes, _signs)[number % 4]
     first, second = _colours(random)
@@ -46,7 +37,7 @@ def render(size, seed, number):
 
 
 def _colours(random):
-    """Two colours well apart in brightness; often black and white."""
+    """Choose two colours well apart in brightness, often black and white."""
     if random.random() < 0.4:
         pair = [(255, 255, 255), (0, 0, 0)]
     else:
@@ -60,7 +51,7 @@ def _colour(random):
 
 
 def _font(random, size):
-    """One of the fonts that come with Matplotlib."""
+    """Choose one of the fonts that come with Matplotlib."""
     import matplotlib
 
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
@@ -75,7 +66,7 @@ def _word(random):
 
 
 def _text(image, random, size, colour):
-    """Rows of words, a few of one font and height; some pages are turned."""
+    """Draw rows of words, a few of one font and height; turn some pages."""
     draw = ImageDraw.Draw(image)
     y = 0
     while y < size:
@@ -97,13 +88,13 @@ def _text(image, random, size, colour):
 
 
 def _contrasting(image, random, y):
-    """A colour that can be read on what lies at a height of the left edge."""
+    """Choose a colour that contrasts with the left edge at height y."""
     dark = sum(image.getpixel((0, min(y, image.height - 1)))) < 382
     return tuple(map(int, random.integers(150, 256, 3) - (0 if dark else 150)))
 
 
 def _drawing(image, random, size, contour):
-    """Flat shapes one over the other, with contours, and loose curves."""
+    """Draw flat shapes over each other, with contours, and loose curves."""
     draw = ImageDraw.Draw(image)
     for _ in range(random.integers(20, 60)):
         centre = random.uniform(0, size, 2)
@@ -129,7 +120,7 @@ def _drawing(image, random, size, contour):
 
 
 def _curve(random, centre, reach):
-    """A Bezier curve of four control points."""
+    """Return points of a Bezier curve of four control points."""
     a, b, c, d = centre + random.uniform(-reach, reach, (4, 2))
     t = np.linspace(0, 1, 60)[:, None]
     points = (
@@ -139,7 +130,7 @@ def _curve(random, centre, reach):
 
 
 def _stripes(image, random, size, colour):
-    """Bundles of parallel stripes, straight or bent, each in a part of the picture."""
+    """Draw parallel stripes, straight or bent, in each part of the picture."""
     parts = int(random.integers(1, 4))
     step = size // parts
     y, x = np.mgrid[:step, :step].astype(np.float32)
@@ -161,7 +152,7 @@ def _stripes(image, random, size, colour):
 
 
 def _signs(image, random, size, colour):
-    """Rows of small rectangles, rings, crosses or windows, as of a facade."""
+    """Draw rows of small rectangles, rings, crosses or windows, as on a facade."""
     draw = ImageDraw.Draw(image)
     pitch = _FINER * random.uniform(7, 40)
     width = max(1, int(pitch * random.uniform(0.05, 0.2)))

@@ -7,9 +7,9 @@
     tfds:div2k/bicubic_x4:validation  another split of it
     pairs:LR_DIR:HR_DIR               folders of real LR and HR pictures (`pairs`)
 
-A number and an @ in front is the weight of a source: of `2@photos/ old/`, two patches
-in three come from photos/. A path that begins like one of these is written with its
-folder in front: `./2@photos`.
+A number and an @ before a source is its weight: with `2@photos/ old/`, two patches in
+three come from photos/. A path that begins like one of these needs its folder:
+`./2@photos`.
 """
 
 import contextlib
@@ -36,17 +36,11 @@ _TAR = (".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz")
 _ARCHIVES = (*_TAR, ".zip")
 _WEIGHT = re.compile(r"(\d+\.?\d*|\.\d+)@(.+)", re.DOTALL)
 _TFDS = re.compile(r"tfds:([^:]+(?::\d[\d.*]*)?)(?::(.+))?")  # version, split
-_DECODED_AHEAD = 64  # pictures; what waits for a slow consumer stays small
+_DECODED_AHEAD = 64  # pictures that wait for a slow consumer at most
 
 
 def split_weight(source):
-    """Split the weight off a source.
-
-    Args:
-        source: string or path.
-
-    Returns:
-        (weight, source without it); the weight is None when there was none.
+    """Split a source, string or path, into its weight, or None, and the rest.
 
     Raises:
         DataError: the weight is 0.
@@ -60,28 +54,22 @@ def split_weight(source):
 
 
 class LeftOut(NamedTuple):
-    """What is not a picture to train on.
-
-    Attributes:
-        name: its file.
-        reason: a few words, the same for all of a kind.
-        detail: more of it, or "".
-    """
+    """A file that is not a picture to train on."""
 
     name: str
-    reason: str
+    reason: str  # a few words, the same for all of a kind
     detail: str = ""
 
 
 def read_source(source, scale=4):
-    """Decode the pictures of a source, in an order that is always the same.
+    """Decode the pictures of a source, always in the same order.
 
     Args:
         source: string or path, without a weight.
         scale: HR pixels per LR pixel of pairs.
 
     Yields:
-        `Photograph`, or `LeftOut` for a file that is not one.
+        `Photograph`, or `LeftOut` for other files.
 
     Raises:
         DataError: the source is missing or damaged, or pairs do not match.
@@ -153,7 +141,7 @@ def _fitting(photograph, scale):
 def _files(source):
     """Yield (name, path or file object, None) for each picture in a folder or archive.
 
-    Of other files it yields `LeftOut`, but for hidden ones.
+    Other files give `LeftOut`, hidden ones nothing.
     """
     if source.is_dir():
         for path in _listed(source):
@@ -179,7 +167,7 @@ def _files(source):
         ) from None
 
 
-# What archives raise: RuntimeError where a password is asked for.
+# What damaged archives raise; RuntimeError asks for a password.
 _DAMAGED = (
     *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
     *(OSError, EOFError, RuntimeError, NotImplementedError),
@@ -227,12 +215,12 @@ def _tfds(source):
             "pip install tensorflow tensorflow-datasets"
         ) from None
     if keras.config.backend() != "tensorflow":
-        # TensorFlow would take all of the GPU's memory to read files.
+        # To read files TensorFlow would take all of the GPU's memory.
         tf.config.set_visible_devices([], "GPU")
     try:
         builder = tfds.builder(match[1])
         feature = _image_feature(source, builder.info.features, tfds.features.Image)
-        with _errors_alone("urllib3"):  # else each of ten attempts at each file
+        with _only_errors("urllib3"):  # not each of ten attempts at each file
             builder.download_and_prepare()
         examples = builder.as_dataset(
             split=match[2] or "train",
@@ -247,8 +235,8 @@ def _tfds(source):
 
 
 @contextlib.contextmanager
-def _errors_alone(name):
-    """Let a logger tell nothing less than errors."""
+def _only_errors(name):
+    """Let a logger log nothing below errors."""
     logger = logging.getLogger(name)
     before = logger.level
     logger.setLevel(logging.ERROR)
@@ -259,7 +247,7 @@ def _errors_alone(name):
 
 
 def _image_feature(source, features, image_type):
-    """Name the feature that holds HR pictures."""
+    """Return the name of the feature that holds HR pictures."""
     images = [name for name in features if isinstance(features[name], image_type)]
     if "hr" in images:
         return "hr"

@@ -1,12 +1,12 @@
-"""LR pictures on which an int8 file is calibrated, from photos in a folder.
+"""LR pictures to calibrate an int8 file on, from a source of photographs.
 
 They are what the network will see: crops of photographs, shrunk with all kernels in
-turn. From the same photos come others, on which the file is tried.
+turn. Others from the same source try the file out.
 
-Ranges must also cover what a conditional network will be told: half of its pictures are
-clean and told so, a quarter are damaged, by strengths spread over all that can be told,
-and told so, and a quarter are told of damage that they do not have, as people may do:
-of each at its end, of all at once, or of several.
+Ranges must also cover all that a conditional network may be told. Of its pictures, half
+are clean and told so; a quarter are damaged, by any strengths, and told so; and a
+quarter are told of damage that they do not have, as people may do: of one damage at its
+strongest, of all at once, or of several.
 """
 
 import itertools
@@ -34,33 +34,26 @@ _MAX_PHOTOS = 400
 
 
 class Sample(NamedTuple):
-    """A picture to calibrate on.
+    """A picture to calibrate on, and what the network is told about it."""
 
-    Attributes:
-        lr: uint8 (height, width, 3).
-        degradation: what the network is told of it, float32 (10,).
-    """
-
-    lr: np.ndarray
-    degradation: np.ndarray
+    lr: np.ndarray  # uint8 (height, width, 3)
+    degradation: np.ndarray  # float32 (10,)
 
 
 def calibration_samples(
     source: str | os.PathLike,
     scale: int,
-    size: tuple[int, int] = (SIZE, SIZE),
-    seed: int = 0,
+    size: tuple[int, int],
     damage: str | Degradation | None = None,
 ) -> tuple[list[Sample], list[np.ndarray]]:
-    """Cut and shrink photos of a source.
+    """Cut and shrink photos of a source, the same ones every time.
 
     Args:
-        source: as for `sources.read_source`, a folder or a tar file say.
+        source: as for `sources.read_source`.
         scale: HR pixels per LR pixel.
         size: LR (height, width) of the pictures; smaller photos are mirrored.
-        seed: decides where crops are cut, and the damages.
         damage: None for clean pictures; "spread" for those of a conditional network;
-            or the `Degradation` that all of them have, but for the kernel.
+            or the `Degradation` that all of them have, with kernels in turn.
 
     Returns:
         (samples, photos): at most 48 `Sample` to calibrate on, and at most 12 uint8 HR
@@ -70,7 +63,7 @@ def calibration_samples(
     Raises:
         DataError: the source cannot be read, or has no usable picture.
     """
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     crops = []
     min_sizes = {str(source): 4 * scale}
     photographs = usable_photographs(min_sizes, scale, say=lambda sentence: None)
@@ -95,7 +88,7 @@ def _degradations(
     random: np.random.Generator,
     damage: str | Degradation | None,
 ) -> tuple[Degradation, Degradation]:
-    """Choose how a picture is made, and what is told of it."""
+    """Return how a picture is made, and what the network is told about it."""
     plain = Degradation().replace(parse_degradation(f"kernel={kernel}"))
     if damage is None:
         return plain, plain
@@ -119,7 +112,7 @@ def _degradations(
 
 
 def _make(hr: np.ndarray, degradation: Degradation, scale: int) -> np.ndarray:
-    """Make LR of HR, uint8, with damage if there is any."""
+    """Shrink and damage HR to LR, both uint8."""
     kernel = KERNELS[int(np.argmax(degradation.kernels))]
     damage = Damage(
         "calibration",
@@ -144,5 +137,5 @@ def _cut(
 
 
 def _spread(length: int, number: int) -> list[int]:
-    """Choose `number` of the places 0 to `length` - 1, evenly."""
+    """Return `number` of the places 0 to `length` - 1, evenly spread."""
     return [int(i) for i in np.linspace(0, length - 1, number)]

@@ -1,14 +1,13 @@
 """The checks that a ``.tflite`` passes before it is handed over.
 
-Its size is within a budget; its ops are those that every delegate runs well, which
-also refuses a file whose weights were left behind in variables; an int8 file is int8
-throughout; LiteRT computes on a real photo what the Keras model computes, whatever
-degradation both are told; and 8-bit numbers cost no more than `MAX_LOSS` on pictures
-(`srlite.export.psnr_drop`). A file is its bytes here: nothing touches the disk. A check
-that fails raises `ExportError`.
+Its size is within a budget. Its ops are those that every delegate runs well, which also
+refuses a file whose weights were left behind in variables. An int8 file is int8
+throughout. LiteRT computes on a real photo what the Keras model computes, whatever
+degradation both are told. A file is its bytes here, and a check that fails raises
+`ExportError`.
 
-Differences are in levels, 1 level = 1/255: between unrounded outputs, but for int8
-files, which give whole levels.
+Differences are in levels, 1 level = 1/255, between unrounded outputs; only int8 files
+return whole levels.
 """
 
 import itertools
@@ -26,8 +25,7 @@ PRECISIONS = ("float32", "float16", "dynamic", "int8", "int16x8")
 
 MAX_BYTES = 5_000_000
 MAX_ESTIMATOR_BYTES = 300_000
-# Largest difference between the ten numbers of an estimator's file and of its model.
-MAX_ESTIMATOR_DIFFERENCE = 1e-3
+MAX_ESTIMATOR_DIFFERENCE = 1e-3  # between numbers of two degradations
 
 # Largest difference from the Keras model, in levels, by precision. Measured on the
 # default `rrdb_net`: at most 0.002 in float32. Weights rounded to float16 gave 0.2
@@ -37,52 +35,27 @@ MAX_DIFFERENCE = {"float32": 1.0, "float16": 1.0}
 # 3.4e-6 in `srresnet` after 5 steps, whose output reached 2,000.
 _ROUNDING = 1e-5
 _USUAL_OUTPUT = 20.0
-# Mean difference of files that compute with 8-bit numbers: one edge that comes out
-# otherwise says nothing there.
+# With 8-bit numbers single edges may come out otherwise; the mean difference counts.
 MAX_MEAN_DIFFERENCE = {"dynamic": 4.0, "int8": 4.0, "int16x8": 4.0}
 
 # All of them are on the list of LiteRT's GPU delegates and of XNNPACK.
 ALLOWED_OPS = frozenset(
-    {
-        "ADD",
-        "CONCATENATION",
-        "CONV_2D",
-        "DEPTH_TO_SPACE",
-        "FULLY_CONNECTED",
-        "LEAKY_RELU",
-        "MINIMUM",
-        "MUL",
-        "PRELU",
-        "RELU",
-        "RESHAPE",
-    }
+    """
+    ADD CONCATENATION CONV_2D DEPTH_TO_SPACE FULLY_CONNECTED LEAKY_RELU MINIMUM MUL
+    PRELU RELU RESHAPE
+    """.split()
 )
 # Of estimators, which run on a CPU, once for each picture.
 ESTIMATOR_OPS = frozenset(
-    {
-        "ADD",
-        "CONCATENATION",
-        "CONV_2D",
-        "DIV",
-        "FULLY_CONNECTED",
-        "LEAKY_RELU",
-        "LOG",
-        "LOGISTIC",
-        "MEAN",
-        "MUL",
-        "RESHAPE",
-        "SOFTMAX",
-        "SPACE_TO_DEPTH",
-        "SQUARE",
-        "STRIDED_SLICE",
-        "SUB",
-        "SUM",
-    }
+    """
+    ADD CONCATENATION CONV_2D DIV FULLY_CONNECTED LEAKY_RELU LOG LOGISTIC MEAN MUL
+    RESHAPE SOFTMAX SPACE_TO_DEPTH SQUARE STRIDED_SLICE SUB SUM
+    """.split()
 )
 # PAD makes the cut to the sides that an estimator takes.
 SEEING_OPS = ALLOWED_OPS | ESTIMATOR_OPS | {"PAD"}
 # DEQUANTIZE widens float16 weights; QUANTIZE stands between uint8 and int8; both stand
-# where floats become int16, and these floats again.
+# between floats and int16.
 _FURTHER_OPS = {
     "float16": {"DEQUANTIZE"},
     "int8": {"QUANTIZE"},
@@ -93,11 +66,8 @@ _MOVING_FLOATS = ("DEQUANTIZE", "DEPTH_TO_SPACE", "MINIMUM", "RELU")
 
 # Photo sizes (height, width) in LR pixels at which a file of any size is compared.
 CHECK_SIZES = ((128, 128), (61, 97), (1, 1))
-# Those of an int16x8 file: a CPU takes a hundred times as long for it.
-SLOW_SIZES = ((40, 40), (23, 37), (1, 1))
-# Those of a file that an estimator is built into, which must see something.
-SEEING_SIZES = ((128, 128), (61, 97), (SMALLEST, SMALLEST))
-# Those of an estimator's file.
+SLOW_SIZES = ((40, 40), (23, 37), (1, 1))  # int16x8 takes a CPU 100 times as long
+SEEING_SIZES = ((128, 128), (61, 97), (SMALLEST, SMALLEST))  # an estimator built in
 ESTIMATOR_SIZES = ((127, 127), (63, 95), (SMALLEST, SMALLEST))
 # What conditional generators and their files are told while they are compared.
 CHECK_DEGRADATIONS = (
@@ -109,13 +79,7 @@ CHECK_DEGRADATIONS = (
 def check_size(
     content: bytes, max_bytes: int | None = MAX_BYTES, estimator_bytes: int = 0
 ) -> None:
-    """Raise ExportError for a file that is too large.
-
-    Args:
-        content: the file, bytes.
-        max_bytes: what it may have, with its estimator if it has one; None for any.
-        estimator_bytes: size of the estimator's file that goes with it.
-    """
+    """Raise ExportError if a file and its estimator have more than `max_bytes`."""
     total = len(content) + estimator_bytes
     if max_bytes is not None and total > max_bytes:
         what = "file and its estimator have" if estimator_bytes else "file has"
@@ -133,9 +97,8 @@ def check_ops(
 
     Args:
         content: the file, bytes.
-        precision: of the file; all but float32 allow further ops.
-        allowed: names of ops: `ALLOWED_OPS`, `ESTIMATOR_OPS` for an estimator, or
-            `SEEING_OPS` for a file that an estimator is built into.
+        precision: all but float32 allow further ops.
+        allowed: names of ops.
 
     Returns:
         dict, op name -> count, the commonest first.
@@ -171,14 +134,13 @@ def check_quantization(content: bytes) -> None:
             )
     for number in (*graph.InputsAsNumpy(), graph.Outputs(0)):
         tensor = tensors[number]
+        kind = types[tensor.Type()]
         step = tensor.Quantization().ScaleAsNumpy()
         zero = tensor.Quantization().ZeroPointAsNumpy()
-        exact = np.array_equal(step, np.array([1 / 255], np.float32)) and not np.any(
-            zero
-        )
-        if types[tensor.Type()] != "UINT8" or not exact:
+        exact = np.array_equal(step, np.array([1 / 255], np.float32))
+        if kind != "UINT8" or not exact or np.any(zero):
             raise ExportError(
-                f"{tensor.Name().decode()} is {types[tensor.Type()]} quantised with "
+                f"{tensor.Name().decode()} is {kind} quantised with "
                 f"({step}, {zero}); expected UINT8 with (1/255, 0)"
             )
 
@@ -218,7 +180,7 @@ def check_difference(
         sizes: (height, width) in LR pixels to bring each photo to.
 
     Returns:
-        largest and mean absolute difference in levels, before any rounding of ours.
+        (largest, mean) absolute difference in levels.
 
     Raises:
         ExportError: the difference is above its limit, or is not a number.
@@ -259,10 +221,7 @@ def check_difference(
 
 
 def check_estimator(
-    content: bytes,
-    estimator: Any,
-    photos: Iterable[np.ndarray],
-    sizes: Iterable[tuple[int, int]] = ESTIMATOR_SIZES,
+    content: bytes, estimator: Any, photos: Iterable[np.ndarray]
 ) -> float:
     """Run the ``.tflite`` of an estimator beside its Keras model on crops of photos.
 
@@ -270,10 +229,9 @@ def check_estimator(
         content: the file, bytes.
         estimator: the `keras.Model` it was made from.
         photos: uint8 arrays (height, width, 3).
-        sizes: (height, width) in LR pixels to bring each photo to.
 
     Returns:
-        largest absolute difference between numbers of the degradation.
+        Largest absolute difference between numbers of the degradation.
 
     Raises:
         ExportError: it is above `MAX_ESTIMATOR_DIFFERENCE`, or is not a number.
@@ -282,7 +240,7 @@ def check_estimator(
 
     run = Interpreter(model_content=content).get_signature_runner()
     differences = []
-    for photo, size in itertools.product(photos, sizes):
+    for photo, size in itertools.product(photos, ESTIMATOR_SIZES):
         lr = to_float(fit(photo, size))[None]
         expected = np.asarray(estimator(lr, training=False))
         differences.append(np.abs(run(lr=lr)["degradation"] - expected))  # (1, 10)
@@ -299,8 +257,8 @@ def runner(content: bytes) -> Callable[..., np.ndarray]:
     """Load a ``.tflite`` (bytes) with input `lr` and output `sr`, float or uint8.
 
     Returns:
-        Function of float32 (1, H, W, channels) in [0, 1], and of float32 (10,) for a
-        file with an input `degradation`, -> (1, scale*H, scale*W, channels), [0, 1].
+        Function of LR, float32 (1, H, W, channels) in [0, 1], and for a conditional
+        file of a degradation, (10,); it returns SR, [0, 1].
     """
     from ai_edge_litert.interpreter import Interpreter
 

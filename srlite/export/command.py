@@ -1,11 +1,11 @@
 """The command behind ``export_tflite.py``: one file, the whole set, or a description.
 
-Beside each ``.tflite`` its report is written as JSON. With `--all`, a file that fails
-its checks is named, and the others are written all the same.
+Each ``.tflite`` gets a report beside it, as JSON. With `--all`, a file that fails its
+checks is named, and the others are written all the same.
 
-A conditional model's estimator is written too: beside one file under its name and
-`_estimator`, beside the whole set as ``estimator.tflite``. A file with a degradation
-or an estimator built in needs none.
+A conditional model's estimator is written too: for one file under its name and
+`_estimator`, for the whole set as ``estimator.tflite``. A file with a degradation or an
+estimator built in needs none.
 """
 
 import argparse
@@ -22,9 +22,10 @@ from srlite.data.degradation_vector import SMALLEST
 from srlite.data.photographs import load_images
 from srlite.errors import ConfigError, DataError, ExportError
 from srlite.export.checks import MAX_BYTES, PRECISIONS
-from srlite.export.estimator import EstimatorReport, check_path, estimator_file
+from srlite.export.estimator import check_path, estimator_file
 from srlite.export.export import SEEING_PRECISIONS, export_tflite
 from srlite.export.psnr_drop import LossMeter
+from srlite.export.report import EstimatorReport
 from srlite.files import SAMPLE, replacing
 from srlite.models.model_files import (
     estimator_beside,
@@ -37,10 +38,11 @@ from srlite.models.model_files import (
 from srlite.models.tflite import describe
 from srlite.runtime.opening import DEFAULT_OVERLAP
 
-# Static sides in LR pixels of the set that `--all` writes; None is any size.
-SHIPPED = tuple(
-    (precision, None) for precision in ("float32", "float16", "dynamic", "int8")
-) + tuple((precision, 128) for precision in ("float32", "float16", "int8"))
+# What `--all` writes: (precision, static side in LR pixels, or None for any size).
+SHIPPED = (
+    *((precision, None) for precision in ("float32", "float16", "dynamic", "int8")),
+    *((precision, 128) for precision in ("float32", "float16", "int8")),
+)
 
 
 def main(argv: list[str] | None = None, prog: str = "export_tflite.py") -> int:
@@ -133,25 +135,21 @@ def _write_all(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ExportError(f"cannot make {folder}: {error.strerror}") from None
-    with _beside(folder / "estimator.tflite", estimator):
-        return _write_set(generator, folder, model, options)
-
-
-def _write_set(generator: Any, folder: Path, model: Path, options: dict) -> int:
     name = model.resolve().name if model.is_dir() else model.stem
     failures: dict[str, list[str]] = {}
-    for precision, side in SHIPPED:
-        if "estimator" in options and precision not in SEEING_PRECISIONS:
-            continue
-        ending = f"_{side}" if side else ""
-        path = folder / f"{name}_{precision}{ending}.tflite"
-        try:
+    with _beside(folder / "estimator.tflite", estimator):
+        for precision, side in SHIPPED:
+            if "estimator" in options and precision not in SEEING_PRECISIONS:
+                continue
+            ending = f"_{side}" if side else ""
+            path = folder / f"{name}_{precision}{ending}.tflite"
             size = (side, side) if side else None
-            _write(generator, path, precision, size, options)
-        except (DataError, ExportError) as error:
-            failures.setdefault(f"{error}", []).append(path.name)
-    for reason, names in failures.items():
-        print(f"error: {', '.join(names)}: {reason}", file=sys.stderr)
+            try:
+                _write(generator, path, precision, size, options)
+            except (DataError, ExportError) as error:
+                failures.setdefault(f"{error}", []).append(path.name)
+        for reason, names in failures.items():
+            print(f"error: {', '.join(names)}: {reason}", file=sys.stderr)
     return 1 if failures else 0
 
 
@@ -162,7 +160,7 @@ def _write(
     input_size: tuple[int, int] | None,
     options: dict,
 ) -> None:
-    """Write one file and its report, and print that."""
+    """Write one file and its report, and print the report."""
     with silence():
         report = export_tflite(generator, path, input_size, precision, **options)
         with replacing(Path(path).with_suffix(".json"), ExportError) as draft:

@@ -1,21 +1,21 @@
 """From a generator to a ``.tflite`` file in one of five precisions.
 
 - "float32": input `lr` and output `sr` are float32 in [0, 1], clipped in the graph;
-- "float16": the same, the weights alone are float16;
-- "dynamic": the same, the weights are int8, with one step per output channel;
-  activations are rounded to 8 bits as they come;
+- "float16": the same, with float16 weights;
+- "dynamic": the same, with int8 weights, one step per output channel; activations are
+  rounded to 8 bits while it runs;
 - "int8": everything is int8; `lr` and `sr` are uint8 levels, (1/255, 0);
-- "int16x8": `lr` and `sr` as of "float32"; weights are int8 as of "dynamic",
-  activations int16, but for the pixel shuffle, of which there is no such op.
+- "int16x8": `lr` and `sr` as "float32", weights as "dynamic", activations int16 except
+  in the pixel shuffle, which has no such op.
 
 A conditional generator's file has a second input, `degradation`, (1, 10), of the type
-of `lr`: all pictures of a call share it. A batch of any size there would bring ops for
+of `lr`: all pictures of a call share it, as a batch of any size would bring ops for
 shapes, which phones run badly.
 
-What makes int8 good here is done before the converter sees the network: its channels
-are equalised (`equalisation`), and its ranges are set (`quantisation`).
-For 16 bits neither is needed: the least and the largest value make ranges that are fine
-enough, and equalised kernels lose more in 8 bits than those that were trained.
+For int8 the network is prepared before the converter sees it: its channels are
+equalised (`equalisation`), and its ranges are set (`quantisation`). 16 bits need
+neither: the converter's ranges are fine enough, and equalised kernels lose more in 8
+bits than trained ones.
 """
 
 import ctypes
@@ -32,8 +32,9 @@ from srlite.errors import ExportError, error_reason
 from srlite.export.calibration import Sample
 from srlite.export.checks import runner
 from srlite.models.model_files import step_of
+from srlite.pictures.picture import to_float
 
-_MEASURED = 256  # LR pixels a side of the picture on which memory is measured
+_MEASURED = 256  # LR pixels a side of the picture that memory is measured on
 
 
 def convert(
@@ -53,10 +54,9 @@ def convert(
         path: the file to write.
         input_size: LR (height, width) of a static input; None for any size.
         precision: see above.
-        samples: what int8 and int16x8 are calibrated on, `calibration.Sample`; their
-            pictures are of the generator's channels, and of `input_size` if that is
-            given.
-        batch: pictures of a call, None for any number; 1 for a static input.
+        samples: what int8 and int16x8 are calibrated on, with the generator's channels,
+            of `input_size` if that is given.
+        batch: pictures per call, None for any number; 1 for a static input.
 
     Raises:
         ExportError: the model cannot be converted, or not for this size.
@@ -74,11 +74,8 @@ def convert(
     shapes = {"lr": (*shape, channels)}
     if is_conditional(generator):
         shapes["degradation"] = (1, SIZE)
-    feeds = [  # what the converter calls the file with, to calibrate it
-        {
-            "lr": sample.lr[None] / np.float32(255.0),
-            "degradation": sample.degradation[None],
-        }
+    feeds = [
+        {"lr": to_float(sample.lr)[None], "degradation": sample.degradation[None]}
         for sample in samples or ()
     ]
     generator = _without_resizes(keras, generator)
@@ -104,10 +101,10 @@ def convert(
 
 
 def _without_resizes(keras: Any, generator: Any) -> Any:
-    """Enlarge by copies and a pixel shuffle where a network repeats its pixels.
+    """Replace nearest-neighbour enlargements by copies and a pixel shuffle.
 
-    The result is the same. The op for it does not convert for pictures of any size, and
-    for a size it brings others that GPUs do not have.
+    The result is the same. Their own op does not convert for pictures of any size, and
+    for a fixed size it brings ops that GPUs do not have.
     """
 
     def repeats(layer: Any) -> bool:
@@ -167,14 +164,14 @@ def write(
 
 
 def measure_memory(content: bytes, channels: int) -> int | None:
-    """Measure what a call takes for each LR pixel.
+    """Measure the memory of a call per LR pixel.
 
     Args:
         content: the file, bytes, of any height and width.
         channels: of its pictures.
 
     Returns:
-        Bytes, with a share of the file's own; None where the system does not say.
+        Bytes, including a share of the file's own; None where the system does not say.
     """
     gc.collect()  # so that nothing is freed while this is measured
     before = _resident_memory()
@@ -190,7 +187,7 @@ def measure_memory(content: bytes, channels: int) -> int | None:
 def _resident_memory() -> int | None:
     """Bytes that this process holds, without those that it has freed; or None."""
     try:
-        # Else what is taken might be what was freed before.
+        # Memory freed before would hide what is taken.
         ctypes.CDLL(None).malloc_trim(0)
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except (OSError, AttributeError, TypeError):  # not Linux, or without glibc
@@ -199,7 +196,7 @@ def _resident_memory() -> int | None:
 
 
 def _options(precision: str, feeds: Sequence[dict] = ()) -> dict[str, Any]:
-    """What the converter is told."""
+    """Return the converter's options."""
     import tensorflow as tf
 
     ops = tf.lite.OpsSet.TFLITE_BUILTINS

@@ -1,18 +1,17 @@
 """Equalise the channels of a network, so that one step of 8 bits fits all of them.
 
 An int8 tensor has one step for all its channels. Where one channel is a hundred times
-as large as another, the smaller is rounded away: in an RRDB, a dense block joins the
-residual stream, which is small, with activations that are large, and plain
-quantisation of a trained network leaves the stream a handful of levels.
+as large as another, the smaller one is rounded away: a dense block of an RRDB joins the
+residual stream, which is small, with large activations, and plain quantisation of a
+trained network leaves the stream a handful of levels.
 
-Channels can be made equally large without a change of the function: a positive factor
-on a channel passes through additions, concatenations, LeakyReLU, PReLU and ReLU, and
-is taken up by the convolution, dense layer or BatchNorm before and by the convolution
-or dense layer behind it.
-That is cross-layer equalisation (Nagel et al. 2019, https://arxiv.org/abs/1906.04721,
-section 4.1), with two differences: a channel is all the places that share its factor,
-a whole residual stream say, rather than a pair of layers; and ranges are measured on
-pictures rather than read off weights.
+Channels can be made equally large without changing the function: a positive factor on a
+channel passes through additions, concatenations, LeakyReLU, PReLU and ReLU; the
+convolution, dense layer or BatchNorm before it and the convolution or dense layer
+behind it take it up. That is cross-layer equalisation (Nagel et al. 2019,
+https://arxiv.org/abs/1906.04721, section 4.1), with two differences: a factor covers
+all the places that share it, such as a whole residual stream, rather than a pair of
+layers; and ranges are measured on pictures rather than read off weights.
 """
 
 import itertools
@@ -22,9 +21,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from srlite.export.graphs import Groups, steps_of, taken_by
+from srlite.export.graphs import Groups, copied, steps_of, taken_by
 
-# Pass a positive factor on their input on to their output.
 _HOMOGENEOUS = (layers.LeakyReLU, layers.PReLU, layers.ReLU, layers.Rescaling)
 _ROUNDS = 200
 
@@ -41,7 +39,7 @@ def equalise(generator: Any, samples: list) -> Any:
     Returns:
         A new `keras.Model` that computes the same, up to float32 rounding.
     """
-    generator = _copy(generator)
+    generator = copied(generator)
     places, free = _find_channels(generator)
     logs = _measure(generator, samples)
     factors = np.exp(_solve(places, logs, free))
@@ -58,20 +56,17 @@ def equalise(generator: Any, samples: list) -> Any:
     return generator
 
 
-def _copy(generator: Any) -> Any:
-    copy = keras.models.clone_model(generator)
-    copy.set_weights(generator.get_weights())
-    return copy
-
-
 def _is_linear(op: Any) -> bool:
-    """Whether it is a layer whose kernel is (..., channels taken, channels given)."""
+    """Whether it is a layer whose kernel is (..., input channels, output channels)."""
     plain = type(op) is layers.Dense or (type(op) is layers.Conv2D and op.groups == 1)
     return plain and op.activation is keras.activations.linear
 
 
-def _moves_no_channel(op: Any) -> bool:
-    return isinstance(op, layers.Reshape) and op.input.shape[-1] == op.output.shape[-1]
+def _passes_on(op: Any) -> bool:
+    """Whether a positive factor on a channel comes out on the same channel."""
+    if isinstance(op, layers.Reshape):
+        return op.input.shape[-1] == op.output.shape[-1]
+    return isinstance(op, _HOMOGENEOUS) and not np.any(getattr(op, "offset", 0))
 
 
 def _is_normalisation(op: Any) -> bool:
@@ -83,7 +78,7 @@ def _find_channels(generator: Any) -> tuple[dict[int, np.ndarray], np.ndarray]:
 
     Returns:
         (places, free): dict of `id(tensor)` to the numbers of the tensor's channels;
-        bool array over these numbers, whether a factor is free to choose.
+        bool array over these numbers, whether the factor may be chosen.
     """
     groups, count = Groups(), itertools.count()
     places: dict[int, list[int]] = {}
@@ -109,9 +104,7 @@ def _find_channels(generator: Any) -> tuple[dict[int, np.ndarray], np.ndarray]:
             for other in taken[1:]:
                 for one, two in zip(given, other, strict=True):
                     groups.join(one, two)
-        elif isinstance(op, _HOMOGENEOUS) and not np.any(getattr(op, "offset", 0)):
-            given = taken[0]
-        elif _moves_no_channel(op):
+        elif _passes_on(op):
             given = taken[0]
         else:  # nothing is known of it
             given = new(op.output)
@@ -135,7 +128,7 @@ def _measure(generator: Any, samples: list) -> dict[int, np.ndarray]:
             value = np.abs(keras.ops.convert_to_numpy(value))
             value = value.reshape(-1, value.shape[-1])
             np.maximum(known, value.max(axis=0), out=known)
-    # A channel that is always zero may have any factor; it takes a middling one.
+    # A channel that is always zero may have any factor: it gets the median.
     return {
         id(tensor): np.log(np.where(value > 0, value, np.median(value) or 1.0))
         for tensor, value in zip(tensors, largest, strict=True)
@@ -145,10 +138,10 @@ def _measure(generator: Any, samples: list) -> dict[int, np.ndarray]:
 def _solve(
     places: dict[int, np.ndarray], logs: dict[int, np.ndarray], free: np.ndarray
 ) -> np.ndarray:
-    """Find log factors by which the channels of each tensor come out equally large.
+    """Find log factors that make the channels of each tensor equally large.
 
-    A channel has places in several tensors, so this is a fit: the sum over all places
-    of (log range + log factor - the tensor's mean of these)**2, made small by turns.
+    A channel has places in several tensors, so this is a fit: it minimises the sum over
+    all places of (log range + log factor - the tensor's mean of these)**2, by turns.
     """
     solved = np.zeros(len(free))
     tensors = [(where, logs[key]) for key, where in places.items() if free[where].any()]

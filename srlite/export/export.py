@@ -1,18 +1,17 @@
 """From a generator to a proven ``.tflite`` file: `export_tflite`.
 
-The file's input is `lr`, its output `sr`: RGB, channels last, float32 in [0, 1], or
-for "int8" uint8 levels; `conversion` tells the precisions. Any height and width by
-default, for CPUs; `input_size` makes a static (1, H, W, 3), which GPUs, NPUs and
-browsers ask for. What it is stands in its metadata (`models.tflite`).
+The input is `lr`, the output `sr`: RGB, channels last, float32 in [0, 1], or uint8
+levels for "int8"; `conversion` describes the precisions. By default the file takes any
+height and width, for CPUs; `input_size` makes it static, (1, H, W, 3), for GPUs, NPUs
+and browsers. Its metadata says what it is (`models.tflite`).
 
 A conditional generator's file has a second input, `degradation`, (1, 10), unless a
-degradation or the estimator is built in (`single_input`). `estimator` exports those.
+degradation or the estimator is built in (`single_input`).
 
-A file is handed over only when it has passed the checks of `checks`: size,
-ops, difference from the Keras model on a real photo; an int8 file also that of
-`psnr_drop`. It grows under a temporary name beside its target, so a failure leaves
-nothing and harms nothing. Converting needs Keras on TensorFlow; both are imported
-inside the functions that use them.
+A file is handed over only when it passes `checks`: size, ops, difference from the Keras
+model on a real photo, and for int8 also the loss in PSNR (`psnr_drop`). It is written
+under a temporary name, so a failure leaves nothing and harms nothing. Converting needs
+Keras on TensorFlow, which the functions import when they need it.
 """
 
 import os
@@ -41,26 +40,25 @@ from srlite.export.checks import (
     check_size,
 )
 from srlite.export.conversion import convert, measure_memory
-from srlite.export.estimator import (
-    EstimatorReport,
-    check_path,
-    export_estimator,
-    is_estimator,
-)
+from srlite.export.estimator import check_path, export_estimator
 from srlite.export.psnr_drop import LossMeter, check_loss
-from srlite.export.report import ExportReport
+from srlite.export.report import EstimatorReport, ExportReport
 from srlite.files import SAMPLE, replacing
-from srlite.models.model_files import check_generator, scale_of, step_of
+from srlite.models.model_files import (
+    check_generator,
+    is_estimator,
+    scale_of,
+    step_of,
+)
 from srlite.models.tflite import add_metadata, origin
 from srlite.pictures.picture import read_rgb
 from srlite.runtime.opening import DEFAULT_OVERLAP
 from srlite.runtime.upscaler import Told
 
-# Those of a file that an estimator is built into: it tells damages apart that are
-# smaller than a step of 8 bits.
+# With an estimator built in, which sees traces smaller than a step of 8 bits.
 SEEING_PRECISIONS = ("float32", "float16")
 CALIBRATED = ("int8", "int16x8")
-MAX_REACH = 32  # LR pixels of an overlap that is chosen for a file
+MAX_REACH = 32  # LR pixels; the largest overlap that is chosen for a file
 
 
 def export_tflite(
@@ -83,37 +81,31 @@ def export_tflite(
     Args:
         generator: `keras.Model`, (batch, H, W, channels) -> (batch, scale*H, scale*W,
             channels), float32, [0, 1], of any height and width; a conditional one takes
-            a list of that and of (batch, 10). Or an estimator, for which the options
-            below have no meaning, but for `photos` and `source`.
+            a list of that and of (batch, 10). Or an estimator, for which only `path`,
+            `photos` and `source` count.
         path: the file to write, ending in ``.tflite``; replaced if it exists.
         input_size: (height, width) in LR pixels of a static input; None for any size.
         precision: one of `PRECISIONS`.
         max_bytes: size budget in bytes, of the file and its estimator; None for none.
         photos: what to compare on, paths or uint8 arrays (height, width, 3); cropped
             or mirrored to the sizes compared. By default the bundled photo.
-        calibration: folder or tar file of photographs, as `sources` reads them; int8
-            and int16x8 need it.
-        meter: `LossMeter`, if PSNR shall be measured; an int8 file is measured on
-            `calibration` without it.
-        overlap: LR pixels of context that a tile of the file should have. When None,
-            `DEFAULT_OVERLAP`, or of int8, whose least difference is a whole level, all
-            that the network sees, if that is at most `MAX_REACH`.
+        calibration: source of photographs (`data.sources`) for int8 and int16x8.
+        meter: `LossMeter` to measure PSNR with; by default only int8 files are
+            measured, on `calibration`.
+        overlap: LR pixels of context that a tile needs. None for `DEFAULT_OVERLAP`; for
+            int8, whose least difference is a whole level, None is all that the network
+            sees, up to `MAX_REACH`.
         source: file that the generator was read from, or None; its SHA-256 is noted.
-        degradation: what to build into the file of a conditional generator, see
-            `build_in`; None for a second input.
+        degradation: what to build into a conditional generator, see `build_in`; None
+            for a second input.
         estimator: `keras.Model`, for "auto".
         estimator_bytes: size of the estimator's file that goes with this one.
 
-    Returns:
-        `ExportReport`, or of an estimator `EstimatorReport`.
-
     Raises:
-        ExportError: an impossible argument; the model cannot be converted; the file
-            is over budget, has an op outside the list, differs from the model by more
-            than allowed or, int8, loses more dB; it cannot be written. Nothing is left
-            then.
+        ExportError: an impossible argument; the file cannot be made or written, or
+            fails a check. Nothing is left then.
         BackendError: Keras on TensorFlow is not there.
-        ConfigError: a degradation that cannot be.
+        ConfigError: an impossible degradation.
         DataError: `calibration` cannot be read, or holds no picture.
         ModelError: `generator` is not of the shape above.
         ImageError: a photo cannot be read.
@@ -140,9 +132,13 @@ def export_tflite(
         _check_seeing(input_size, precision)
     channels, scale = generator.inputs[0].shape[-1], scale_of(generator)
     static = (input_size[0], input_size[1]) if input_size else None
-    sizes: tuple[tuple[int, int], ...] = SEEING_SIZES if seeing else CHECK_SIZES
-    sizes = SLOW_SIZES if precision == "int16x8" else sizes
-    sizes = (static,) if static else sizes
+    sizes: tuple[tuple[int, int], ...]
+    if static:
+        sizes = (static,)
+    elif precision == "int16x8":
+        sizes = SLOW_SIZES
+    else:
+        sizes = SEEING_SIZES if seeing else CHECK_SIZES
     samples = None
     if precision in CALIBRATED and calibration is not None:
         damage: str | Degradation | None = "spread" if told == "input" else None
@@ -174,7 +170,7 @@ def export_tflite(
         largest, mean = check_difference(content, generator, precision, pictures, sizes)
         psnr = meter.measure(draft) if meter else None
         if meter and psnr and precision == "int8":
-            check_loss(psnr, precision, meter.where)
+            check_loss(psnr, meter.where)
     return ExportReport(
         path=path,
         precision=precision,
@@ -214,7 +210,7 @@ def _check_arguments(
 
 
 def _check_seeing(input_size: Sequence[int] | None, precision: str) -> None:
-    """Refuse what a file cannot be that an estimator is built into."""
+    """Refuse a precision or size that a built-in estimator cannot work with."""
     if precision not in SEEING_PRECISIONS:
         raise ExportError(
             "an estimator that is built in needs float32 or float16, as it looks for "

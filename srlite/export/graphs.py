@@ -1,7 +1,7 @@
 """The graph of a Functional model: its steps, what belongs together, its reach."""
 
 import math
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from fractions import Fraction
 from typing import Any
 
@@ -19,27 +19,30 @@ def taken_by(op: Any) -> list:
     return keras.tree.flatten(op.input)
 
 
-class Groups:
-    """What belongs together, joined pair by pair (union-find)."""
+def copied(model: Any) -> Any:
+    """Return a copy of a `keras.Model` with layers and weights of its own."""
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    return copy
 
-    def __init__(self, keys: Iterable[Hashable] = ()):
-        """Begin with each of some keys alone; `join` and `find` take others too."""
-        self._parents = {key: key for key in keys}
+
+class Groups:
+    """Keys that belong together, joined pair by pair (union-find)."""
+
+    def __init__(self) -> None:
+        """Begin with every key in a group of its own."""
+        self._parents: dict = {}
 
     def find(self, key: Any) -> Any:
         """Return the key that stands for the group of a key."""
-        self._parents.setdefault(key, key)
-        while self._parents[key] != key:
-            key = self._parents[key]
+        while (parent := self._parents.get(key, key)) != key:
+            key = parent
         return key
 
     def join(self, one: Hashable, other: Hashable) -> None:
         """Make one group of two; that of `one` stands for both."""
-        self._parents[self.find(other)] = self.find(one)
-
-    def found(self) -> dict:
-        """Map each key to the one that stands for its group."""
-        return {key: self.find(key) for key in self._parents}
+        if (root := self.find(one)) != (joined := self.find(other)):
+            self._parents[joined] = root
 
 
 def reach_of(model: Any) -> int:
@@ -48,7 +51,7 @@ def reach_of(model: Any) -> int:
     Args:
         model: Functional `keras.Model` on pictures, (batch, H, W, channels) first.
     """
-    # Of each tensor: LR pixels that it sees to a side, and LR pixels to its pixel.
+    # For each tensor: LR pixels that it sees to a side, and LR pixels per pixel of it.
     seen = {id(x): (Fraction(0), Fraction(1)) for x in model.inputs}
     for op in steps_of(model):
         sees = max(seen[id(x)][0] for x in taken_by(op))

@@ -1,13 +1,12 @@
-"""What a ``.tflite`` loses in PSNR against the Keras model that it was made from.
+"""What a ``.tflite`` loses in PSNR against the Keras model it was made from.
 
-Both enlarge the same pictures, shrunk with each kernel and rounded to 8 bit, in tiles
-as `Upscaler` does; PSNR is that of `metrics.psnr`. Levels that differ say little about
-quality; this does, and it is what an int8 file is judged by. Conditional models and
-files are told the truth: the kernel, and no damage.
+Both enlarge the same pictures in tiles, as `Upscaler` does, after each kernel. Levels
+that differ say little about quality; PSNR does, and an int8 file is judged by it.
+Conditional models and files are told the truth: the kernel, and no damage.
 """
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,11 +26,7 @@ CROP = 1024  # HR pixels of the centre that count, so that large photos take sec
 
 
 class LossMeter:
-    """Measures files against one model on the same pictures.
-
-    Attributes:
-        where: what is measured on, in words.
-    """
+    """Measures files against one model on the same pictures."""
 
     def __init__(
         self,
@@ -45,8 +40,8 @@ class LossMeter:
         Args:
             generator: `keras.Model`, RGB or grey, conditional or not.
             photos: uint8 HR pictures (H, W, 3), more than 2 * scale pixels a side.
-            where: what they are, in words.
-            overlap: LR pixels of context of a tile; the usual ones when None.
+            where: name of these pictures, for messages and reports.
+            overlap: LR pixels of context of a tile; None for the usual ones.
         """
         self.where = where
         self._scale = scale_of(generator)
@@ -62,53 +57,35 @@ class LossMeter:
             dict of kernel to (dB of the model, dB of the file), means over pictures.
         """
         if self._values is None:
-            self._values = psnr_by_kernel(self._upscale, self._photos, self._scale)
+            self._values = self._psnr_by_kernel(self._upscale)
         upscale = Upscaler(in_colour(LiteRTNetwork(path, cores()))).upscale
-        values = psnr_by_kernel(upscale, self._photos, self._scale)
-        return dict(zip(KERNELS, zip(self._values, values)))
+        return dict(zip(KERNELS, zip(self._values, self._psnr_by_kernel(upscale))))
+
+    def _psnr_by_kernel(self, upscale: Callable[..., np.ndarray]) -> list[float]:
+        values: list[list[float]] = []
+        for photo in self._photos:
+            hr = centre_crop(photo, self._scale, CROP)
+            values.append([])
+            for kernel in KERNELS:
+                lr = shrink(hr, kernel, self._scale)
+                truth = Degradation().replace(parse_degradation(f"kernel={kernel}"))
+                values[-1].append(psnr(upscale(lr, degradation=truth), hr, self._scale))
+        return np.mean(values, axis=0).tolist()
 
 
-def psnr_by_kernel(
-    upscale: Callable[..., np.ndarray], photos: Iterable[np.ndarray], scale: int
-) -> list[float]:
-    """Measure how well pictures come back after each kernel, in dB, as `KERNELS` are.
-
-    Args:
-        upscale: as `Upscaler.upscale`; it is told the kernel, and no damage.
-        photos: uint8 HR pictures (H, W, 3), more than 2 * scale pixels a side.
-        scale: HR pixels per LR pixel.
-    """
-    values: list[list[float]] = []
-    for photo in photos:
-        hr = centre_crop(photo, scale, CROP)
-        values.append([])
-        for kernel in KERNELS:
-            lr = shrink(hr, kernel, scale)
-            truth = Degradation().replace(parse_degradation(f"kernel={kernel}"))
-            values[-1].append(psnr(upscale(lr, degradation=truth), hr, scale))
-    return np.mean(values, axis=0).tolist()
-
-
-def check_loss(
-    psnr_by_kernel: dict[str, tuple[float, float]],
-    precision: str,
-    where: str,
-    limit: float = MAX_LOSS,
-) -> None:
-    """Raise ExportError for a file that loses more than `limit` dB on some kernel.
+def check_loss(found: dict[str, tuple[float, float]], where: str) -> None:
+    """Raise ExportError for an int8 file that loses over `MAX_LOSS` on some kernel.
 
     Args:
-        psnr_by_kernel: what `LossMeter.measure` returns.
-        precision: of the file, for the message.
-        where: what was measured on, for the message.
-        limit: dB, on any kernel.
+        found: as from `LossMeter.measure`.
+        where: name of the pictures, for the message.
     """
-    losses = {kernel: model - file for kernel, (model, file) in psnr_by_kernel.items()}
+    losses = {kernel: model - file for kernel, (model, file) in found.items()}
     worst = max(losses, key=lambda kernel: np.nan_to_num(losses[kernel], nan=np.inf))
-    if not losses[worst] <= limit:
+    if not losses[worst] <= MAX_LOSS:
         raise ExportError(
-            f"the {precision} file loses {losses[worst]:.2f} dB against its model "
-            f"(kernel {worst}, on {where}), at most {limit:g} is allowed, so it was "
+            f"the int8 file loses {losses[worst]:.2f} dB against its model "
+            f"(kernel {worst}, on {where}), at most {MAX_LOSS:g} is allowed, so it was "
             "not kept; calibrate on more photos, or on photos like those it will see, "
             "or take float16 or dynamic, or train the model longer"
         )

@@ -1,14 +1,14 @@
 """Put the rounding of int8 into a network, with ranges measured on pictures.
 
 A converter that calibrates by itself gives each tensor the range from its least to its
-largest value; one stray pixel then coarsens the step of all. Here a range leaves out
-`_CLIPPED` of the values at either end. What is joined or only moved keeps one range, so
-that nothing is rounded twice, and the two ends are levels, 0 to 255 for 0 to 1: the
-last addition saturates at black and white by itself, without an op for it.
+largest value, so one stray pixel coarsens the step of all. Here a range leaves out
+`_CLIPPED` of the values at either end. Tensors that are joined or only moved share a
+range, so that nothing is rounded twice. Inputs and output have levels, 0 to 255 for
+0 to 1, so the last addition saturates at black and white without an op for it.
 
 The roundings are those of quantisation-aware training (Jacob et al. 2018,
-https://arxiv.org/abs/1712.05877, section 3), which converters read as the ranges of
-the tensors; nothing is trained.
+https://arxiv.org/abs/1712.05877, section 3), which converters read as ranges; nothing
+is trained.
 """
 
 from typing import Any
@@ -17,12 +17,11 @@ import keras
 import numpy as np
 from keras import layers
 
-from srlite.export.graphs import Groups, steps_of, taken_by
+from srlite.export.graphs import Groups, copied, steps_of, taken_by
 
 _CLIPPED = 1e-4
-# Every 7th value is looked at: a prime, so that all channels come in turn.
-_STRIDE = 7
-_FEW = 1000  # of so many values none is left out
+_STRIDE = 7  # every 7th value counts: a prime, so that all channels come in turn
+_FEW = 1000  # up to this number of values, all count
 
 _ROUNDED = (
     layers.Add,
@@ -64,16 +63,11 @@ def quantise(generator: Any, samples: list) -> Any:
 
 
 def correct_biases(generator: Any, samples: list) -> Any:
-    """Take up what rounding a kernel changes on average (Nagel et al. 2019, 4.2).
+    """Return a copy whose biases undo what rounding kernels to int8 changes on average.
 
-    The arguments are as of `equalisation.equalise`.
-
-    Returns:
-        A new `keras.Model` with other biases, for kernels that will be int8.
+    Nagel et al. 2019, section 4.2. The arguments are as of `equalisation.equalise`.
     """
-    # Of its own layers, as a layer that stands in several models has several inputs.
-    copy = keras.models.clone_model(generator)
-    copy.set_weights(generator.get_weights())
+    copy = copied(generator)
     convs = [x for x in steps_of(copy) if isinstance(x, layers.Conv2D) and x.use_bias]
     probe = keras.Model(copy.input, [op.input for op in convs])
     seen = [
@@ -118,18 +112,18 @@ def _find_ranges(generator: Any, samples: list) -> dict[str, tuple[float, float]
 
 def _share(generator: Any, steps: list) -> dict[int, int]:
     """Map `id(tensor)` to the tensor, by id, whose range it shares."""
-    groups = Groups(id(op.output) for op in generator.operations)
+    groups = Groups()
     for op in steps:
         joins = isinstance(op, layers.Concatenate | layers.Reshape)
         # The pixel shuffle is an operation without a public class.
         if joins or type(op).__name__ == "DepthToSpace" or _copies(op):
             for tensor in taken_by(op):
                 groups.join(id(op.output), id(tensor))
-    return groups.found()
+    return {id(op.output): groups.find(id(op.output)) for op in generator.operations}
 
 
 def _copies(op: Any) -> bool:
-    """Whether it is a convolution that gives values that it takes, as they are."""
+    """Whether it is a convolution that only copies values."""
     if not isinstance(op, layers.Conv2D) or op.use_bias:
         return False
     kernel = np.reshape(op.kernel, (-1, op.filters))
@@ -139,7 +133,7 @@ def _copies(op: Any) -> bool:
 def _measure(
     generator: Any, samples: list
 ) -> tuple[dict[int, float], dict[int, float]]:
-    """Measure where most values lie: two dicts of `id(tensor)` to float."""
+    """Measure the range of most values: two dicts of `id(tensor)` to float."""
     tensors = [op.output for op in generator.operations]
     probe = keras.Model(generator.input, tensors)
     found = []  # (samples, tensors, 2)

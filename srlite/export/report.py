@@ -1,11 +1,49 @@
-"""What is told of a ``.tflite`` that was written: on the terminal, and as JSON."""
+"""What an export reports about the ``.tflite`` it wrote, as text and as JSON."""
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from srlite.export.estimator import ops_text, sizes_text
+
+@dataclasses.dataclass(frozen=True)
+class EstimatorReport:
+    """What was written for an estimator.
+
+    Attributes:
+        path: the file.
+        file_bytes: size of the file in bytes.
+        ops: op name -> count.
+        checked_sizes: (height, width) in LR pixels of the crops it was compared on;
+            empty for a ``.tflite`` that was copied.
+        largest_difference: from the Keras model, over the ten numbers, each 0 to 1;
+            None for a copy.
+    """
+
+    path: Path
+    file_bytes: int
+    ops: dict[str, int]
+    checked_sizes: tuple[tuple[int, int], ...] = ()
+    largest_difference: float | None = None
+
+    def __str__(self) -> str:
+        """Lay the report out for the terminal."""
+        lines = [
+            f"{self.path}",
+            f"  file size   {self.file_bytes:,} bytes",
+            f"  ops         {_ops_text(self.ops)}",
+        ]
+        if self.largest_difference is not None:
+            lines.append(
+                f"  difference  largest {self.largest_difference:.2g}, of numbers from "
+                f"0 to 1, photos at {_sizes_text(self.checked_sizes)}"
+            )
+        return "\n".join(lines)
+
+    def to_json(self) -> str:
+        """Return the report as JSON text."""
+        return _json(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,9 +61,8 @@ class ExportReport:
         mean_difference: in levels, mean of the absolute difference.
         psnr: kernel -> (dB of the model, dB of the file) on luma, or None when it was
             not measured.
-        psnr_photos: what `psnr` was measured on, in words, or None.
-        degradation: how the file is told how a picture was made, as its metadata says
-            it (`models.tflite`).
+        psnr_photos: the pictures behind `psnr`, in words, or None.
+        degradation: the metadata field `degradation` (`models.tflite`).
         estimator_bytes: size of the estimator's file that goes with it, or 0.
     """
 
@@ -51,17 +88,29 @@ class ExportReport:
 
     def __str__(self) -> str:
         """Lay the report out for the terminal."""
-        size = sizes_text([self.input_size]) if self.input_size else "any"
-        ops, checked = ops_text(self.ops), sizes_text(self.checked_sizes)
+        size = _sizes_text([self.input_size]) if self.input_size else "any"
+        together = ""
+        if self.estimator_bytes:
+            total = self.file_bytes + self.estimator_bytes
+            together = f", and {self.estimator_bytes:,} of its estimator: {total:,}"
         lines = [
             f"{self.path}",
             f"  precision   {self.precision}",
             f"  input size  {size}",
-            f"  file size   {self.file_bytes:,} bytes{self._together()}",
-            *self._told(),
-            f"  ops         {ops}",
+            f"  file size   {self.file_bytes:,} bytes{together}",
+        ]
+        if self.degradation is not None:
+            words = {"input": "a second input", "auto": "estimated in the file"}
+            if isinstance(self.degradation, dict):
+                text = f"built in: {self.degradation['words']}"
+            else:
+                text = words[self.degradation]
+            lines.append(f"  degradation {text}")
+        lines += [
+            f"  ops         {_ops_text(self.ops)}",
             f"  difference  largest {self.largest_difference:.2g}, "
-            f"mean {self.mean_difference:.2g} levels (1/255), photos at {checked}",
+            f"mean {self.mean_difference:.2g} levels (1/255), "
+            f"photos at {_sizes_text(self.checked_sizes)}",
         ]
         if self.psnr is not None:
             lines += [
@@ -74,24 +123,19 @@ class ExportReport:
             ]
         return "\n".join(lines)
 
-    def _together(self) -> str:
-        if not self.estimator_bytes:
-            return ""
-        total = self.file_bytes + self.estimator_bytes
-        return f", and {self.estimator_bytes:,} of its estimator: {total:,}"
-
-    def _told(self) -> Iterator[str]:
-        """Yield the line that says how the file is told, if it is."""
-        if self.degradation is None:
-            return
-        words = {"input": "a second input", "auto": "estimated in the file"}
-        if isinstance(self.degradation, dict):
-            text = f"built in: {self.degradation['words']}"
-        else:
-            text = words[self.degradation]
-        yield f"  degradation {text}"
-
     def to_json(self) -> str:
         """Return the report as JSON text."""
-        fields = dataclasses.asdict(self) | {"path": str(self.path)}
-        return json.dumps(fields | {"psnr_loss": self.psnr_loss}, indent=2)
+        return _json(self, psnr_loss=self.psnr_loss)
+
+
+def _json(report: Any, **more: Any) -> str:
+    fields = dataclasses.asdict(report) | {"path": str(report.path), **more}
+    return json.dumps(fields, indent=2)
+
+
+def _ops_text(ops: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in ops.items())
+
+
+def _sizes_text(sizes: Iterable[tuple[int, int]]) -> str:
+    return ", ".join(f"{height}x{width}" for height, width in sizes)

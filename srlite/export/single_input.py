@@ -1,9 +1,8 @@
-"""Generators of one input, made of conditional ones for export.
+"""Make conditional generators take one input, for export.
 
-Where all pictures are made alike, what a generator is told of them can be built in:
-`tell` makes of every shift a part of a bias, at no cost. Where they are not, and the
-program cannot run an estimator itself, `tell_by_estimator` builds that in. `build_in`
-chooses by what a user asks for.
+Where all pictures were made alike, `tell` builds their degradation in: every shift
+becomes part of a bias, at no cost. Where they were not, and the program cannot run an
+estimator itself, `tell_by_estimator` builds that in. `build_in` chooses between them.
 """
 
 from collections import Counter
@@ -25,24 +24,21 @@ _GRID = 8  # an estimator takes sides of 8 n + 7 LR pixels
 def build_in(
     generator: Any, degradation: Told | None = None, estimator: Any = None
 ) -> tuple[Any, str | dict | None]:
-    """Build into a conditional generator what it is told.
+    """Build a degradation, or an estimator, into a conditional generator.
 
     Args:
         generator: `keras.Model`, conditional or not.
         degradation: a `Degradation`, its vector (10,), or text for `parse_degradation`
-            (or what that returns), of which the parts that are missing are: no damage,
-            and every kernel alike. "auto" builds the estimator in. None leaves the
-            generator as it is.
+            (or what that returns); missing parts mean no damage and every kernel alike.
+            "auto" builds the estimator in. None leaves the generator as it is.
         estimator: `keras.Model`, for "auto".
 
     Returns:
-        (generator, told): what to export, and the field `degradation` of
-        `models.tflite`.
+        (generator, told): what to export, and the metadata field `degradation`.
 
     Raises:
-        ConfigError: a degradation that cannot be.
-        ExportError: the generator is told nothing, or there is no estimator that it
-            could see with.
+        ConfigError: an impossible degradation.
+        ExportError: the generator is not conditional, or "auto" has no estimator.
     """
     if len(generator.inputs) == 1:
         if degradation is not None:
@@ -72,11 +68,7 @@ def build_in(
 
 
 def is_auto(degradation: Told | None) -> bool:
-    """Whether a degradation is to be estimated in the file.
-
-    Raises:
-        ConfigError: only a part of it is.
-    """
+    """Whether a degradation is to be estimated; ConfigError if only a part of it is."""
     if not isinstance(degradation, str):
         return False
     parts = [part.strip() for part in degradation.split(",")]
@@ -91,20 +83,20 @@ def is_auto(degradation: Told | None) -> bool:
 def tell(generator: Any, degradation: np.ndarray) -> Any:
     """Build one degradation into a conditional generator.
 
-    What it says is a constant for each channel, added to the features. The constant
-    passes back through additions and factors into the bias of a convolution; where
-    there is none, it is added as it is.
+    It adds a constant to each channel of the features. The constant passes back through
+    additions and factors into the bias of a convolution, or is added where there is no
+    such bias.
 
     Args:
         generator: conditional Functional `keras.Model`.
         degradation: float32 (10,), [0, 1].
 
     Returns:
-        A new `keras.Model`, (batch, H, W, channels) -> (batch, scale*H, scale*W,
-        channels), that computes what the generator does when it is told this.
+        A new `keras.Model` of one input that computes what the generator does when it
+        is told this.
 
     Raises:
-        ModelError: something else is done with it than an addition to the features.
+        ModelError: the generator does something else with it than an addition.
     """
     steps = steps_of(generator)
     makers = {id(op.output): op for op in generator.operations}
@@ -155,11 +147,11 @@ def _value(generator: Any, tensor: Any, degradation: np.ndarray) -> np.ndarray:
 def _find_bias(
     tensor: Any, constant: np.ndarray, makers: dict[int, Any], readers: Counter[int]
 ) -> tuple[str, np.ndarray] | None:
-    """Find the bias that a constant for each channel of a tensor can be a part of.
+    """Find a bias that can take up a constant for each channel of a tensor.
 
     Returns:
-        (name of the convolution, what its bias grows by); None when the tensor comes
-        of no convolution, or something else reads what would change.
+        (name of the convolution, what to add to its bias); None when no convolution
+        makes the tensor, or something else reads what would change.
     """
     op = makers[id(tensor)]
     if readers[id(tensor)] != 1:
@@ -177,16 +169,9 @@ def _find_bias(
 def tell_by_estimator(generator: Any, estimator: Any) -> Any:
     """Build an estimator into a conditional generator.
 
-    It looks at the whole picture, from the top left, but for up to 7 pixels at the
-    other ends: the rest of whole blocks of its 8 x 8 grid.
-
-    Args:
-        generator: conditional `keras.Model` of RGB pictures.
-        estimator: `keras.Model`, as of `srlite.models.estimator`.
-
-    Returns:
-        A new `keras.Model`, (batch, H, W, 3) -> (batch, scale*H, scale*W, 3), sides of
-        at least `degradation_vector.SMALLEST`.
+    It looks at the whole picture, except up to 7 pixels at the bottom and right that
+    fill no block of its 8 x 8 grid. The new `keras.Model` takes RGB pictures with sides
+    of at least `degradation_vector.SMALLEST`.
     """
     lr = keras.Input((None, None, 3), name="lr")
     return keras.Model(lr, generator([lr, estimator(_cut(lr))]), name=generator.name)
@@ -195,8 +180,8 @@ def tell_by_estimator(generator: Any, estimator: Any) -> Any:
 def _cut(lr: Any) -> Any:
     """Cut LR to sides of 8 n + 7, without an op that computes sizes.
 
-    LiteRT would run all that comes after such an op without XNNPACK. A convolution by
-    steps of 8 leaves out what is over, and a pixel shuffle undoes what it moved.
+    LiteRT would run everything after such an op without XNNPACK. A convolution with
+    strides of 8 drops incomplete blocks, and a pixel shuffle puts the pixels back.
     """
     blocks = layers.Conv2D(
         _GRID**2, _GRID, strides=_GRID, use_bias=False, name="blocks"

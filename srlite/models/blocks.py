@@ -1,4 +1,4 @@
-"""What the generators are built of."""
+"""The parts that the networks are built of."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from keras import layers
 
 from srlite.errors import ConfigError
 
-LEAKY_SLOPE = 0.2  # ESRGAN's
+LEAKY_SLOPE = 0.2  # SRGAN's and ESRGAN's
 _TOLD = 64  # units of the layer that reads a degradation
 
 
@@ -20,19 +20,12 @@ def conv(
     initializer_scale: float = 1.0,
     strides: int = 1,
 ) -> layers.Layer:
-    """Make a convolution whose result has the height and width of what it takes.
+    """Make a convolution with padding; its kernel begins as zeros or He-normal.
 
-    Args:
-        filters: channels that it gives.
-        name: of the layer.
-        size: pixels of its kernel's side.
-        use_bias: whether it adds a number to each channel.
-        zeros: whether its kernel begins as zeros.
-        initializer_scale: factor on its He-normal initial kernel.
-        strides: pixels from one place to the next: the result is smaller by it.
+    He et al. 2015 (https://arxiv.org/abs/1502.01852); `initializer_scale` is a factor
+    on the kernel, as in ESRGAN section 3.1.
     """
-    # He et al. 2015 (https://arxiv.org/abs/1502.01852), made smaller by a factor as in
-    # ESRGAN section 3.1; VarianceScaling's scale is that of the variance.
+    # VarianceScaling's scale is that of the variance.
     initializer = keras.initializers.VarianceScaling(
         scale=2.0 * initializer_scale**2, mode="fan_in", distribution="truncated_normal"
     )
@@ -54,17 +47,17 @@ def check_scale(scale: int) -> None:
 
 
 def activation(x: Any, name: str) -> Any:
-    """Pass x through the LeakyReLU of the layer `name`."""
+    """Pass x through a LeakyReLU, named after the layer `name`."""
     return layers.LeakyReLU(negative_slope=LEAKY_SLOPE, name=f"{name}_lrelu")(x)
 
 
 def told_of(degradation: Any) -> Any:
-    """Read a degradation, (batch, 10): what `shifted` is told."""
+    """Read a degradation, (batch, 10), for `shifted`."""
     return activation(layers.Dense(_TOLD, name="told")(degradation), "told")
 
 
 def shifted(x: Any, told: Any, name: str) -> Any:
-    """Add what the degradation says to every place of x; nothing at first."""
+    """Add a function of the degradation, 0 at first, to every place of x."""
     channels = x.shape[-1]
     shift = layers.Dense(channels, kernel_initializer="zeros", name=f"{name}_shift")
     y = layers.Reshape((1, 1, channels), name=f"{name}_shift_shape")(shift(told))

@@ -1,9 +1,9 @@
 """Tensors in a folder of files of limited size, for places that take no large ones.
 
-`index.json` names the files and holds the metadata. Each part of a checkpoint (what
-stands before the first `/` in a tensor's name) has files of its own, as many as its
-size asks for: `generator-1.safetensors`, ... A tensor that is itself too large is cut
-into flat pieces `name#0`, `name#1`, ..., whose shape the index knows.
+`index.json` names the files and holds the metadata. Each part of a checkpoint (before
+the first `/` in a tensor's name) has as many files as it needs:
+`generator-1.safetensors`, ... A tensor that is too large is cut into flat pieces
+`name#0`, `name#1`, ...; the index knows its shape.
 """
 
 import json
@@ -17,7 +17,7 @@ import numpy as np
 from srlite.backend import import_safetensors
 
 INDEX = "index.json"
-# What a tensor takes in a file's header beside its name, and a header beside tensors.
+# Bytes in a file's header: for each tensor besides its name, and for the rest.
 _ENTRY, _HEADER = 150, 1024
 
 
@@ -59,10 +59,7 @@ def write(
 
 
 def read(folder: Path) -> tuple[dict, dict[str, np.ndarray]]:
-    """Read what `write` wrote.
-
-    Returns:
-        (metadata, tensors).
+    """Read (metadata, tensors) as `write` took them.
 
     Raises:
         ValueError, KeyError, TypeError, AttributeError, SafetensorError: a file is

@@ -2,16 +2,16 @@
 
 A checkpoint holds the variables of named parts (generator, EMA generator,
 discriminator, their optimizers) under `part/path`, and in its header the stage, the
-step, the resolved config and a SHA-256 over all of this. No pickle, nothing of a
-backend: a run begun on one goes on in another. It is written to a temporary name,
-synced and renamed, so that a file under its final name is whole; what is not whole, or
-not of this run, is refused, and so is writing what is not finite.
+step, the resolved config and a SHA-256 over all of this. It has no pickle and nothing
+of a backend: a run begun on one goes on in another. It is written to a temporary name,
+synced and renamed, so a file under its final name is whole. Damaged and foreign files
+are refused, and values that are not finite are never written.
 
-The newest of a stage stay, and those at the multiples of a number of steps; and beside
-them `best-<stage>-<step>`, the one of the highest score, with the score in its header.
+The newest checkpoints of a stage stay, and those at the multiples of a number of steps.
+`best-<stage>-<step>` has the highest score so far, which is in its header.
 
-Where files must not be large, a checkpoint is a folder instead: each part in files of
-its own (`checkpoint_parts`), and an index. The folder too gets its name last.
+Where files must not be large, a checkpoint is a folder of parts and an index
+(`checkpoint_parts`), which also gets its name last.
 """
 
 import hashlib
@@ -33,10 +33,7 @@ Parts = Mapping[str, Any]  # of name to anything with Keras `variables`
 Tensors = dict[str, np.ndarray]  # of `part/path`
 FORMAT = "srlite-checkpoint-2"
 _NAME = re.compile(r"(?P<stage>[a-z_]+)-(?P<step>\d{8})(\.safetensors)?")
-
-
-# It belongs to one precision alone: a run may have begun or go on without it.
-_OPTIONAL = "loss_scale/"
+_OPTIONAL = "loss_scale/"  # only float16 has it, and a run may change its precision
 
 
 def _named_variables(parts: Parts) -> dict[str, Any]:
@@ -62,7 +59,7 @@ def values(parts: Parts) -> Tensors:
 
 
 def _digest(tensors: Tensors, metadata: dict) -> str:
-    """SHA-256 of everything that a checkpoint says, except itself."""
+    """Return the SHA-256 of everything in a checkpoint, except the SHA-256."""
     digest = hashlib.sha256()
     stated = {k: v for k, v in metadata.items() if k != "sha256"}
     digest.update(json.dumps(stated, sort_keys=True).encode())
@@ -130,9 +127,8 @@ def save_best(
         step: optimizer updates done in this stage.
         parts: dict of name to anything with Keras `variables`.
         config: dict that JSON can hold.
-        score: of any unit; higher is better.
-        by: how it was measured. It is compared with scores of that measure alone, and
-            the best by another one stays.
+        score: higher is better.
+        by: the measure; only scores of one measure are compared.
 
     Returns:
         Path of the file, or None when the best so far stays.

@@ -1,8 +1,8 @@
 """Discriminators: functions that return a Functional `keras.Model`, picture to logit.
 
 Input (batch, P, P, channels), float32, [0, 1], HR-sized pictures; output logits
-(batch, 1), float32, no sigmoid: the adversarial losses take logits. Only built-in
-layers, so that one `.keras` file carries graph and weights.
+(batch, 1), float32, for the adversarial losses. Only built-in layers, so that one
+`.keras` file carries graph and weights.
 
 The shape is SRGAN's (Ledig et al. 2017, https://arxiv.org/abs/1609.04802, section 2.1
 and figure 4), which ESRGAN keeps: stages of two convolutions, the second of which
@@ -10,10 +10,10 @@ halves the picture, BatchNorm after every convolution but the first, LeakyReLU(0
 
 Spectral normalisation (Miyato et al. 2018, https://arxiv.org/abs/1802.05957) divides
 each kernel by its largest singular value whenever the network runs with
-`training=True`; `keras.layers.SpectralNormalization` also writes the result back. So in
-TensorFlow's plain calls the kernel is projected and the gradient taken there, while
-JAX, which knows no assignment, differentiates through the division as in the paper.
-Either way the norm is held near 1, but the two backends train differently with it.
+`training=True`; `keras.layers.SpectralNormalization` also writes the result back. So
+TensorFlow takes the gradient at the projected kernel, while JAX, which knows no
+assignment, differentiates through the division as in the paper. Both hold the norm near
+1, but train differently.
 """
 
 from collections.abc import Sequence
@@ -23,12 +23,7 @@ import keras
 from keras import layers
 
 from srlite.errors import ConfigError
-
-LEAKY_SLOPE = 0.2  # SRGAN's and ESRGAN's
-
-
-def _spectrally_normalised(layer: layers.Layer) -> layers.Layer:
-    return layers.SpectralNormalization(layer, name=f"{layer.name}_sn")
+from srlite.models.blocks import activation
 
 
 def vgg_discriminator(
@@ -43,23 +38,18 @@ def vgg_discriminator(
 ) -> keras.Model:
     """Build the VGG-like discriminator of SRGAN and ESRGAN.
 
-    The default is the light one: 1.8 M parameters, pictures of any size. The published
-    ones, of 14.5 M and 23.6 M, are
-
-    - ESRGAN (the authors' code): `patch_size=128, filters=(64, 128, 256, 512, 512)`;
-    - SRGAN: `patch_size=96, filters=(64, 128, 256, 512), dense_units=1024,
-      strided_kernel_size=3`.
+    The default has 1.8 M parameters and takes pictures of any size. The presets
+    `esrgan` and `srgan` have the arguments of the published ones.
 
     Args:
-        patch_size: height and width in HR pixels of the pictures it judges; the last
-            feature map is flattened, so that each place has weights of its own. None
-            takes any size: the last feature map is averaged over its places, which
-            also keeps the first dense layer small.
+        patch_size: height and width of the pictures in HR pixels; the last feature map
+            is flattened, so each place has weights of its own. None takes any size: the
+            last feature map is averaged over its places.
         filters: channels of each stage; a stage is a 3x3 convolution of stride 1 and
             one of stride 2, so the picture ends 2**len(filters) times smaller.
         dense_units: units of the dense layer before the logit (ESRGAN 100, SRGAN 1024).
-        strided_kernel_size: kernel size of the convolutions of stride 2 (4 in
-            ESRGAN's code, where stride and kernel match; 3 in SRGAN).
+        strided_kernel_size: kernel size of the convolutions of stride 2 (ESRGAN's code
+            4, SRGAN 3).
         batch_norm: BatchNorm after every convolution but the first.
         spectral_norm: divide every kernel, the dense ones too, by its largest singular
             value.
@@ -76,19 +66,18 @@ def vgg_discriminator(
         raise ConfigError(
             f"filters must name the channels of at least one stage; received {filters}"
         )
-    constrained = _spectrally_normalised if spectral_norm else lambda layer: layer
+
+    def constrained(layer: layers.Layer) -> layers.Layer:
+        if not spectral_norm:
+            return layer
+        return layers.SpectralNormalization(layer, name=f"{layer.name}_sn")
 
     def convolution(
-        x: Any,
-        width: int,
-        kernel_size: int,
-        strides: int,
-        name: str,
-        normalised: bool = batch_norm,
+        x: Any, width: int, size: int, strides: int, name: str, normalised: bool
     ) -> Any:
         conv = layers.Conv2D(
             width,
-            kernel_size,
+            size,
             strides=strides,
             padding="same",
             use_bias=not normalised,
@@ -99,19 +88,18 @@ def vgg_discriminator(
         x = constrained(conv)(x)
         if normalised:
             x = layers.BatchNormalization(name=f"{name}_bn")(x)
-        return layers.LeakyReLU(negative_slope=LEAKY_SLOPE, name=f"{name}_lrelu")(x)
+        return activation(x, name)
 
     x = picture = keras.Input((patch_size, patch_size, channels), name="picture")
     for i, width in enumerate(filters, start=1):
         x = convolution(x, width, 3, 1, f"stage{i}_1", batch_norm and i > 1)
-        x = convolution(x, width, strided_kernel_size, 2, f"stage{i}_2")
+        x = convolution(x, width, strided_kernel_size, 2, f"stage{i}_2", batch_norm)
     if patch_size is None:
         x = layers.GlobalAveragePooling2D(name="pool")(x)  # (B, filters[-1])
     else:
         x = layers.Flatten(name="flatten")(x)
     for i, units in enumerate((dense_units, *more_dense_units), start=1):
         name = f"dense{i}" if i > 1 else "dense"
-        x = constrained(layers.Dense(units, name=name))(x)
-        x = layers.LeakyReLU(negative_slope=LEAKY_SLOPE, name=f"{name}_lrelu")(x)
+        x = activation(constrained(layers.Dense(units, name=name))(x), name)
     logit = constrained(layers.Dense(1, name="logit"))(x)  # (B, 1)
     return keras.Model(picture, logit, name="vgg_discriminator")

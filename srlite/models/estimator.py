@@ -1,17 +1,16 @@
 """The estimator: from an LR picture to its degradation.
 
-It looks at statistics that content hardly touches. Luma passes through the 64 filters
-of the 8 x 8 DCT at every pixel; of each filter it takes the mean square, the mean log
-magnitude and the shares of values near zero, over all places. The same over the edges
-alone, where the kernel and sharpening show, and over the flat places, where noise does;
-an edge is told from a flat place by the energy of the lowest frequencies. The shares
-near zero once more over the places of one phase of the 8 x 8 grid: JPEG's quantisation
-stands out on the phase of its blocks, which a softmax over the 64 phases finds. Chroma,
-through a 4 x 4 DCT, tells halved chroma and coloured noise. A small dense net reads all
-of it.
+It looks at statistics that hardly depend on content. Luma passes through the 64 filters
+of the 8 x 8 DCT at every pixel, and each filter gives its mean square, mean log
+magnitude and shares of values near zero over all places. Means over edges alone show
+the kernel and sharpening, means over flat places show noise; the energy of the lowest
+frequencies separates the two. The shares near zero are taken once more over one phase
+of the 8 x 8 grid, found by a softmax over the 64 phases, because JPEG's quantisation
+stands out on the phase of its blocks. Chroma, through a 4 x 4 DCT, shows halved chroma
+and coloured noise. A small dense net reads all of it.
 
-All statistics are means over places, so that any size will do; the more pixels, the
-surer. The aliased kernels can hardly be told apart from LR alone: the answer is odds.
+All statistics are means over places, so any size will do; more pixels make it surer.
+LR alone hardly separates the aliased kernels, so the answer is odds.
 """
 
 import keras
@@ -35,13 +34,10 @@ _TO_YCBCR = 255.0 * np.array(
 
 
 def estimator(hidden_units=56):
-    """Build the estimator, untrained.
-
-    Args:
-        hidden_units: of each of the two hidden layers.
+    """Build the estimator, untrained, with two layers of `hidden_units`.
 
     Returns:
-        `keras.Model`, LR (batch, H, W, 3) in [0, 1], its sides such as `fitting` says,
+        `keras.Model`, LR (batch, H, W, 3) in [0, 1], with sides as `fitting` returns,
         -> degradation (batch, 10), as `degradation_vector` defines it.
     """
     fixed = {"ycbcr": _TO_YCBCR.T[None, None]}
@@ -79,17 +75,14 @@ def estimator(hidden_units=56):
     model = keras.Model(lr, degradation, name="estimator")
     for name, kernel in fixed.items():
         model.get_layer(name).set_weights([kernel])
-    # The search for the blocks begins with the shares of zeros of all filters.
+    # The search for the blocks begins with the first two shares of all filters.
     start = np.repeat([1.0, 1.0, 0.0], 64)[:, None]
     model.get_layer("evidence").set_weights([start])
     return model
 
 
 def _dct_filters(size, channels):
-    """Filters of the orthonormal DCT-II, (size, size, channels, channels * size**2).
-
-    Each channel has filters of its own.
-    """
+    """Filters of the orthonormal DCT-II, (size, size, channels, channels * size**2)."""
     frequency, place = np.mgrid[:size, :size]
     rows = np.cos((2 * place + 1) * frequency * np.pi / (2 * size)) * np.sqrt(2 / size)
     rows[0] /= np.sqrt(2)
@@ -99,7 +92,7 @@ def _dct_filters(size, channels):
 
 
 def _statistics(x):
-    """What is averaged of coefficients in levels, a list of tensors of their shape."""
+    """Return what is averaged of DCT coefficients, a list of tensors of their shape."""
     square = ops.square(x)
     near = [float(n) ** 2 / (square + float(n) ** 2) for n in _NEAR]
     return [square, ops.log(square + 0.25), *near]
@@ -113,13 +106,9 @@ def _means_by_phase(x):
 
 
 def _edges_and_flats(square):
-    """Weights of the places where there are edges, and where there are none.
+    """Weigh places with edges, and flat ones: two tensors (B, H, W, 1), [0, 1].
 
-    Args:
-        square: squared coefficients of luma (B, H, W, 64).
-
-    Returns:
-        Two tensors (B, H, W, 1), [0, 1].
+    `square` holds the squared coefficients of luma (B, H, W, 64).
     """
     # Horizontal and vertical frequency 1: the energy of what is 8 pixels wide.
     energy = square[..., 1:2] + square[..., 8:9]
@@ -141,13 +130,10 @@ def _log_mean(square, weights=None):
 
 
 def _alignments(dct, weights):
-    """How the frequencies of one direction go together, (B, 16).
+    """Correlate the frequencies of each direction, (B, 16).
 
-    At an edge their signs and sizes depend on its profile: a sharpened one overshoots.
-
-    Args:
-        dct: coefficients of luma (B, H, W, 64).
-        weights: of the places (B, H, W, 1).
+    At an edge they depend on its profile: a sharpened one overshoots. `dct` holds the
+    coefficients of luma (B, H, W, 64), `weights` those of the places (B, H, W, 1).
     """
     found = []
     for line in (dct[..., 1:8], dct[..., 8::8]):

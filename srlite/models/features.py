@@ -1,11 +1,10 @@
 """Frozen feature networks: functions that return a multi-output `keras.Model`.
 
-Input RGB (batch, height, width, 3), float32, [0, 1], as everywhere in srlite, or grey
-(one channel), which is repeated to RGB; each network rescales inside to what it was
-trained on. Output: a list of tensors, one per named layer, in the order of the names
-(the bare tensor for one name, as Keras unpacks lists of one): what the convolution
-gives before any activation, unless asked otherwise. Nothing is trainable, and
-`training=True` changes nothing.
+Input RGB (batch, height, width, 3), float32, [0, 1], or grey (one channel), which is
+repeated to RGB; each network rescales inside to what it was trained on. Output: a list
+of tensors, one per named layer, in the order of the names (the bare tensor for one
+name, as Keras unpacks lists of one): the convolution before any activation, unless
+asked otherwise. Nothing is trainable, and `training=True` changes nothing.
 
 `weights` is "imagenet" (downloaded by Keras and kept in its cache), the path of a
 `keras.applications` weights file without the top (`.h5` or `.weights.h5`), or None for
@@ -69,14 +68,10 @@ def _check_names(names: Sequence[str], known: Sequence[str], network_name: str) 
     for name in names:
         if name not in known:
             close = difflib.get_close_matches(name, known)
-            raise ConfigError(
-                f"{network_name} has no linear tap at {name!r}; "
-                + (
-                    f"the closest names are {', '.join(close)}"
-                    if close
-                    else f"its taps go from {known[0]} to {known[-1]}"
-                )
-            )
+            hint = f"its taps go from {known[0]} to {known[-1]}"
+            if close:
+                hint = f"the closest names are {', '.join(close)}"
+            raise ConfigError(f"{network_name} has no linear tap at {name!r}; {hint}")
 
 
 def _for_channels(features: keras.Model, channels: int) -> keras.Model:
@@ -119,19 +114,18 @@ def vgg_features(
 
     Simonyan and Zisserman 2014 (https://arxiv.org/abs/1409.1556); taps before the
     activation as in ESRGAN (Wang et al. 2018, https://arxiv.org/abs/1809.00219,
-    section 3.3), or after it as in SRGAN. With "caffe" the input becomes BGR, 0..255,
-    mean-subtracted, so taps are large: their mean magnitude on photographs is in the
-    tens to hundreds.
+    section 3.3), or after it as in SRGAN. With "caffe" the taps are large: their mean
+    magnitude on photographs is in the tens to hundreds.
 
     Args:
         network: "vgg16" or "vgg19".
         layers: names of the tapped convolutions, such as "block3_conv4"; the network
-            is built as deep as the deepest of them.
+            ends at the deepest of them.
         weights: "imagenet", the path of a weights file, or None.
         before_activation: tap the linear convolution; else its ReLU.
-        preprocessing: "caffe", what Keras's ImageNet weights were trained with, or
-            "torch", torchvision's: RGB in [0, 1], minus ImageNet's mean, divided by
-            its standard deviation. For weights that came from there.
+        preprocessing: "caffe" for Keras's ImageNet weights: BGR, 0..255, minus
+            ImageNet's mean; or "torch" for torchvision's: RGB in [0, 1], minus the
+            mean, divided by the standard deviation.
         channels: picture channels, 1 or 3.
 
     Returns:
@@ -189,11 +183,11 @@ def efficientnet_b4_features(
 ) -> keras.Model:
     """Build the frozen EfficientNetB4 with taps at its linear convolutions.
 
-    Tan and Le 2019 (https://arxiv.org/abs/1905.11946). A `project_conv` ends a block's
-    squeeze and expand with no activation of its own; BatchNorm follows it.
+    Tan and Le 2019 (https://arxiv.org/abs/1905.11946). A `project_conv` ends a block
+    without an activation; BatchNorm follows it.
 
-    Keras builds one graph for `weights="imagenet"` and another, with a rescaling less,
-    for a file or None. Here there is one for all: the one of the ImageNet weights.
+    Keras builds a graph without one rescaling for a weights file or None. Here the
+    graph is always that of `weights="imagenet"`.
 
     Args:
         layers: names of the tapped convolutions.
@@ -220,9 +214,9 @@ def efficientnet_b4_features(
     _check_names(layers, known, "EfficientNetB4")
 
     def call(layer: Callable, *args: Any, **kwargs: Any) -> Any:
-        # Dropout would act under training=True although nothing is trainable. Keras's
-        # own rescalings go too: 1/255, as the input is in [0, 1] already, and, in the
-        # ImageNet graph alone, the one that the next line adds for every graph.
+        # Dropout would act under training=True. Keras's own rescalings go too: 1/255,
+        # as the input is in [0, 1] already, and that of the ImageNet graph, which is
+        # added below for every graph.
         if isinstance(layer, (keras.layers.Dropout, keras.layers.Rescaling)):
             return args[0]
         x = layer(*args, **kwargs)

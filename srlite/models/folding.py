@@ -1,10 +1,10 @@
 """BatchNorm folded into the convolutions before it, while a network trains.
 
 Once its statistics are frozen, BatchNorm is a factor and a shift for each channel, and
-a convolution followed by it is one convolution with other weights (Jacob et al. 2018,
-https://arxiv.org/abs/1712.05877, section 3.2, equation 14). Computing those weights
-anew in each update costs next to nothing and saves two passes over every feature map.
-Gradients flow through them to kernel, gamma and beta, as they would through BatchNorm.
+with the convolution before it makes one convolution with other weights (Jacob et al.
+2018, https://arxiv.org/abs/1712.05877, section 3.2, equation 14). Computing those
+weights in each update costs next to nothing and saves two passes over every feature
+map. Gradients flow through them to kernel, gamma and beta, as through BatchNorm.
 """
 
 import collections
@@ -17,18 +17,14 @@ from keras import layers, ops
 
 
 def fold_batch_norm(network: keras.Model) -> Callable:
-    """Return a faster function that computes what `network(x, training=False)` does.
+    """Return a faster function that computes `network(x, training=False)`.
 
-    It follows the network's variables. A BatchNorm that stands elsewhere than behind a
-    convolution, or is not alone there, is computed as it is.
+    The results are equal up to rounding. It follows the network's variables, but not
+    later changes of its precision. BatchNorm folds where it alone follows a
+    convolution.
 
     Args:
-        network: Functional `keras.Model` of layers that are called once; its precision
-            is what it is now.
-
-    Returns:
-        Function of the network's input, or of the list of its inputs, to what the
-        network makes of them, up to rounding.
+        network: Functional `keras.Model` of layers that are called once.
     """
     pairs = _find_pairs(network)
     if not pairs:

@@ -7,19 +7,17 @@ loads in safe mode, runs on every Keras backend, and exports.
 
 The RRDB (residual in residual dense block) is that of ESRGAN (Wang et al. 2018,
 https://arxiv.org/abs/1809.00219, section 3.1). BatchNorm, which ESRGAN removes, is an
-option here: it stands between a convolution and its activation, where it folds into
-the convolution on export and costs nothing on the phone. The residual stream itself
-(head, last convolution of each dense block, fusion, tail) is never normalised.
+option here: between a convolution and its activation it folds into the convolution on
+export and costs nothing on the phone. The residual stream itself (head, last
+convolution of each dense block, fusion, tail) is never normalised.
 
-A conditional generator has a second input, `degradation`: how its picture was made, as
-`degradation_vector` defines it. A small dense layer reads it, and what it says is added
-to the features, the same at every place (Zhang et al. 2018,
-https://arxiv.org/abs/1712.06116, gave such a vector to a network first).
+A conditional generator has a second input, `degradation` (`degradation_vector`). A
+small dense layer reads it, and its result is added to the features, the same at every
+place (Zhang et al. 2018, https://arxiv.org/abs/1712.06116, first gave such a vector to
+a network).
 
 SRResNet is SRGAN's generator (Ledig et al. 2017, https://arxiv.org/abs/1609.04802,
-section 2.1 and figure 4).
-
-The third one is in `half_net`.
+section 2.1 and figure 4). The third generator is in `half_net`.
 """
 
 import functools
@@ -120,14 +118,13 @@ def rrdb_net(
             2016, https://arxiv.org/abs/1609.05158), "depth_to_space_x2" (x2 steps) or
             "nearest" (ESRGAN's nearest + convolution, x2 steps).
         anchor: add the nearest-neighbour enlargement of the input to the output, so
-            that the network learns the difference only. Made of repeated channels
-            before the pixel shuffle, because a resize op keeps phones off their GPU;
-            so it asks for `upsampling="depth_to_space"`.
+            that the network learns only the difference. It is made of repeated channels
+            before the pixel shuffle, because a resize op keeps phones off their GPU, so
+            it needs `upsampling="depth_to_space"`.
         initializer_scale: factor on the He-normal initial kernels of the dense blocks
-            (0.1 in the authors' code; the other kernels are not scaled there either).
-        conditional: take a second input, the degradation, and add a function of it to
-            the features after the head and before each dense block. It is 0 at first,
-            so that weights learnt without it serve on.
+            (0.1 in the authors' code, which does not scale other kernels either).
+        conditional: take a second input, the degradation, and add a function of it, 0
+            at first, to the features after the head and before each dense block.
         channels: picture channels, 1 or 3.
 
     Returns:
@@ -249,19 +246,15 @@ def build_generator(options: dict, scale: int, channels: int = 3) -> keras.Model
     """Build a generator from its options as a dict, as a run's config holds them.
 
     Args:
-        options: the builder's keyword arguments, and `name`, a key of `GENERATORS`;
-            without a name it is "rrdb_net".
+        options: the builder's keyword arguments, and `name`, a key of `GENERATORS`.
         scale: SR pixels per LR pixel along each axis.
         channels: picture channels, 1 or 3.
-
-    Returns:
-        `keras.Model`.
 
     Raises:
         ConfigError: there is no such generator, or an option has an impossible value.
     """
     options = dict(options)
-    name = options.pop("name", "rrdb_net")
+    name = options.pop("name")
     if name not in GENERATORS:
         raise ConfigError(
             f"unknown generator {name}; there are {', '.join(GENERATORS)}"
@@ -275,18 +268,12 @@ def is_conditional(generator: keras.Model) -> bool:
 
 
 def inputs_of(generator: keras.Model, lr: Any, degradation: Any) -> Any:
-    """Return what a generator is called with: LR, and the degradation if it takes it.
-
-    Args:
-        generator: `keras.Model`.
-        lr: (batch, H, W, channels), [0, 1].
-        degradation: (batch, 10), or None for a generator that takes none.
-    """
+    """Return the inputs of a generator: LR, and the degradation if it takes one."""
     return [lr, degradation] if is_conditional(generator) else lr
 
 
 def told_layers(generator: keras.Model) -> set[str]:
-    """Return the names of the layers that a generator has because it is told."""
+    """Return the names of the layers that only a conditional generator has."""
     beginnings = ("degradation", "told")
     return {
         layer.name

@@ -1,8 +1,7 @@
 """The half-resolution net, a generator for video.
 
-Its features stand for 2 x 2 LR pixels each, so that it costs a quarter of what its
-parameters would otherwise. Of an odd side it makes `scale` rows or columns too many, at
-the bottom or right; who runs it cuts them off.
+Each feature stands for 2 x 2 LR pixels, which quarters the cost. An odd side comes out
+`scale` pixels too long, at the bottom or right; the caller cuts them off.
 """
 
 from typing import Any
@@ -27,9 +26,9 @@ def half_net(
     """Build the half-resolution net: plain convolutions on 2 x 2 LR pixels at a time.
 
     A strided convolution, `num_convolutions` with LeakyReLU, one that makes the
-    difference from the nearest-neighbour enlargement, and one pixel shuffle. Those
-    between begin by passing on what they take, as residual blocks do, which costs
-    nothing later (Zagoruyko & Komodakis 2017, https://arxiv.org/abs/1706.00388).
+    difference from the nearest-neighbour enlargement, and one pixel shuffle. Those in
+    the middle begin near the identity, as residual blocks do, which costs nothing later
+    (Zagoruyko & Komodakis 2017, https://arxiv.org/abs/1706.00388).
 
     Args:
         scale: SR pixels per LR pixel along each axis, a power of two.
@@ -42,16 +41,17 @@ def half_net(
 
     Returns:
         `keras.Model`, (batch, H, W, channels) -> (batch, scale * H, scale * W,
-        channels), with H and W rounded up to even numbers in the result; a conditional
-        one takes a list of that and of (batch, 10).
+        channels), H and W rounded up to even numbers; a conditional one takes a list of
+        that and of (batch, 10).
 
     Raises:
         ConfigError: `scale` is not a power of two.
     """
     check_scale(scale)
     inputs = lr = keras.Input((None, None, channels), name="lr")
-    # Of an even side the kernel reaches over both edges by one pixel, of an odd one by
-    # two at the end: the pairs are the same, which those of a kernel of 3 are not.
+    # A kernel of 4 pairs the pixels of even and odd sides alike, which one of 3 does
+    # not: it reaches over both edges of an even side by one pixel, over the end of an
+    # odd side by two.
     x = conv(filters, "head", size=4, strides=2)(lr)  # (B, H/2, W/2, filters)
     if conditional:
         degradation = keras.Input((SIZE,), name="degradation")
@@ -70,7 +70,7 @@ def half_net(
 
 
 def _pairwise_anchor(lr: Any, scale: int) -> Any:
-    """Copy 2 x 2 pixels to where a pixel shuffle by 2 * scale repeats each of them."""
+    """Copy 2 x 2 pixels so that a pixel shuffle by 2 * scale repeats each of them."""
     channels = lr.shape[-1]
     copies = layers.Conv2D(
         channels * (2 * scale) ** 2,

@@ -4,16 +4,16 @@
         --output C.keras
 
 ESRGAN (Wang et al. 2018, https://arxiv.org/abs/1809.00219, section 3.4, equation 4)
-mixes the parameters of two networks of one architecture, of which the second was
-trained on from the first: (1 - alpha) * psnr + alpha * gan. Here that is every weight,
-BatchNorm's moving statistics included. The mixed statistics are close to, but not
-quite, those of the mixed network.
+mixes the parameters of two networks of one architecture, the second trained further
+from the first: (1 - alpha) * psnr + alpha * gan. Here that is every weight, BatchNorm's
+moving statistics included; the mixed statistics are close to those of the mixed
+network.
 
-With `--base-model O`, from which B was trained, what that training changed is added to
-A instead: A + alpha * (B - O). So a network that was trained on differently since then,
-and may be told more, gets the textures of B without a GAN stage of its own (Ilharco et
-al. 2023, https://arxiv.org/abs/2212.04089, add such differences). `--hold-colour` adds
-the luma of that change alone at the last convolution, where colour is made.
+With `--base-model O`, from which B was trained, A gets what that training changed:
+A + alpha * (B - O). So a network that went its own way since, and may be conditional,
+gets the textures of B without a GAN stage of its own (Ilharco et al. 2023,
+https://arxiv.org/abs/2212.04089, add such differences). `--hold-colour` adds only the
+luma of the change to the last convolution, which makes colour.
 """
 
 import argparse
@@ -29,8 +29,7 @@ from srlite.files import replacing
 from srlite.models.model_files import estimator_beside, find_estimator, load_generator
 from srlite.pictures.levels import BT601
 
-# What a layer's config may differ in between equal architectures: how it began, how it
-# was trained, and names that Keras counts up as it goes.
+# Layers of equal architectures may differ in how they begin and train, and in name.
 _NO_MATTER = ("name", "trainable", "synchronized")
 _NO_MATTER_ENDINGS = ("_initializer", "_regularizer", "_constraint")
 
@@ -39,12 +38,12 @@ def interpolate_weights(psnr: Any, gan: Any, alpha: float) -> list[np.ndarray]:
     """Mix the weights of two networks of one architecture.
 
     Args:
-        psnr: `keras.Model`, or list of its weights as arrays (`get_weights`).
+        psnr: Functional `keras.Model`.
         gan: another one, of the same architecture.
         alpha: share of `gan`, in [0, 1]; 0 gives `psnr` and 1 gives `gan`, to the bit.
 
     Returns:
-        List of NumPy arrays, of every weight, for `set_weights`.
+        List of every weight, NumPy arrays for `set_weights`.
 
     Raises:
         ConfigError: `alpha` is outside [0, 1].
@@ -52,48 +51,42 @@ def interpolate_weights(psnr: Any, gan: Any, alpha: float) -> list[np.ndarray]:
     """
     if not 0 <= alpha <= 1:
         raise ConfigError(f"alpha must lie in [0, 1]; received {alpha}")
-    if hasattr(psnr, "get_config") and hasattr(gan, "get_config"):
-        if len(psnr.inputs) != len(gan.inputs):
-            raise ModelError(
-                "the two models are of different architectures: one is conditional, "
-                "told how a picture was made, and the other is not; take both from "
-                "one run, say"
-            )
-        _check_layers(_layers(psnr), _layers(gan))
-    first, second = (
-        [np.asarray(w) for w in (m.get_weights() if hasattr(m, "get_weights") else m)]
-        for m in (psnr, gan)
-    )
-    _check_shapes([w.shape for w in first], [w.shape for w in second])
+    if len(psnr.inputs) != len(gan.inputs):
+        raise ModelError(
+            "the two models are of different architectures: one is conditional, told "
+            "how a picture was made, and the other is not; take both from one run, say"
+        )
+    _check_layers(psnr, gan)
     if alpha in (0, 1):
         # 1 * a + 0 * b would turn -0 into 0, and b's infinities into NaN.
-        return [w.copy() for w in (first, second)[int(alpha)]]
+        return (psnr, gan)[int(alpha)].get_weights()
     return [
         ((1 - alpha) * a + alpha * b).astype(a.dtype)
-        for a, b in zip(first, second, strict=True)
+        for a, b in zip(psnr.get_weights(), gan.get_weights(), strict=True)
     ]
 
 
 def transfer_weights(
     model: Any, base: Any, trained: Any, alpha: float, hold_colour: bool = False
 ) -> None:
-    """Add to a network what training changed in another that it has in common.
+    """Add to a network what training changed in another one.
 
     Args:
         model: `keras.Model`, changed in place.
-        base: `keras.Model`, each of whose weights `model` has too, by name.
+        base: `keras.Model`; `model` must have all its weights, by name.
         trained: `keras.Model` of the architecture of `base`.
         alpha: factor on the difference of `trained` from `base`.
-        hold_colour: change the luma of the last convolution alone, the same amount in
-            red, green and blue. An adversarial stage roughens colour, which nobody
-            takes for texture; luma comes out as without this.
+        hold_colour: change only the luma of the last convolution, the same amount in
+            red, green and blue, because an adversarial stage roughens colour, which
+            nobody takes for texture.
 
     Raises:
         ModelError: the architectures differ, or `model` lacks weights of `base`.
     """
-    _check_layers(_layers(base), _layers(trained))
+    _check_layers(base, trained)
     own = {variable.path: variable for variable in model.variables}
-    last = _last_convolution(model).path if hold_colour else None
+    convolutions = [x.path for x in model.layers if type(x).__name__ == "Conv2D"]
+    last = f"{convolutions[-1]}/" if hold_colour else None
     for before, after in zip(base.variables, trained.variables, strict=True):
         variable = own.get(before.path)
         if variable is None or variable.shape != before.shape:
@@ -102,14 +95,9 @@ def transfer_weights(
                 "which the first model has not"
             )
         change = np.asarray(after) - np.asarray(before)
-        if last is not None and variable.path.startswith(f"{last}/"):
+        if last and variable.path.startswith(last):
             change = _luma_of(change)
         variable.assign(np.asarray(variable) + np.float32(alpha) * change)
-
-
-def _last_convolution(model: Any) -> Any:
-    """Return the layer that makes the channels of SR."""
-    return [x for x in model.layers if type(x).__name__ == "Conv2D"][-1]
 
 
 def _luma_of(change: np.ndarray) -> np.ndarray:
@@ -121,7 +109,7 @@ def _luma_of(change: np.ndarray) -> np.ndarray:
 
 
 def _layers(model: Any) -> list[tuple]:
-    """Describe what each layer is and which layers it takes, whatever their names."""
+    """Describe each layer and the places of the layers that it takes."""
     layers = model.get_config()["layers"]
     places = {layer["name"]: place for place, layer in enumerate(layers)}
     described = []
@@ -137,7 +125,7 @@ def _layers(model: Any) -> list[tuple]:
 
 
 def _sources(node: Any) -> Iterator[str]:
-    """Yield the names of the layers whose outputs stand anywhere in a nested config."""
+    """Yield the names of layers whose outputs are anywhere in a nested config."""
     if isinstance(node, dict):
         if "keras_history" in node:
             yield node["keras_history"][0]
@@ -149,41 +137,29 @@ def _sources(node: Any) -> Iterator[str]:
             yield from _sources(value)
 
 
-def _check_layers(first: list[tuple], second: list[tuple]) -> None:
+def _check_layers(one: Any, other: Any) -> None:
+    """Raise ModelError, with the first difference, for unlike architectures."""
+    odd = _first_difference(_layers(one), _layers(other))
+    if odd:
+        raise ModelError(f"the two models are of different architectures: {odd}")
+
+
+def _first_difference(first: list[tuple], second: list[tuple]) -> str | None:
     for (name, kind, options, sources), other in zip(first, second, strict=False):
-        odd = None
         if kind != other[1]:
-            odd = f"layer {name} is a {kind} in one and a {other[1]} in the other"
-        elif options != other[2]:
+            return f"layer {name} is a {kind} in one and a {other[1]} in the other"
+        if options != other[2]:
             keys = sorted(options.keys() | other[2].keys())
             key = next(k for k in keys if options.get(k) != other[2].get(k))
-            odd = (
+            return (
                 f"{key} of layer {name} is {options.get(key)} in one and "
                 f"{other[2].get(key)} in the other"
             )
-        elif sources != other[3]:
-            odd = f"layer {name} takes the outputs of other layers"
-        if odd:
-            raise ModelError(f"the two models are of different architectures: {odd}")
+        if sources != other[3]:
+            return f"layer {name} takes the outputs of other layers"
     if len(first) != len(second):
-        raise ModelError(
-            "the two models are of different architectures: "
-            f"one has {len(first)} layers, the other {len(second)}"
-        )
-
-
-def _check_shapes(first: list[tuple], second: list[tuple]) -> None:
-    for place, (a, b) in enumerate(zip(first, second, strict=False)):
-        if a != b:
-            raise ModelError(
-                "the two models are of different architectures: "
-                f"weight {place} has shape {a} in one and {b} in the other"
-            )
-    if len(first) != len(second):
-        raise ModelError(
-            "the two models are of different architectures: "
-            f"one has {len(first)} weights, the other {len(second)}"
-        )
+        return f"one has {len(first)} layers, the other {len(second)}"
+    return None
 
 
 def main(
@@ -239,7 +215,7 @@ def main(
 
 
 def _bring_estimator(model: str | os.PathLike, output: Path) -> None:
-    """Put the estimator of a conditional model beside what was made of it."""
+    """Copy the estimator of a conditional model to lie beside `output`."""
     try:
         source = find_estimator(model)
     except ModelError as error:

@@ -4,14 +4,14 @@ Everywhere, `model` is one of these:
 
 - the name of a shipped model, which no file or folder of that name can hide;
 - the path of a `.tflite` file, a `.keras` file or a checkpoint;
-- a run directory. It stands for the last stage that the run began: for what that stage
-  ended with, else for the EMA generator of its newest checkpoint.
+- a run directory, which stands for the last stage it began: for that stage's result,
+  else for the EMA generator of its newest checkpoint.
 
-A path is told from a name by a separator or by its ending (`./light`, `light.keras`);
-where there is no shipped model of that name, a folder needs neither.
+A separator or an ending makes a path of a name (`./light`, `light.keras`); a folder
+needs neither unless a shipped model has its name.
 
-Loading runs no code that a file brings along (Keras' safe mode), on whichever backend
-Keras has. Keras is imported inside the function that loads.
+Loading runs no code that a file brings along (Keras' safe mode). Keras is imported
+inside the functions that load.
 """
 
 import functools
@@ -35,15 +35,15 @@ DEFAULT_MODEL = "light"
 FAITHFUL_MODEL = "light_psnr"
 SHARP_MODEL = "light"
 WEIGHTS_DIR = PACKAGE / "weights"
-_INT8 = "_int8"  # ends the name of the file of a model that computes in 8 bits
-# What the stages of a run end with, in their order.
+_INT8 = "_int8"  # ends the name of a file that computes in 8 bits
+# The result of each stage of a run, in their order.
 RESULTS = {
     "estimator": "estimator.keras",
     "pretrain": "pretrain.keras",
     "gan": "generator.keras",
 }
 CHECKPOINTS = "checkpoints"  # the folder of a run's checkpoints
-_ESTIMATOR = "_estimator"  # ends the name of the file that a model is told by
+_ESTIMATOR = "_estimator"  # ends the name of a model's estimator
 _KINDS = (".tflite", ".keras", ".safetensors")
 
 
@@ -71,17 +71,16 @@ def shipped_model_path(name: str) -> Path:
 def find_model(model: str | os.PathLike, trained: bool = False) -> Path:
     """Find the file that a model is read from.
 
-    Where a run directory stands for a checkpoint, or a folder has the name of a shipped
-    model, standard error says what is taken.
+    Where the choice may surprise, a line on standard error says what is taken.
 
     Args:
         model: see the module.
-        trained: True for the `.keras` file of a shipped model, with the weights as they
-            were trained, rather than its `.tflite`.
+        trained: True for the `.keras` file of a shipped model, with the weights as
+            trained, rather than its `.tflite`.
 
     Returns:
-        Path of a `.tflite` or `.keras` file or of a checkpoint: its `.safetensors` file
-        or, if it is a folder, the index in it.
+        Path of a `.tflite` or `.keras` file, or of a checkpoint: its `.safetensors`
+        file, or the index in its folder.
 
     Raises:
         ModelError: there is no such model.
@@ -116,12 +115,10 @@ def find_model(model: str | os.PathLike, trained: bool = False) -> Path:
 def fast_model(model: str | os.PathLike) -> Path:
     """Find the int8 file of a model, which is faster and nearly as exact.
 
+    It lies beside the model and is named as the model with `_int8` at the end.
+
     Args:
         model: path of a `.tflite` or `.keras` file, or the name of a shipped model.
-
-    Returns:
-        The file beside the model that is named as it is, with `_int8` at the end; the
-        model itself if it is that.
 
     Raises:
         ModelError: there is none.
@@ -172,13 +169,9 @@ def estimator_beside(path: Path) -> Path:
 def find_estimator(model: str | os.PathLike) -> Path:
     """Find the estimator that goes with a model.
 
-    Args:
-        model: see the module.
-
-    Returns:
-        The file beside the model that is named as it is, with `_estimator` at the end,
-        of the same kind rather than of the other, or plainly `estimator`; of a
-        checkpoint, that of its run; else the shipped one.
+    Beside a file it is named as that with `_estimator` at the end, or `estimator`; the
+    model's own kind, `.keras` or `.tflite`, comes first. A checkpoint has that of its
+    run. Without any, it is the shipped one.
 
     Raises:
         ModelError: there is none.
@@ -204,14 +197,11 @@ def find_estimator(model: str | os.PathLike) -> Path:
 
 
 def load_generator(model: str | os.PathLike) -> "keras.Model":
-    """Load a generator.
+    """Load a generator, not compiled.
 
     Args:
-        model: see the module; of a shipped name its ``.keras`` file is taken, of a
-            checkpoint the EMA generator.
-
-    Returns:
-        `keras.Model`, not compiled.
+        model: see the module; a shipped name stands for its ``.keras`` file, a
+            checkpoint for its EMA generator.
 
     Raises:
         BackendError: Keras is not installed.
@@ -230,10 +220,7 @@ def load_generator(model: str | os.PathLike) -> "keras.Model":
 
 
 def load_estimator(path: str | os.PathLike) -> "keras.Model":
-    """Load an estimator from its ``.keras`` file.
-
-    Returns:
-        `keras.Model`, not compiled, its weights frozen.
+    """Load an estimator from its ``.keras`` file, frozen and not compiled.
 
     Raises:
         BackendError: Keras is not installed.
@@ -243,21 +230,29 @@ def load_estimator(path: str | os.PathLike) -> "keras.Model":
     if not path.is_file():
         raise ModelError(f"there is no estimator {path}")
     estimator = _load(path)
-    shapes = [getattr(estimator, f"{end}_shape", None) for end in ("input", "output")]
-    if shapes != [(None, None, None, 3), (None, SIZE)]:
+    if not is_estimator(estimator):
+        taken, given = _shapes(estimator)
         raise ModelError(
             f"{path} must make {SIZE} numbers of a picture, as an estimator does; "
-            f"received input {shapes[0]} and output {shapes[1]}"
+            f"received input {taken} and output {given}"
         )
     estimator.trainable = False
     return estimator
 
 
+def is_estimator(model: Any) -> bool:
+    """Whether a `keras.Model` makes a degradation of a picture."""
+    return _shapes(model) == [(None, None, None, 3), (None, SIZE)]
+
+
+def _shapes(model: Any) -> list:
+    """Return the shapes of input and output; None for a model that was never built."""
+    return [getattr(model, f"{end}_shape", None) for end in ("input", "output")]
+
+
 def check_generator(generator: Any) -> None:
-    """Raise `ModelError` unless a model takes and gives pictures of any size."""
-    # A model that was never built has no shapes, one of several inputs a list of them.
-    taken = getattr(generator, "input_shape", None)
-    given = getattr(generator, "output_shape", None)
+    """Raise `ModelError` unless a model takes and returns pictures of any size."""
+    taken, given = _shapes(generator)  # several inputs have a list of shapes
     picture = taken[0] if isinstance(taken, list) and taken else taken
     pictures = [(None, None, None, channels) for channels in (1, 3)]
     told = [picture, (None, SIZE)]
@@ -269,20 +264,23 @@ def check_generator(generator: Any) -> None:
 
 
 def scale_of(generator: "keras.Model") -> int:
-    """Return how many SR pixels a generator makes of an LR pixel along each axis."""
+    """Return the SR pixels per LR pixel of a generator, along each axis."""
     return _side_of(generator, 16) // 16
 
 
 def step_of(generator: "keras.Model") -> int:
-    """Return of how many LR pixels a generator takes multiples; of others, it adds."""
+    """Return the step of LR sides that a generator enlarges exactly, in pixels.
+
+    Others come out as if they were rounded up to a multiple of it.
+    """
     if generator.inputs[0].shape[1] is not None:
         return 1
-    # Not of a side of 1: an estimator that is built in sees 15 pixels or more.
+    # Not of a side of 1: a built-in estimator sees 15 pixels or more.
     return _side_of(generator, 17) // scale_of(generator) - 16
 
 
 def _side_of(generator: Any, side: int) -> int:
-    """Return the SR side that a generator makes of an LR side, pixels."""
+    """Return the SR side that a generator makes of an LR side, in pixels."""
     shapes = [
         (1, *(side if x is None else x for x in i.shape[1:])) for i in generator.inputs
     ]

@@ -1,20 +1,20 @@
-"""What a ``.tflite`` is made of, and says about itself: a JSON buffer in its metadata.
+"""The content of a ``.tflite``, and its description of itself: a JSON metadata buffer.
 
-The buffer is called `srlite` and stands beside what the converter notes there:
+The buffer is called `srlite`:
 
     scale          SR pixels per LR pixel
     channels       of the picture: 3 is RGB, 1 is grey
     input, output  {"dtype", "range"}: float32 in [0, 1] or uint8 in [0, 255]
     precision      as it was exported
     overlap        LR pixels of context that a tile should have on each side
-    degradation    how the model is told how a picture was made: "input", its second
-                   input; "auto", an estimator that is built in and looks at all that
-                   the input holds, which should be a whole picture; {"words",
-                   "vector"}, a degradation that is built in; null: it is not told
+    degradation    how the model learns how a picture was made: "input", from its second
+                   input; "auto", from a built-in estimator, which should see whole
+                   pictures; {"words", "vector"}, a degradation that is built in; null:
+                   not at all
     srlite         version that wrote the file
     source_sha256  of the file that the model came from, or null
 
-The file of an estimator says `estimates`: "degradation", and leaves out what is of SR.
+An estimator's file has `estimates`: "degradation" in place of the fields about SR.
 Runtimes skip metadata that they do not know. Reading needs no TensorFlow.
 """
 
@@ -40,9 +40,9 @@ def add_metadata(content: bytes, fields: dict) -> bytes:
     from ai_edge_litert import schema_py_generated as schema
 
     class AlignedBuffer(schema.BufferT):
-        """A buffer at a multiple of 16 bytes, which delegates ask of weights.
+        """A buffer at a multiple of 16 bytes.
 
-        The schema demands it, but the generated Python does not do it.
+        The schema and delegates demand it, but the generated Python does not do it.
         """
 
         def Pack(self, builder: Any) -> int:  # noqa: D102, N802
@@ -73,11 +73,7 @@ def add_metadata(content: bytes, fields: dict) -> bytes:
 
 
 def origin(source: str | os.PathLike | None) -> dict:
-    """Return the fields that say where a file comes from.
-
-    Args:
-        source: file that its model was read from, or None.
-    """
+    """Return the metadata fields about the origin of a model, read from `source`."""
     digest = None
     if source is not None:
         digest = hashlib.sha256(Path(source).read_bytes()).hexdigest()
@@ -102,13 +98,7 @@ def read_metadata(content: bytes) -> dict | None:
 
 
 def describe(path: str | os.PathLike) -> str:
-    """Describe a ``.tflite`` file.
-
-    Args:
-        path: the file, of srlite or not.
-
-    Returns:
-        Text of several lines: size, tensors, ops and metadata.
+    """Describe size, tensors, ops and metadata of any ``.tflite``, in several lines.
 
     Raises:
         ModelError: the file is missing or damaged.

@@ -1,11 +1,11 @@
 """The devices and hosts that a training runs on, and what they agree on.
 
-One device trains without any strategy, and so do several of JAX's, among which
-`JaxStep` shares each batch. Several GPUs of one host train on TensorFlow through
-`tf.distribute.MirroredStrategy`, several hosts, named by the environment variable
-TF_CONFIG, through `MultiWorkerMirroredStrategy`. A worker is the process on one host;
-the first one, the chief, alone reads and writes the run directory, and hands the
-others what it read. When one ends with an error, TensorFlow ends the others.
+On TensorFlow several GPUs of one host train through `tf.distribute.MirroredStrategy`,
+several hosts, named by the environment variable TF_CONFIG, through
+`MultiWorkerMirroredStrategy`. One device needs no strategy, nor do several of JAX's,
+which `JaxStep` shares each batch among. A worker is the process on one host. Only the
+first one, the chief, reads and writes the run directory; it sends the others what it
+read. When one ends with an error, TensorFlow ends the others.
 """
 
 import contextlib
@@ -23,8 +23,8 @@ from srlite.errors import BackendError, ConfigError
 class Distribution:
     """Where a training runs; without arguments, on one device.
 
-    What hands something over or asks all workers must be called by all of them, in
-    the same order.
+    All workers must call `require_same`, `any`, `from_chief` and `share` in the same
+    order.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Distribution:
             worker: number of this worker; 0 is the chief.
             num_workers: workers altogether.
             note: a sentence for the user, or None.
-            num_replicas: devices that share each batch without a strategy, as on JAX.
+            num_replicas: devices that share each batch without a strategy, on JAX.
         """
         self._strategy = strategy
         self._total = None
@@ -48,7 +48,7 @@ class Distribution:
 
     @property
     def num_replicas(self):
-        """Devices altogether."""
+        """Number of devices."""
         if self._strategy is None:
             return self._num_replicas
         return self._strategy.num_replicas_in_sync
@@ -73,10 +73,10 @@ class Distribution:
             )
 
     def require_same(self, what, content):
-        """Raise ConfigError on all workers when one has something else than the chief.
+        """Raise ConfigError on all workers when one differs from the chief.
 
         Args:
-            what: its name, for the error message.
+            what: name of what must be the same.
             content: function that returns it as bytes.
         """
         if self.num_workers == 1:
@@ -92,13 +92,10 @@ class Distribution:
         return bool(self._sum(np.array([flag], np.float64))[0])
 
     def from_chief(self, value):
-        """Return the chief's value; that of others only has its shape.
+        """Return the chief's value, a number or an array that is exact in float64.
 
-        Args:
-            value: number or array, exact in float64.
-
-        Returns:
-            `value` itself where there is one worker, else a float64 array.
+        Other workers pass any value of its shape. The result is `value` itself with one
+        worker, else a float64 array.
         """
         if self.num_workers == 1:
             return value
@@ -107,11 +104,7 @@ class Distribution:
         return self._sum(flat).reshape(value.shape)
 
     def share(self, parts):
-        """Set the variables of all workers to those of the chief.
-
-        Args:
-            parts: dict of name to anything with Keras `variables`.
-        """
+        """Set all workers' variables of `parts`, a dict, to those of the chief."""
         if self.num_workers == 1:
             return
         for part in parts.values():
@@ -125,10 +118,10 @@ class Distribution:
                 variable.assign(new.reshape(value.shape).astype(value.dtype))
 
     def reader(self, model):
-        """Return a function that returns a Functional `model` to be run and saved.
+        """Return a function that returns the current Functional `model` to run or save.
 
-        A model made in a strategy's scope predicts on all devices together, whatever it
-        is given; the function returns a copy, as the model is then.
+        With a strategy that is a copy, because the model itself would predict on all
+        devices together.
         """
         if self._strategy is None:
             return lambda: model
@@ -151,7 +144,7 @@ class Distribution:
 
             def contribute(values):
                 context = tf.distribute.get_replica_context()
-                # Once for each worker, not for each of its devices.
+                # One device of each worker counts.
                 counts = context.replica_id_in_sync_group % replicas_here == 0
                 part = tf.where(counts, values, tf.zeros_like(values))
                 return context.all_reduce("SUM", part)
@@ -173,11 +166,10 @@ class Distribution:
 def distribute(backend, single_device=False):
     """Choose the devices of a Keras backend: all that are visible, or the first.
 
-    Several hosts must be asked for before TensorFlow has looked for devices.
-
     Raises:
         ConfigError: TF_CONFIG cannot be used.
-        BackendError: the backend cannot train on several hosts, or not any more.
+        BackendError: the backend cannot train on several hosts, or has already looked
+            for devices.
     """
     worker, num_workers = _read_cluster(os.environ.get("TF_CONFIG"))
     if num_workers > 1:
@@ -202,9 +194,7 @@ def distribute(backend, single_device=False):
 
     with silence():
         if single_device:
-            with contextlib.suppress(
-                RuntimeError
-            ):  # too late, but it only saves memory
+            with contextlib.suppress(RuntimeError):  # too late; it only saves memory
                 first = tf.config.get_visible_devices("GPU")[:1]
                 tf.config.set_visible_devices(first, "GPU")
         kinds = map(tf.config.list_logical_devices, ("GPU", "CPU"))
@@ -236,7 +226,7 @@ def _several_hosts(backend, worker, num_workers):
 
 
 def _read_cluster(text):
-    """Return the number of this worker, chief first, and that of all, from TF_CONFIG.
+    """Return (number of this worker, number of workers), chief first, from TF_CONFIG.
 
     Raises:
         ConfigError: it is not a cluster of workers.

@@ -1,18 +1,17 @@
-"""Updates that would spoil a run are dropped, on any Keras backend.
+"""Drop updates that would spoil a run, on any Keras backend.
 
 One batch with a NaN or an overflow in its loss or gradients would turn every weight,
 optimizer slot and average into NaN for good. So each update is computed, judged, and
-kept or taken back as a whole, both networks together. A dropped update leaves every
-variable as it was but the optimizers' `iterations`: batches and schedules are functions
-of the step, and go on. Nothing branches on the device; the choice is a `where`, which
-needs no more than one pass over the variables.
+kept or undone as a whole, both networks together. A dropped update changes only the
+optimizers' `iterations`, because batches and schedules are functions of the step. The
+choice is a `where`: one pass over the variables, and no branch on the device.
 
-In float16 small gradients vanish. `LossScale` multiplies the losses before the
-gradients are taken and divides these by it; it is as large as they allow (Micikevicius
-et al. 2017, https://arxiv.org/abs/1710.03740, section 3.2). An update whose losses are
-finite and whose gradients are not shows that it is too large: the update is dropped,
-and the scale halved. Keras's own `LossScaleOptimizer` knows one network only, and does
-not count a dropped step.
+In float16 small gradients vanish. `LossScale` multiplies the losses, and divides their
+gradients again, by a number as large as possible (Micikevicius et al. 2017,
+https://arxiv.org/abs/1710.03740, section 3.2). Finite losses with gradients that are
+not finite show that it is too large: the update is dropped, and the scale halved.
+Keras's own `LossScaleOptimizer` knows one network only, and does not count dropped
+steps.
 """
 
 import keras
@@ -24,20 +23,17 @@ _NETWORKS = ("generator", "discriminator", "estimator")
 
 
 class LossScale:
-    """What losses are multiplied by, a power of two; a part as checkpoints hold it."""
+    """The factor on losses, a power of two; a part as checkpoints hold it."""
 
-    LARGEST = 2.0**24
+    FIRST, LARGEST = 2.0**15, 2.0**24
 
-    def __init__(self, initial=2.0**15, growth_steps=2000):
-        """Make the variables.
-
-        Args:
-            initial: the first scale; one that is too large is lowered within steps.
-            growth_steps: applied updates in a row after which it is doubled.
-        """
+    def __init__(self, growth_steps=2000):
+        """Make the variables; it doubles after so many applied updates in a row."""
         self._growth_steps = growth_steps
         options = {"trainable": False, "autocast": False}
-        self.scale = keras.Variable(initial, dtype="float32", name="scale", **options)
+        self.scale = keras.Variable(
+            self.FIRST, dtype="float32", name="scale", **options
+        )
         self._applied = keras.Variable(0, dtype="int32", name="applied", **options)
 
     @property
@@ -56,7 +52,7 @@ class LossScale:
 
 
 class Guard:
-    """Judges the updates of a step, and takes back those that are not finite."""
+    """Judges the updates of a step, and undoes those that are not finite."""
 
     def __init__(self, parts):
         """Take the parts of a step, whose optimizers are built."""
@@ -78,7 +74,7 @@ class Guard:
 
     def former(self):
         """Return the values that `settle` goes back to, as a list of tensors."""
-        # A copy, because TensorFlow gives variables themselves for tensors.
+        # Copies, because TensorFlow returns the variables themselves.
         return [ops.copy(variable) for variable in self._variables]
 
     def scaled(self, loss):
@@ -92,24 +88,23 @@ class Guard:
         return [gradient / self._loss_scale.scale for gradient in gradients]
 
     def settle(self, former, losses, gradients):
-        """Keep what an update has done to the variables, or take it back.
+        """Keep what an update has done to the variables, or undo it.
 
-        What must be finite: an update's losses, the squares of its gradients, which
-        Adam averages, and the moving statistics of its networks; all else follows from
-        these.
+        Its losses, the squares of its gradients, which Adam averages, and the moving
+        statistics of its networks must be finite; all else follows from these.
 
         Args:
-            former: what `former` returned before the update.
+            former: as from `former`, before the update.
             losses: scalars.
             gradients: of both networks, not scaled.
 
         Returns:
-            dict of scalar float32: `dropped`, 1.0 where the update was taken back for
-            what it is; with a loss scale also `overflow`, 1.0 where it was for the
-            scale, and `loss_scale`, which the next update will use.
+            dict of scalar float32: `dropped`, 1.0 where the update itself was at fault;
+            with a loss scale also `overflow`, 1.0 where the scale was, and
+            `loss_scale`, which the next update will use.
         """
-        told = [ops.sum(ops.convert_to_tensor(v)) for v in self._statistics]
-        sound = _all_finite([*losses, *told])
+        statistics = [ops.sum(ops.convert_to_tensor(v)) for v in self._statistics]
+        sound = _all_finite([*losses, *statistics])
         steady = _all_finite([ops.sum(ops.square(g)) for g in gradients])
         applied = ops.logical_and(sound, steady)
         for variable, value in zip(self._variables, former, strict=True):

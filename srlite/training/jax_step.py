@@ -1,18 +1,17 @@
 """One optimizer update of a stage's networks, jitted by JAX.
 
 The same update as `tensorflow_step`, from the formulas of `objective` and `guard`.
-Between updates the values of all variables live in `JaxStep` on the device, and each
-update writes over the last one's memory; `sync` puts them back into the Keras
-variables, where checkpoints, validation and saving find them. The frozen feature
-networks are arguments of the compiled function: as constants they would be folded,
-copied and compiled anew.
+Between updates `JaxStep` keeps the values of all variables on the device, and each
+update overwrites their memory; `sync` puts them back into the Keras variables for
+checkpoints, validation and saving. The frozen feature networks are arguments of the
+compiled function, because constants would be folded, copied and compiled again.
 
-Several devices share each batch: every one has all values and its part of the
-patches, and what the compiler makes of a mean over the batch is the mean of all.
+Several devices share each batch: each has all values and its part of the patches, and
+the compiler makes means over the whole batch.
 
 On a CPU the same steps give the same bits in every process. A GPU picks the fastest of
 several algorithms at each start; `XLA_FLAGS=--xla_gpu_deterministic_ops=true` makes it
-repeatable, at the price of speed.
+repeatable, and slower.
 """
 
 import jax
@@ -54,10 +53,7 @@ class JaxStep:
         )
 
     def sync(self):
-        """Put the values into the Keras variables, from where the next update goes on.
-
-        Without it the variables are those of the last `sync`.
-        """
+        """Put the values into the Keras variables, where the next update starts."""
         if self._state is not None:
             for name, values in self._state.items():
                 for variable, value in zip(self._variables[name], values, strict=True):
@@ -66,7 +62,7 @@ class JaxStep:
 
     @property
     def device_peak_bytes(self):
-        """Most memory that the first GPU has held, None where there is no GPU."""
+        """Peak memory of the first GPU, None without a GPU."""
         statistics = jax.local_devices()[0].memory_stats() or {}
         return statistics.get("peak_bytes_in_use")
 
@@ -74,7 +70,7 @@ class JaxStep:
         if self._frozen_values is None:
             self._frozen_values = self._on_all([v.value for v in self._frozen])
         if self._state is None:
-            # Copied, as the first update takes the memory of what it is given.
+            # Copies, because the first update overwrites the memory of its input.
             self._state = {
                 name: self._on_all([jnp.array(v.value, copy=True) for v in variables])
                 for name, variables in self._variables.items()
@@ -158,11 +154,11 @@ class JaxStep:
             for name, values in state.items()
             for pair in zip(self._variables[name], values, strict=True)
         ]
-        # Strict everywhere but here: optimizers see no feature network.
+        # Not strict, because optimizers see no feature network.
         return keras.StatelessScope(pairs + list(zip(self._frozen, frozen)))
 
     def _read(self, scope):
-        """Return the values that the variables have come to have, as a state."""
+        """Return the current values of the variables, as a state."""
         return {
             name: [scope.get_current_value(v) for v in variables]
             for name, variables in self._variables.items()

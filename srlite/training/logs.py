@@ -1,18 +1,17 @@
-"""What a run tells: a progress bar, `metrics.jsonl`, TensorBoard, Weights & Biases.
+"""The logs of a run: a progress bar, `metrics.jsonl`, TensorBoard, Weights & Biases.
 
 `metrics.jsonl` holds one JSON object per line with `stage`, `step` and scalars (null
 where one is not finite); losses are means over the steps since the line before.
-TensorBoard files are written with tensorboardX, which needs neither TensorFlow nor
-torch; each stage has a folder of its own, tags are `stage/name`. Without tensorboardX
-they are left out. Weights & Biases gets the scalars when asked for, and is imported
-only then; `WANDB_MODE=offline` keeps everything on this machine and needs no account.
+tensorboardX, which needs neither TensorFlow nor torch, writes TensorBoard files; each
+stage has a folder, tags are `stage/name`. Weights & Biases gets the scalars on demand;
+`WANDB_MODE=offline` keeps everything on this machine and needs no account.
 
-Everything is written by the training loop itself: what cannot be written ends the
-training, and no thread is waited for. Only a terminal that is gone is of no matter.
+The training loop itself writes everything: a full disk ends the training, and no thread
+can hang. Only a terminal may be gone.
 
 A run that was killed repeats the steps since its last checkpoint. `metrics.jsonl` then
-loses their former lines, and TensorBoard hides their former points; Weights & Biases
-shows those steps twice.
+loses their former lines, TensorBoard hides their former points, and Weights & Biases
+shows them twice.
 """
 
 import contextlib
@@ -35,7 +34,7 @@ class RunLogger:
     """Writes the logs of a run directory; a context manager."""
 
     def __init__(self, run_dir, wandb_project=None):
-        """Open the logs of a folder, and of a Weights & Biases project if one is named.
+        """Open the logs of a folder, and a Weights & Biases project if one is named.
 
         Raises:
             BackendError: Weights & Biases is not installed, or refuses to start.
@@ -62,13 +61,13 @@ class RunLogger:
         if self._bar is not None:
             self._bar.close()
         for writer in self._writers.values():
-            with contextlib.suppress(OSError):  # a full disk, which was told before
+            with contextlib.suppress(OSError):  # a full disk, reported before
                 writer.close()
         if self._wandb:
             self._wandb.finish()
 
     def start(self, stage, first_step, last_step):
-        """Begin a stage: forget what was logged after `first_step`, draw the bar."""
+        """Begin a stage: remove what was logged after `first_step`, draw the bar."""
         if self._path.exists():
             former = self._path.read_text(errors="replace")
             lines = former.split("\n")[:-1]  # a kill may have cut the last
@@ -110,7 +109,7 @@ class RunLogger:
             self._wandb.log({f"{stage}/step": step, **tagged})
 
     def images(self, stage, step, pictures):
-        """Write a dict of uint8 pictures (height, width, 3), as `scalars` does."""
+        """Write a dict of uint8 pictures (height, width, 3) for a step of a stage."""
         if writer := self._writers.get(stage):
             writer.images(step, {f"{stage}/{k}": v for k, v in pictures.items()})
 
@@ -120,7 +119,7 @@ class RunLogger:
 
 
 def _append_line(path, line):
-    """Add a line to a file, or leave it as it was where a disk takes but a part."""
+    """Add a line to a file; a full disk leaves it as it was."""
     before = path.stat().st_size if path.exists() else 0
     try:
         with open(path, "a") as file:
@@ -132,11 +131,7 @@ def _append_line(path, line):
 
 
 class _Terminal:
-    """Standard error, as it is at each moment; what it does not take is lost.
-
-    A terminal that was closed fails to write. The training it began does not end then,
-    or not without a checkpoint.
-    """
+    """The current standard error, which may fail when its terminal is closed."""
 
     def write(self, text):
         with contextlib.suppress(OSError, ValueError):
@@ -150,18 +145,18 @@ class _Terminal:
         return getattr(sys.stderr, name)
 
 
-_TERMINAL = _Terminal()  # one, as tqdm clears the bar of the stream it writes to
+_TERMINAL = _Terminal()  # only one, because tqdm clears the bar of its stream
 
 
 class _Events:
-    """A file of TensorBoard, written at once, by whoever calls.
+    """A TensorBoard file, written by the caller.
 
-    tensorboardX's own `SummaryWriter` leaves that to a thread. Where the disk is full
-    the thread dies, and the training waits for it for ever.
+    tensorboardX's own `SummaryWriter` has a thread. On a full disk the thread dies, and
+    the training waits for it for ever.
     """
 
     def __init__(self, folder, first_step):
-        """Begin a file, which hides the points that others have from a step on."""
+        """Begin a file, which hides the points of earlier files from a step on."""
         from tensorboardX.event_file_writer import EventsWriter
         from tensorboardX.proto import event_pb2
 
@@ -195,7 +190,7 @@ class _Events:
 
 
 class NoLogger(contextlib.ExitStack):
-    """Has the methods of `RunLogger` and tells nothing; a context manager."""
+    """A logger like `RunLogger` that logs nothing."""
 
     def say(self, *_, **__):
         """Do nothing."""
@@ -204,14 +199,14 @@ class NoLogger(contextlib.ExitStack):
 
 
 def _wandb_run(run_dir, project):
-    """Begin or go on with the run of a folder."""
+    """Begin or continue the run of a folder."""
     try:
         import wandb
     except ImportError:
         raise BackendError(
             "logging to Weights & Biases needs its package: pip install 'srlite[wandb]'"
         ) from None
-    # Of the folder, so that a resumed run goes on with its own curves.
+    # The folder's identity, so that a resumed run continues its own curves.
     identity = hashlib.sha256(str(run_dir.resolve()).encode()).hexdigest()[:16]
     settings = wandb.Settings(console="off", silent=True)
     try:
@@ -242,10 +237,7 @@ def _is_repeated(line, stage, first_step):
 
 
 def read_metrics(path):
-    """Read the rows of a `metrics.jsonl`, but not a last one that is being written.
-
-    Args:
-        path: the file.
+    """Read the complete rows of a `metrics.jsonl`.
 
     Returns:
         dict of stage to dict of name to (steps, values), two float64 arrays in the

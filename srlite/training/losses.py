@@ -1,19 +1,17 @@
 """Losses: each a `keras.losses.Loss` whose `call` returns one value per picture.
 
-`call` returns shape (batch,); the base class averages over the batch, and divides by
-the number of replicas where there are several, which a scalar would defeat.
+`call` returns shape (batch,); the base class averages over the batch and divides by the
+number of replicas, which a scalar would defeat.
 
 `PixelLoss`, `ColourLoss`, `LatticeLoss`, `ContentLoss` and `StyleLoss` compare
 pictures: `loss(hr, sr)`, both (batch, height, width, channels), float32, [0, 1], `sr`
-unclipped.
-They are 0 at equality. The feature network runs once on each, and no gradient goes into
-`hr`'s features, whose activations then need not be kept.
+unclipped. They are 0 at equality. Feature networks run once on each, without a gradient
+into `hr`'s features, whose activations need not be kept.
 
 `AdversarialLoss` and `RelativisticAverageLoss` compare logits (batch, 1): `loss(a, b)`
 is small where the discriminator finds `a` real and `b` fake. So the discriminator
 minimises `loss(real_logits, fake_logits)` and the generator
-`loss(fake_logits, real_logits)`: the same formula, with the roles exchanged.
-`DiscriminatorAccuracy` measures them.
+`loss(fake_logits, real_logits)`.
 """
 
 import keras
@@ -38,12 +36,11 @@ def _mean_per_example(x):
 
 
 def _differences(features, hr, sr):
-    """Return, per output of the feature network, that of `sr` minus that of `hr`."""
-    # flatten, as Keras returns an only output bare: iterating over that would take
-    # the pictures for the taps.
+    """Return the outputs of the feature network for `sr` minus those for `hr`."""
+    # flatten, because Keras returns a single output without a list.
     wanted = keras.tree.flatten(features(hr, training=False))
     given = keras.tree.flatten(features(sr, training=False))
-    # Taps may be of 16 bits, in which a mean over so many values would be lost.
+    # Taps may have 16 bits, too few for a mean over so many values.
     return [
         ops.cast(y, "float32") - ops.stop_gradient(ops.cast(x, "float32"))
         for x, y in zip(wanted, given, strict=True)
@@ -71,8 +68,8 @@ class PixelLoss(keras.losses.Loss):
 class ColourLoss(keras.losses.Loss):
     """Mean absolute difference of the pixels without their luma.
 
-    The pixel loss is nearly all luma, and lets colour go where the features that draw
-    texture take it; this holds colour, and leaves luma to the other losses.
+    The pixel loss is nearly all luma, so texture losses can shift colour; this holds
+    colour, and leaves luma to the other losses.
     """
 
     def call(self, y_true, y_pred):
@@ -86,16 +83,15 @@ class LatticeLoss(keras.losses.Loss):
     """Mean absolute difference of the local means of each sub-pixel.
 
     A pixel shuffle makes the sub-pixels of an LR pixel by filters of their own. Where
-    LR is flat, a repetition of them is all the texture that the network can draw, and
-    feature and adversarial losses ask for texture: a lattice lies over the picture,
-    which per pixel is too faint for the pixel loss. Over many LR pixels it adds up, and
-    texture that does not repeat averages out. So HR and SR are compared by two means of
-    each sub-pixel, whose differences are added:
+    LR is flat, the network can only repeat them, and feature and adversarial losses ask
+    for texture: a lattice appears, too faint per pixel for the pixel loss. Over many LR
+    pixels it adds up, while texture that does not repeat averages out. So HR and SR are
+    compared by two means of each sub-pixel, whose differences are added:
 
     - over squares, 8 x 8 LR pixels, which finds lattices on flat parts;
     - along lines, 8 LR pixels of a column or a row (half of each), less their mean over
-      the sub-pixels along the line. This finds dotted lines beside edges, and does not
-      ask where the edge itself should be.
+      the sub-pixels along the line. This finds dotted lines beside edges, wherever the
+      edge itself is.
     """
 
     def __init__(self, scale=4, window=8):
@@ -146,18 +142,16 @@ class ContentLoss(keras.losses.Loss):
         Args:
             features: model with one or several outputs, as from `vgg19_features`.
             tap_weights: weight of each output of `features`.
-            tap_scales: divisor of each output, in units of its activations. These
-                differ by orders of magnitude from tap to tap, and from one training of
-                VGG19 to another; the scales take that away, so that weights can be
-                compared with each other and with published ones.
+            tap_scales: divisor of each output, in units of its activations, which
+                differ by orders of magnitude between taps and trainings of VGG19; the
+                scales make weights comparable, also with published ones.
             criterion: "l1" or "l2".
             normalization: what the sum over the taps is divided by: "none" (1), "taps"
                 (their number) or "weights" (the sum of `tap_weights`).
 
         Raises:
-            ConfigError: `criterion` or `normalization` is another one, `tap_weights` or
-                `tap_scales` are not as many as the outputs, a scale is not positive, or
-                the sum to divide by is not.
+            ConfigError: an argument is none of these, or the wrong number of weights or
+                scales, or a divisor is not positive.
         """
         super().__init__()
         self._distance = _criterion(criterion)
@@ -202,20 +196,15 @@ class StyleLoss(keras.losses.Loss):
     """
 
     def __init__(self, features):
-        """Make the loss.
-
-        Args:
-            features: model with one or several outputs; several are averaged.
-        """
+        """Make the loss; several outputs of the model `features` are averaged."""
         super().__init__()
         self._features = features
 
     def call(self, y_true, y_pred):
         """Return (batch,) from HR and SR pictures, each (batch, H, W, 3)."""
         differences = _differences(self._features, y_true, y_pred)
-        return sum(_mean_per_example(ops.abs(x)) for x in differences) / len(
-            differences
-        )
+        total = sum(_mean_per_example(ops.abs(x)) for x in differences)
+        return total / len(differences)
 
 
 class AdversarialLoss(keras.losses.Loss):
@@ -226,9 +215,9 @@ class AdversarialLoss(keras.losses.Loss):
     (Ledig et al. 2017, https://arxiv.org/abs/1609.04802, equation 6), plus a term
     without gradient. 2 ln 2 where all logits are 0.
 
-    In the discriminator's loss the label of the fakes may be t > 0 instead of 0 (label
-    smoothing, Salimans et al. 2016, https://arxiv.org/abs/1606.03498, section 3.4):
-    then `b` is a pair of logits and labels, and its term the cross-entropy
+    The discriminator's label of fakes may be t > 0 instead of 0 (label smoothing,
+    Salimans et al. 2016, https://arxiv.org/abs/1606.03498, section 3.4): then `b` is a
+    pair of logits and labels, with the cross-entropy
     -t log D(b) - (1 - t) log(1 - D(b)).
     """
 
@@ -257,12 +246,7 @@ class RelativisticAverageLoss(keras.losses.Loss):
     """
 
     def __init__(self, mean=ops.mean):
-        """Make the loss.
-
-        Args:
-            mean: function of logits (batch, 1) that returns their mean, a scalar; for
-                several replicas, one that averages over all of them.
-        """
+        """Make the loss; `mean` averages logits, over all replicas if several."""
         super().__init__()
         self._mean = mean
 
@@ -277,7 +261,7 @@ class RelativisticAverageLoss(keras.losses.Loss):
 class DiscriminatorAccuracy(keras.losses.Loss):
     """Share of the pictures on the right side of the other kind's mean logit.
 
-    Measured, not trained on: it has no gradient. 0 where all logits are equal.
+    It has no gradient, and is 0 where all logits are equal.
     """
 
     def __init__(self, mean=ops.mean):
@@ -286,10 +270,7 @@ class DiscriminatorAccuracy(keras.losses.Loss):
         self._mean = mean
 
     def call(self, y_true, y_pred):
-        """Return (batch,) from the logits of real and fake pictures, each (batch, 1).
-
-        Each value is that of one real and one fake picture: 0, 0.5 or 1.
-        """
+        """Return (batch,) from logits of real and fake pictures, each (batch, 1)."""
         above = ops.cast(y_true > self._mean(y_pred), y_true.dtype)
         below = ops.cast(y_pred < self._mean(y_true), y_pred.dtype)
         return _mean_per_example((above + below) / 2)

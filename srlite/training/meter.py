@@ -1,7 +1,7 @@
 """Where a training loop's time goes, when it ends, and the losses it has yet to log.
 
-What an update returns is read as late as can be: a device that computes is not waited
-for. Dropped updates (`guard`) are counted as they are read.
+The values of an update are read as late as possible, so that the loop does not wait for
+the device. Dropped updates (`guard`) are counted when they are read.
 """
 
 import collections
@@ -14,8 +14,8 @@ import numpy as np
 
 from srlite.errors import DivergenceError
 
-# Dispatches that the loop may be ahead of the device: enough that it never waits for
-# the loop, few enough that the time spent waiting for data means what it says.
+# Dispatches that the loop may be ahead of the device: enough that the device never
+# waits for the loop, few enough that the time spent waiting for data shows.
 _IN_FLIGHT = 2
 
 
@@ -48,15 +48,15 @@ class _Clock:
 class Meter:
     """Collects the values of updates, and where the time went.
 
-    `steps_per_second` and `data_wait`, a share of the time, are those since the last
-    `read`; with `stage_` before the name, those since the stage's first update, which
-    includes compiling and counts for neither.
+    `steps_per_second` and `data_wait`, a share of the time, count since the last
+    `read`; with the prefix `stage_`, since the end of the stage's first update, which
+    includes compiling.
 
     Attributes:
-        left_out_seconds: dict of name to seconds that counted for nothing.
+        left_out_seconds: dict of name to seconds that do not count.
     """
 
-    def __init__(self, max_dropped_steps=10):
+    def __init__(self, max_dropped_steps):
         """Start the clock; so many dropped updates in a row are an error."""
         self._max_dropped_steps = max_dropped_steps
         self._dropped_in_a_row = 0
@@ -67,7 +67,7 @@ class Meter:
         self.left_out_seconds = collections.Counter()
 
     def waiting(self, ready):
-        """Pass on the items of an iterator, with an eye on how long each took."""
+        """Pass on the items of an iterator, and time how long each took."""
         while True:
             before = time.perf_counter()
             item = next(ready, None)
@@ -80,17 +80,17 @@ class Meter:
             yield item
 
     def add(self, values, steps):
-        """Take what an update, or a group of `steps`, returned.
+        """Take the values of an update, or of a group of `steps`.
 
         Args:
             values: dict of name to scalar or array (steps,); `dropped` and `overflow`
-                are 1.0 for updates that were not applied, of which only the former
-                count as dropped.
-            steps: how many.
+                are 1.0 for updates that were not applied, and only `dropped` counts
+                towards the limit.
+            steps: number of updates.
 
         Raises:
-            DivergenceError: too many updates in a row were dropped. All methods that
-                read values may find that.
+            DivergenceError: too many updates in a row were dropped; any method that
+                reads values may find that.
         """
         self._in_flight.append(values)
         self._settle(_IN_FLIGHT if self._stage_clock else 0)
@@ -104,9 +104,9 @@ class Meter:
         """Return what there is to log since the last time.
 
         Returns:
-            (values, speed): dicts of floats. The former has the means over the updates
-            that were applied, if any, and the numbers `dropped` and `overflow` of the
-            others, if any. Both are {} where there was no update.
+            (values, speed): dicts of floats; `values` are means over applied updates,
+            and the counts `dropped` and `overflow` where not 0. Both are {} where there
+            was no update.
         """
         self._settle()
         names = self._values[0] if self._values else ()
@@ -130,13 +130,13 @@ class Meter:
         return self._dropped_in_a_row
 
     def stage_figures(self):
-        """Return the speed since the stage's first update; {} if there was no more."""
+        """Return the speed since the stage's first update; {} if there was no other."""
         self._settle()
         return self._stage_clock.figures("stage_") if self._stage_clock else {}
 
     @contextlib.contextmanager
     def left_out(self, name):
-        """Inside, time counts for `name`; what is being computed is done before."""
+        """Wait for the device; inside, time counts for `name` instead."""
         self._settle()
         before = time.perf_counter()
         yield
@@ -173,8 +173,8 @@ class StopSignal:
 
     A context manager: inside it SIGINT, SIGTERM and SIGHUP (the terminal was closed)
     set `reason` instead of ending the process; the same signal once more ends it at
-    once. After `nohup` SIGHUP goes on to mean nothing. In a thread, which gets no
-    signals, only the time counts.
+    once. After `nohup` SIGHUP is still ignored. In a thread, which gets no signals,
+    only the time counts.
     """
 
     def __init__(self, max_minutes=None):

@@ -1,21 +1,20 @@
 """Optimizers whose learning rate a diverging run can lower, and schedules of it.
 
-Adam and Muon are Keras's `Optimizer`s made of `keras.ops` alone, and so are the
-schedules: the same on every backend, and inside a compiled update. A step is one
-update, counted from 0.
+They are made of `keras.ops` alone, so they are the same on every backend and inside a
+compiled update. A step is one update, counted from 0.
 """
 
 import keras
 from keras import ops
 from keras.optimizers import schedules
 
-# Of the polynomial that takes all singular values near 1 (Jordan et al. 2024).
+# The polynomial that moves all singular values towards 1 (Jordan et al. 2024).
 _POLYNOMIAL = (3.4445, -4.7750, 2.0315)
 _ITERATIONS = 5
 
 
 class ScaledAdam(keras.optimizers.Adam):
-    """Adam whose learning rate has a factor, 1.0 at first, that checkpoints hold."""
+    """Adam with a factor on its learning rate, 1.0 at first, that checkpoints hold."""
 
     def build(self, variables):
         """Make the slots, and `factor`, a variable of the optimizer."""
@@ -32,12 +31,12 @@ class ScaledAdam(keras.optimizers.Adam):
 class Muon(ScaledAdam):
     """Momentum made orthogonal for the inner kernels, `ScaledAdam` for all else.
 
-    Each kernel but a network's first and last is seen as a matrix of (what an output
-    channel looks at, output channels). Its momentum, with all singular values brought
-    near 1, is the direction of the update (Jordan et al. 2024,
-    https://kellerjordan.github.io/posts/muon/), of which each value is on average as
-    large as one of Adam's (Liu et al. 2025, https://arxiv.org/abs/2502.16982, section
-    2.2). So one learning rate serves both.
+    Each kernel except a network's first and last is a matrix of (inputs of an output
+    channel, output channels). Its momentum, with all singular values near 1, is the
+    direction of the update (Jordan et al. 2024,
+    https://kellerjordan.github.io/posts/muon/), scaled so that its values are on
+    average as large as Adam's (Liu et al. 2025, https://arxiv.org/abs/2502.16982,
+    section 2.2). So one learning rate serves both.
     """
 
     def __init__(self, *args, momentum=0.95, **kwargs):
@@ -87,8 +86,7 @@ def orthogonal(matrix):
     x = matrix / (ops.sqrt(ops.sum(ops.square(matrix))) + 1e-7)
     a, b, c = _POLYNOMIAL
     for _ in range(_ITERATIONS):
-        # Of the two products, the smaller. The matrix itself is never transposed, only
-        # an operand, which costs nothing.
+        # The smaller of the two products; transposing an operand costs nothing.
         if rows > columns:
             square = ops.transpose(x) @ x
             x = a * x + x @ (b * square + c * square @ square)
@@ -145,7 +143,7 @@ def build_schedule(
 
 
 class _WarmUp(schedules.LearningRateSchedule):
-    """A linear warm-up before a decay, which perhaps counts steps from its end."""
+    """A linear warm-up, then a decay, which may count its steps from there."""
 
     def __init__(self, decay, highest, steps, anew):
         self._decay, self._highest = decay, highest

@@ -2,16 +2,14 @@
 
     python -m srlite plots RUN [--output F.png] [--steps FIRST LAST] [--log-scale]
 
-Reads the `metrics.jsonl` of a run directory, finished or not. Each stage begins a new
-row of panels; each loss has a panel of its own, as losses differ by orders of
-magnitude, but the two adversarial losses share one, and so do a loss while training and
-the same distance on the validation pictures, the PSNR or SSIM of all kernels, that of
-all damages, and an estimator's errors of one kind on patches of several sizes.
+Reads the `metrics.jsonl` of a run directory, finished or not; no display is needed.
+Each stage begins a new row of panels, and each loss has a panel, because losses differ
+by orders of magnitude. What belongs together shares a panel: the two adversarial
+losses, a loss and the same distance on validation pictures, the scores of all kernels,
+those of all damages, and an estimator's errors of one kind on patches of several sizes.
 Training curves are drawn twice: faint as logged, strong as a centred moving average.
-The height of a panel is chosen without the first tenth of the steps, whose values would
-flatten everything else; the curves may begin outside.
-
-No display is needed.
+The first tenth of the steps does not count for the height of a panel, because it would
+flatten everything else; curves may begin outside.
 """
 
 import argparse
@@ -32,14 +30,16 @@ from srlite.training.logs import read_metrics
 _BLACK = "#000000"
 _COLUMNS = 3
 _PANEL = (5.0, 3.4)  # inches
-_SPEED = ("steps_per_second", "data_wait", "stage_steps_per_second", "stage_data_wait")
-_GUARD = ("dropped", "overflow", "loss_scale")
+_NOT_DRAWN = (
+    *("steps_per_second", "data_wait", "stage_steps_per_second", "stage_data_wait"),
+    *("dropped", "overflow", "loss_scale"),
+)
 _SCORES = ("psnr", "ssim")
 _DAMAGED = "_damaged"  # ends the panels of scores after damages
 _SCORE_PANELS = (*_SCORES, *(score + _DAMAGED for score in _SCORES))
-# What an estimator is validated on: `<kind>_<LR pixels a side>`.
+# Scores of an estimator: `<kind>_<LR pixels a side>`.
 _SEEN = re.compile(r"val/(kernel|jpeg|noise|blur|sharpening)_(\d+)")
-# Panels that hold several curves, or need another title than a curve's name.
+# Titles of panels that do not just name a loss.
 _PANELS = {
     "psnr": "PSNR of the validation pictures (dB)",
     "ssim": "SSIM of the validation pictures",
@@ -59,7 +59,7 @@ _PANELS = {
 
 
 def smooth(values, window):
-    """Average values (n,) over a centred window, at the ends over what is there."""
+    """Average values (n,) over a centred window, which shrinks at the ends."""
     sums = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
     places = np.arange(len(values))
     first = np.maximum(places - window // 2, 0)
@@ -68,10 +68,10 @@ def smooth(values, window):
 
 
 def value_limits(steps, values, log_scale=False):
-    """Choose the lowest and highest value that a panel shows, of all its curves.
+    """Choose the lowest and highest value that a panel shows, for all its curves.
 
-    Where there are enough steps (20), the first tenth of them is left out, and so are
-    the highest and lowest hundredth of the remaining values.
+    From 20 steps on, the first tenth of them does not count, nor do the highest and
+    lowest hundredth of the remaining values.
     """
     shown = np.isfinite(values) & ((values > 0) | (not log_scale))
     steps, values = steps[shown], values[shown]
@@ -119,11 +119,11 @@ def _panels(curves):
     panels, summands = {}, []
     for name, curve in curves.items():
         panel, label = _place(name)
-        if name not in ("g_total", *_SPEED, *_GUARD):
+        if name not in ("g_total", *_NOT_DRAWN):
             panels.setdefault(panel, {})[label] = curve
             if panel not in _SCORES and not name.startswith(("d_", "val/")):
                 summands.append(curve)
-    # The sum says something of its own only where there is more than one loss in it.
+    # The sum says something new only if it has more than one loss.
     total = curves.get("g_total")
     told = any(np.array_equal(total, curve) for curve in summands)
     if total and len(summands) > 1 and not told:
@@ -230,12 +230,9 @@ def plot_run(
 
     Args:
         run_dir: run directory, or its `metrics.jsonl`.
-        output: file; None for `metrics.png` beside `metrics.jsonl`.
+        output: the file; None for `metrics.png` beside `metrics.jsonl`.
         steps: (first, last) steps to draw, both included; None for all.
         log_scale: draw losses on a logarithmic axis.
-
-    Returns:
-        Path of the file.
 
     Raises:
         CheckpointError: there is no such run, or a line of its metrics is damaged.
@@ -252,7 +249,7 @@ def plot_run(
     for stage, curves in metrics.items():
         for name, (at, values) in curves.items():
             inside = (at >= first) & (at <= last)
-            if inside.any() and name not in (*_SPEED, *_GUARD):
+            if inside.any() and name not in _NOT_DRAWN:
                 kept.setdefault(stage, {})[name] = (at[inside], values[inside])
     if not kept:
         ends = [int(at[-1]) for curves in metrics.values() for at, _ in curves.values()]

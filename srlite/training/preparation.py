@@ -1,4 +1,4 @@
-"""What a run needs before its first step: options, batches, a backend, devices."""
+"""What a run needs before its first step: checks, batches, a backend, devices."""
 
 import dataclasses
 import os
@@ -9,7 +9,7 @@ from srlite.data.degradation_vector import SMALLEST
 from srlite.data.draws import AugmentationDraws
 from srlite.data.packs import Photograph, PhotographStore
 from srlite.data.patches import PatchSampler, StageSampler
-from srlite.data.photographs import load_photographs, usable_photographs
+from srlite.data.photographs import usable_photographs
 from srlite.data.sources import split_weight
 from srlite.errors import ConfigError, DataError
 from srlite.files import replacing
@@ -25,7 +25,7 @@ from srlite.training.stages import (
 
 
 def check(config, stages):
-    """Raise ConfigError for what would only fail after minutes."""
+    """Raise ConfigError now for options that would fail after minutes."""
     log = config.log
     if log.store_every % log.checkpoint_every:
         raise ConfigError(
@@ -44,13 +44,13 @@ def check(config, stages):
 
 
 def smallest_photo(config):
-    """Return the shortest side, in HR pixels, of a picture that is validated on."""
+    """Return the shortest side, in HR pixels, of a validation picture."""
     seen = SMALLEST if config.generator.conditional else 0  # LR pixels
     return max(smallest_side(config.scale), seen * config.scale)
 
 
 def find_sources(config, stages, data_dirs):
-    """Map each stage to its photographs' sources; raise ConfigError without any."""
+    """Map each stage to the sources of its photographs; it needs at least one."""
     sources = {}
     for stage in stages:
         own = getattr(config, stage).sources
@@ -63,7 +63,7 @@ def find_sources(config, stages, data_dirs):
 
 
 def smallest_sizes(config, sources):
-    """Map each source, without its weight, to the largest patch cut from it."""
+    """Map each source, without weight, to the size of the largest patch cut from it."""
     min_sizes = {}
     for stage, names in sources.items():
         for _, source in map(split_weight, names):
@@ -73,52 +73,29 @@ def smallest_sizes(config, sources):
 
 
 def patch_sizes(config, stage):
-    """Return the sizes of what a stage cuts, context included where it is looked at."""
+    """Return the patch sizes of a stage, including context if an estimator sees it."""
     options = getattr(config, stage)
     if stage == "estimator":
         return options.patch_sizes
     return [options.photo_size if config.generator.conditional else options.patch_size]
 
 
-def load_sources(config, min_sizes, pack, folder, say=print):
-    """Decode the photographs of all stages, each source once.
-
-    Args:
-        config: `Config`.
-        min_sizes: as from `smallest_sizes`.
-        pack: path of a pack that takes them when they are too many.
-        folder: it gets the names of the files left out; None for nothing.
-        say: called with a sentence.
-    """
-    return load_photographs(
-        min_sizes,
-        scale=config.scale,
-        max_bytes=_memory(config),
-        pack=pack,
-        names=folder and folder / "left_out.txt",
-        say=say,
-    )
-
-
-def _memory(config):
+def memory_limit(config):
     """Return the bytes of photographs that may stay in memory."""
     gigabytes = config.data.memory_gb
     return available_memory() // 2 if gigabytes is None else gigabytes * 1e9
 
 
-def load_validation(config, stages, sources, folder, say=print):
-    """Decode the pictures that are validated on, cut to the part that is.
+def load_validation(config, stages, sources, folder, say):
+    """Decode validation pictures, as a list of `Photograph` cut to the measured part.
 
     Args:
         config: `Config`.
-        stages: those that are to come. The estimator is measured on any part.
-        sources: one source or several, by the names of `sources`.
-        folder: it gets a pack of them when they are too many, and the names of those
-            left out.
-        say: called with sentences.
-
-    Returns:
-        List of `Photograph`.
+        stages: those to come; the estimator's is measured on whole pictures.
+        sources: one source or several (`data.sources`).
+        folder: gets a pack of the pictures when they are too many for the memory, and
+            the names of files left out.
+        say: function of a sentence.
 
     Raises:
         DataError: a source cannot be read, or has no usable picture.
@@ -131,20 +108,17 @@ def load_validation(config, stages, sources, folder, say=print):
     least = dict.fromkeys(map(str, sources), smallest_photo(config))
     flat = []
     names = folder / "left_out_validation.txt"
-    with PhotographStore(_memory(config), folder / "validation.pack") as store:
-        found = usable_photographs(least, scale, say, names)
-        for _, (name, hr, lr) in found:
+    with PhotographStore(memory_limit(config), folder / "validation.pack") as store:
+        for _, (name, hr, lr) in usable_photographs(least, scale, say, names):
+            # Copies, because views would keep the whole pictures.
             if lr is not None:
-                lr, hr = cut_pair(lr, hr, crop, scale)
+                lr, hr = (x.copy() for x in cut_pair(lr, hr, crop, scale))
             elif crop:
-                hr = centre_crop(hr, scale, crop)
+                hr = centre_crop(hr, scale, crop).copy()
             if (hr == hr[:1, :1]).all():
-                flat.append(name)  # of which any answer is as good
+                flat.append(name)  # any answer would do
             else:
-                # A copy, as the view would keep the whole picture.
-                store.add(
-                    Photograph(name, hr.copy(), None if lr is None else lr.copy())
-                )
+                store.add(Photograph(name, hr, lr))
     if flat:
         some = f"{len(flat)}, such as {flat[0]}"
         say(f"pictures of one colour ({some}) are not measured on")
@@ -155,15 +129,14 @@ def load_validation(config, stages, sources, folder, say=print):
 
 
 def describe_inputs(photographs, **given):
-    """Describe what a run was given besides options, for `config.json`.
+    """Describe the inputs of a run other than options, for `config.json`.
 
     Args:
         photographs: dict of source to list of `Photograph`.
         **given: paths or names, lists of them, or None.
 
     Returns:
-        dict of name to text, a file with its size; `photographs` is a dict of source to
-        how many pictures and pixels there are.
+        dict of name to text; `photographs` is a dict of source to text.
     """
 
     def describe(value):
@@ -182,21 +155,11 @@ def describe_inputs(photographs, **given):
 
 
 def build_sampler(config, stage, seed, images, lr_images=None, image_odds=None):
-    """Make the `StageSampler` of a stage as a `Config` asks for.
-
-    Args:
-        config: `Config`.
-        stage: one of `run_directory.STAGES`.
-        seed: sequence of ints.
-        images: HR photographs, uint8 (height, width, 3), that hold the largest of the
-            stage's `patch_sizes`.
-        lr_images: for each image its real LR picture, or None.
-        image_odds: relative odds of each image.
-    """
+    """Make the `StageSampler` of a stage; arguments are as of `PatchSampler`."""
     options = getattr(config, stage)
     fake_labels, told_truth = None, None
     if stage == "estimator":
-        # It learns from what was done, and of real pairs that is unknown.
+        # It learns from known damage, and nobody knows that of real pairs.
         lr_images, told_truth = None, 1.0
     elif config.generator.conditional:
         told_truth = options.told_truth
@@ -228,16 +191,15 @@ def build_sampler(config, stage, seed, images, lr_images=None, image_odds=None):
 
 
 def samplers_by_size(config, seed, images):
-    """Make the batches of the estimator's stage apart by the size of their patches.
+    """Make a `StageSampler` of the estimator's stage for each size of its patches.
 
     Args:
         config: `Config`.
         seed: sequence of ints.
-        images: uint8 (height, width, 3); those smaller than a patch have no part in it.
+        images: uint8 (height, width, 3); those smaller than a patch are left out.
 
     Returns:
-        dict of sides of LR patches to `StageSampler`; a size for which every image is
-        too small is missing.
+        dict of LR patch side to `StageSampler`, without sizes that no image holds.
     """
     samplers = {}
     for size in config.estimator.patch_sizes:
@@ -249,10 +211,10 @@ def samplers_by_size(config, seed, images):
 
 
 def prepare_backend(single_device):
-    """Import Keras and choose devices; the same seed will give the same bits."""
+    """Import Keras, choose devices, and make the same seed give the same bits."""
     backends = ("tensorflow", "jax")
     keras = import_keras("training", backends=backends, find_devices=False)
-    import_safetensors()  # now, and not after the hours up to the first checkpoint
+    import_safetensors()  # not hours later, at the first checkpoint
     devices = distribute(keras.config.backend(), single_device)
     if keras.config.backend() == "tensorflow":
         import tensorflow as tf
@@ -262,7 +224,7 @@ def prepare_backend(single_device):
 
 
 def summarize(config: Config, run_dir: str | os.PathLike | None = None) -> str:
-    """Describe the untrained networks of a config, also in `summary.txt` of a folder.
+    """Describe the untrained networks of a config; write it to `run_dir`/summary.txt.
 
     Raises:
         ConfigError: the options do not go with each other, or `run_dir` cannot be made.

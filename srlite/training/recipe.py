@@ -1,8 +1,8 @@
 """The recipe: a `Config`, photographs and a run directory become trained networks.
 
-Stage `estimator` teaches the estimator how pictures were made, stage `pretrain` the
-generator pixels, stage `gan` textures; `run_directory` says what they leave. The same
-call again goes on where the run stopped.
+Stage `estimator` teaches the estimator how pictures were made, stage `pretrain` teaches
+the generator pixels, stage `gan` textures. The same call again goes on where the run
+stopped.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from typing import Any
 
 from srlite.config.config import Config
 from srlite.data.draws import AugmentationDraws
-from srlite.data.photographs import training_set
+from srlite.data.photographs import load_photographs, training_set
 from srlite.errors import ConfigError
 from srlite.files import disk_errors
 from srlite.models.model_files import load_estimator
@@ -24,8 +24,8 @@ from srlite.training.preparation import (
     check,
     describe_inputs,
     find_sources,
-    load_sources,
     load_validation,
+    memory_limit,
     prepare_backend,
     samplers_by_size,
     smallest_sizes,
@@ -41,7 +41,7 @@ from srlite.training.trainer import Stage, train_stage, train_with_rescue
 
 _FAR_BELOW = 3.0  # dB
 _USUAL_BYTES = 5_000_000  # the budget of an export
-# What begins the random numbers of each stage's batches.
+# Second part of the seed of each stage's batches.
 _SEEDS = {"pretrain": 0, "gan": 1, "estimator": 2, "validation": 3}
 
 
@@ -65,39 +65,39 @@ def train(
 ) -> bool:
     """Train, or go on training.
 
-    All GPUs that TensorFlow sees share each batch, those of several hosts too when
-    TF_CONFIG names them; `distribution` says how.
+    All visible GPUs share each batch, on several hosts if TF_CONFIG names them; see
+    `distribution`.
 
     Args:
         config: `Config`.
-        data_dirs: `sources` of HR photographs, for stages that have none of their own.
+        data_dirs: sources of HR photographs (`data.sources`), for stages that have none
+            of their own.
         run_dir: folder of the run; made if missing.
-        stages: which of `STAGES` to do; None for all that the config needs, which is
-            without the estimator if the generator is told nothing.
-        val_dir: source or sources of HR pictures to validate on; without it patches of
-            the training pictures are logged, and nothing is measured.
-        pack: where photographs go that do not fit in memory; `run_dir`/data.pack by
-            default.
-        max_minutes: stop, with a checkpoint, after this time, which begins with this
-            call and so includes decoding and compiling; None for no limit.
+        stages: which of `STAGES` to do; None for all that the config needs: the
+            estimator only for a conditional generator.
+        val_dir: source or sources of HR pictures to validate on; without it training
+            patches are logged, and nothing is measured.
+        pack: file for photographs that do not fit in memory; by default
+            `run_dir`/data.pack.
+        max_minutes: stop, with a checkpoint, this long after the call, decoding and
+            compiling included; None for no limit.
         checkpoint_part_size: None for checkpoints of one file; else they are folders
             of files of at most this many MiB.
         vgg19_weights: "imagenet" (Keras downloads them), a path, or None for random
             weights (tests); of VGG16, if that is the config's content network.
         efficientnet_weights: as `vgg19_weights`.
         override: go on with a config that differs from the one the run began with.
-        skip_damaged: where the newest checkpoint is damaged, go on from the newest one
-            that is whole.
+        skip_damaged: pass over damaged checkpoints to the newest whole one.
         init_from: a ``.keras`` file, checkpoint, run directory or shipped name whose
-            weights the generator begins with, in the first of the stages that trains
-            it; the estimator with its own, where stage `estimator` is the only one.
-            Left aside once that stage has checkpoints.
+            weights the generator begins with, in the first of these stages that trains
+            it, or the estimator, where its stage is the only one; ignored once that
+            stage has checkpoints.
         wandb_project: Weights & Biases project to log to; None for none.
         single_device: train on the first device alone.
 
     Returns:
-        True when the stages are complete, False when the time was up, or another
-        worker stopped.
+        True when the stages are complete, False when the time is up or another worker
+        stopped.
 
     Raises:
         KeyboardInterrupt: a signal came; a checkpoint has been saved.
@@ -132,19 +132,21 @@ def train(
     if config.generator.conditional and todo and "estimator" not in stages:
         directory.find_estimator()  # now, not after minutes
     directory.make()
-    run = _Run(keras, config, directory, devices, stop)
-    run.checkpoint_part_size, run.skip_damaged = checkpoint_part_size, skip_damaged
+    run = _Run(
+        keras, config, directory, devices, stop, checkpoint_part_size, skip_damaged
+    )
     weights = {"vgg19": vgg19_weights, "efficientnet": efficientnet_weights}
     with disk_errors(directory.path), directory.locked():
         directory.remove_leftovers()
         devices.require_same("options", lambda: repr((config, stages)).encode())
         said: list[str] = []  # until there is a logger
-        photographs = load_sources(
-            config,
+        photographs = load_photographs(
             min_sizes,
-            pack or directory.pack,
-            directory.path if devices.chief else None,
-            said.append,
+            scale=config.scale,
+            max_bytes=memory_limit(config),
+            pack=pack or directory.pack,
+            names=directory.path / "left_out.txt" if devices.chief else None,
+            say=said.append,
         )
         run.photographs = {s: training_set(sources[s], photographs) for s in stages}
         if val_dir:
@@ -186,16 +188,16 @@ class _Run:
     directory: RunDirectory
     devices: Distribution
     stop: StopSignal
+    checkpoint_part_size: int | None
+    skip_damaged: bool
     logger: Any = None
     photographs: dict = dataclasses.field(default_factory=dict)  # by stage
     validation_photos: list | None = None
     losses: dict = dataclasses.field(default_factory=dict)  # by stage
-    checkpoint_part_size: int | None = None
-    skip_damaged: bool = False
     trained: bool = False  # a stage, in this call
 
     def train(self, name, init_from):
-        """Train a stage, unless that is done; return whether it is complete."""
+        """Train a stage unless it is complete; return whether it is complete now."""
         config, devices, directory = self.config, self.devices, self.directory
         say, result = self.logger.say, self.directory.result(name)
         if devices.from_chief(result.exists()):
@@ -214,22 +216,17 @@ class _Run:
             devices.share({"generator": partner} if partner else {})
         elif config.generator.conditional:
             partner = estimator = self._estimator()
+        losses = self.losses.get(name, {})
         parts, step = build_step(
-            self.keras,
-            config,
-            name,
-            start,
-            self.losses.get(name, {}),
-            devices.scope,
-            partner,
+            self.keras, config, name, start, losses, devices.scope, partner
         )
         if name != "estimator":
             self._say_size(parts["generator"])
         found = directory.resume(name, parts, say, self.skip_damaged)
         done = int(devices.from_chief(found))
         devices.share(parts)
-        learnt = "estimator" if name == "estimator" else "generator"
-        average = devices.reader(parts[f"ema_{learnt}"])
+        learner = "estimator" if name == "estimator" else "generator"
+        average = devices.reader(parts[f"ema_{learner}"])
         sampler = build_sampler(
             config, name, (config.seed, _SEEDS[name]), *self.photographs[name]
         )
@@ -270,7 +267,7 @@ class _Run:
         return True
 
     def _say_size(self, generator):
-        """Print a note before the work if the `.tflite` will be unusually large."""
+        """Print a note if the `.tflite` will be unusually large."""
         size = 4 * generator.count_params()
         if size > _USUAL_BYTES:
             self.logger.say(
@@ -279,7 +276,7 @@ class _Run:
             )
 
     def _estimator(self):
-        """Load the estimator that a conditional generator is told by, everywhere."""
+        """Load the run's estimator, the same on all workers."""
         with self.devices.scope():
             path = self.directory.find_estimator()
             estimator = load_estimator(path) if path else build_estimator(self.config)
@@ -288,7 +285,7 @@ class _Run:
         return estimator
 
     def _validator(self, name, network, sampler, estimator):
-        """Return what measures a stage's network, which `network()` returns."""
+        """Return a function that measures what `network` returns."""
         from srlite.training import validation
 
         config, photos = self.config, self.validation_photos

@@ -1,10 +1,9 @@
 """What replicas share while they train, for the code that each of them runs.
 
 A replica is a device with a copy of every variable that sees its part of each batch
-(`tf.distribute`). Losses need nothing from here, as `keras.losses.Loss` divides by the
-number of replicas, and the optimizers add up gradients; what follows is the rest, so
-that several replicas compute what one computes on the whole batch. Where there is only
-one, nothing is added to a graph.
+(`tf.distribute`). `keras.losses.Loss` divides by the number of replicas, and optimizers
+add up gradients; here is the rest, so that several replicas compute what one computes
+on the whole batch. With one replica, nothing is added to a graph.
 """
 
 import keras
@@ -12,7 +11,7 @@ from keras import ops
 
 
 def num_replicas():
-    """Count the replicas of the strategy whose scope this is called in."""
+    """Count the replicas of the current strategy."""
     if keras.config.backend() != "tensorflow":
         return 1
     import tensorflow as tf
@@ -46,9 +45,8 @@ def own_part(batch):
 def clip_together(gradients, norm):
     """Clip the norm of the sum of all replicas' gradients, tensors of this replica.
 
-    An optimizer clips what it is given before it adds up: each replica's gradients on
-    their own, which is something else. The sum over the replicas of what is returned is
-    the clipped sum.
+    An optimizer would clip each replica's gradients before adding them up, which is
+    something else. The results of all replicas add up to the clipped sum.
     """
     import tensorflow as tf
 
@@ -59,7 +57,7 @@ def clip_together(gradients, norm):
 def synchronize(network):
     """Make BatchNorm take its statistics from all replicas, in place.
 
-    JAX refuses a file with this setting, so the network is not to be saved.
+    JAX refuses a file with this setting, so the network must not be saved.
     """
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):

@@ -1,9 +1,9 @@
 """The run directory: what a training run writes, and goes on from.
 
-`config.json` (resolved), `checkpoints/`, `metrics.jsonl`, `logs/` (TensorBoard),
-`estimator.keras`, `pretrain.keras` and `generator.keras` (the EMA networks that the
-stages end with), and `data.pack` when the photographs do not fit in memory. Where
-several workers train, the chief alone has it; to the others it is a
+It holds `config.json` (resolved), `checkpoints/`, `metrics.jsonl`, `logs/`
+(TensorBoard), the EMA networks `estimator.keras`, `pretrain.keras` and
+`generator.keras` that the stages end with, and `data.pack` when the photographs do not
+fit in memory. With several workers only the chief uses it; the others have a
 `ChiefsRunDirectory`.
 """
 
@@ -33,7 +33,7 @@ STAGES = tuple(RESULTS)
 
 
 class RunDirectory:
-    """One run's folder; a `stage` is one of `STAGES`, `say` prints a sentence."""
+    """One run's folder; `stage` is one of `STAGES`, `say` prints a sentence."""
 
     def __init__(self, path):
         """Name the folder `path`, which need not exist."""
@@ -46,7 +46,7 @@ class RunDirectory:
 
     @property
     def pack(self):
-        """Path of the photographs that do not fit in memory."""
+        """Path of the pack for photographs that do not fit in memory."""
         return self.path / "data.pack"
 
     def logger(self, wandb_project):
@@ -75,7 +75,7 @@ class RunDirectory:
 
     @property
     def begun(self):
-        """Whether there is anything that a step was done for."""
+        """Whether a step was done."""
         return any(
             self.result(stage).exists() or checkpoints.find(self.checkpoints, stage)
             for stage in STAGES
@@ -83,7 +83,7 @@ class RunDirectory:
 
     @property
     def _record(self):
-        """What `config.json` holds; {} where no step was done with it yet."""
+        """Content of `config.json`; {} before the first step."""
         return read_record(self.path / "config.json") if self.begun else {}
 
     def write_config(self, config, inputs, kept=()):
@@ -104,7 +104,7 @@ class RunDirectory:
             say(f"note: {self.path} was begun with other inputs: {told(odd)}")
 
     def reopen(self, config, stages, say):
-        """Open complete stages again that get more steps; return the others.
+        """Reopen complete stages that get more steps; return those that stay complete.
 
         Raises:
             ConfigError: there is no checkpoint for a stage to go on from.
@@ -146,7 +146,7 @@ class RunDirectory:
         """Choose the model whose weights a stage begins with, `init_from` if given.
 
         Returns:
-            Path of a model, or None for random weights or those of a checkpoint.
+            Path of a model, or None for a checkpoint or random weights.
 
         Raises:
             ModelError: the gan stage has nothing to begin with.
@@ -163,7 +163,7 @@ class RunDirectory:
         return self._existing("pretrain", "the gan stage starts from")
 
     def _existing(self, stage, use):
-        """Return a stage's result; an error says `use` before it."""
+        """Return the path of a stage's result; an error message begins with `use`."""
         path = self.result(stage)
         if not path.exists():
             raise ModelError(
@@ -175,15 +175,15 @@ class RunDirectory:
     def resume(self, stage, parts, say, skip_damaged=False):
         """Load a stage's newest checkpoint into `parts`.
 
-        If damaged ones are to be skipped, the newest whole one is loaded; the others
-        stay, with `damaged-` before their names, and no longer belong to the run.
+        With `skip_damaged` it loads the newest whole one, and renames damaged ones to
+        begin with `damaged-`, which takes them out of the run.
 
         Returns:
             The updates done; 0 if there is no checkpoint.
 
         Raises:
-            CheckpointError: the newest checkpoint is of another model, or is damaged
-                and not to be skipped; or none is whole.
+            CheckpointError: the checkpoint is of another model or damaged, or none is
+                whole.
         """
         found = checkpoints.find(self.checkpoints, stage)
         damaged = []
@@ -215,7 +215,7 @@ class RunDirectory:
     def saver(self, stage, parts, config, part_size):
         """Return a function of the updates done that saves a checkpoint.
 
-        `part_size` is in MiB, or None for checkpoints of one file.
+        `part_size` is in MiB, None for checkpoints of one file.
         """
 
         def save(step):
@@ -233,10 +233,9 @@ class RunDirectory:
         return save
 
     def best_keeper(self, stage, parts, config):
-        """Return a function of (updates done, scores) that keeps the best by PSNR.
+        """Return a function of (updates done, scores) that keeps the best checkpoint.
 
-        PSNR is that of what is trained on. In the gan stage the best is the one which
-        invents least.
+        The best has the highest `trained_score`; in the gan stage it invents least.
         """
 
         def keep_best(step, scores):
@@ -251,9 +250,9 @@ class RunDirectory:
 
 
 class ChiefsRunDirectory(RunDirectory):
-    """The run directory to a worker that is not the chief: neither read nor written.
+    """The run directory of a worker that is not the chief: never read, never written.
 
-    What the chief found in it, the worker is told. Only a pack is its own.
+    The chief sends what it finds. Only a pack is the worker's own.
     """
 
     def __init__(self, path, worker):
@@ -281,11 +280,11 @@ class ChiefsRunDirectory(RunDirectory):
         return contextlib.nullcontext()
 
     def reopen(self, config, stages, say):
-        """Return no stage: the chief's word will come."""
+        """Return no stage: the chief decides."""
         return []
 
     def resume(self, stage, parts, say, skip_damaged=False):
-        """Return 0: the chief's step will come."""
+        """Return 0: the chief sends its step."""
         return 0
 
     def _silent(self, *_):

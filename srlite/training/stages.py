@@ -19,7 +19,7 @@ from srlite.models.model_files import (
 
 
 def build_losses(config, stage, vgg_weights, efficientnet_weights):
-    """Make the losses of a generator's stage: name to (loss on HR and SR, weight)."""
+    """Make the losses of a generator's stage: dict of name to (loss, weight)."""
     from srlite.models import features
     from srlite.training.losses import (
         ColourLoss,
@@ -83,7 +83,7 @@ def build_discriminator(config):
 
 
 def build_optimizer(options, steps):
-    """Make Adam or Muon of an `OptimizerConfig`, its schedule over `steps` updates."""
+    """Make Adam or Muon from an `OptimizerConfig`, for a stage of `steps` updates."""
     from srlite.training.optimizers import Muon, ScaledAdam, build_schedule
 
     options = dataclasses.asdict(options)
@@ -91,7 +91,7 @@ def build_optimizer(options, steps):
     adam = {key: options.pop(key) for key in ("beta_1", "beta_2", "epsilon")}
     clip_norm = options.pop("clip_norm")
     schedule = build_schedule(**options, steps=steps)
-    # Named, because its name is part of its variables' names in a checkpoint.
+    # Named, because checkpoints know its variables by this name.
     arguments = {**adam, "global_clipnorm": clip_norm, "name": name}
     if name == "muon":
         return Muon(schedule, momentum=momentum, **arguments)
@@ -116,28 +116,28 @@ def build_step(
         stage: one of `run_directory.STAGES`.
         start: the model whose weights the learner begins with, or None.
         losses: as from `build_losses`.
-        scope: function that returns the context in which variables are made.
-        partner: frozen `keras.Model`, what the learner works with: the estimator of a
-            conditional generator, or the generator that judges an estimator.
+        scope: function that returns the context to make variables in.
+        partner: frozen `keras.Model`: the estimator of a conditional generator, or the
+            generator that judges an estimator.
 
     Returns:
         (parts, step): dict of name to network or optimizer, as checkpoints hold them;
-        the step.
+        `TensorFlowStep` or `JaxStep`.
     """
-    # Anew for each stage, so that it starts alike whether or not another ran before.
+    # For each stage, so that it starts alike whether or not another ran before.
     keras.utils.set_random_seed(config.seed)
     build = _estimator_parts if stage == "estimator" else _generator_parts
     with scope():
         parts = build(config, stage)
     name = next(iter(parts))  # the learner
     if start is not None:
-        # Out of the scope, as not all workers read it.
+        # Outside the scope, because not all workers read it.
         if stage == "estimator":
             start_estimator_from(parts[name], start)
         else:
             start_from(parts[name], start)
     parts[f"ema_{name}"].set_weights(parts[name].get_weights())
-    # Not the EMA generator: it is what is measured and saved.
+    # Not the EMA generator, which is measured and saved.
     if stage != "estimator":
         set_precision(parts["generator"], config.precision, exact_last=True)
     if "discriminator" in parts:
@@ -251,18 +251,17 @@ def load_judge(config):
 
 
 def set_precision(network, precision, exact_last=False):
-    """Make the convolutions of a network compute in 16 bits, or leave it as it is.
+    """Make the convolutions of a network compute in 16 bits.
 
-    So do the LeakyReLUs and concatenations that only they read, which halves what goes
-    through memory; variables and everything else stay float32, and the losses sum what
-    comes out of a convolution in float32. The gradients of float16 want a
-    `guard.LossScale`.
+    So do LeakyReLUs and concatenations that only these convolutions read, which halves
+    the traffic to memory. Variables and everything else stay float32, and losses sum in
+    float32. The gradients of float16 need a `guard.LossScale`.
 
     Args:
         network: Functional `keras.Model`, changed in place.
-        precision: "float32", "bfloat16" or "float16".
-        exact_last: leave the last convolution in float32 too, which a generator needs:
-            a picture's levels are more than the 8 bits of a bfloat16.
+        precision: "float32" (no change), "bfloat16" or "float16".
+        exact_last: keep the last convolution in float32. A generator needs it, because
+            a bfloat16 cannot hold all levels of a picture.
     """
     import keras
 
@@ -308,13 +307,13 @@ def build_adversarial_loss(kind):
 
 
 def start_from(generator, path):
-    """Set the weights of a generator to those of the model `path`, by their names.
+    """Set the weights of a generator to those of the model `path`, by name.
 
-    A conditional generator can start from one that is not: what is told then changes
-    nothing, until it has learnt to.
+    A conditional generator can start from one that is not: the degradation then changes
+    nothing at first.
 
     Raises:
-        ModelError: the two are of different shapes.
+        ModelError: the two differ in shape or options.
     """
     import keras
 
@@ -333,7 +332,7 @@ def start_from(generator, path):
         or any(own[name].shape != variable.shape for name, variable in held.items())
     ):
         raise ModelError(f"{path} is of another shape than the config's generator")
-    # A copy, as a network made for several devices is not to be called here.
+    # A copy, because a network made for several devices must not be called here.
     copy = keras.models.clone_model(generator)
     for variable in copy.variables:
         if variable.path in held:
@@ -358,11 +357,10 @@ def _enlarged(generator, lr):
 
 
 def trained_score(config, scores):
-    """Average the scores of `validation.validate` over what a generator is trained on.
+    """Average the PSNR of `validation.validate` as training weighs kernels and damages.
 
     Returns:
-        (dB, text): PSNR after each kernel by its odds, and after damages by the share
-        of patches that get them; how it was measured.
+        (dB, text): the average, and how it was made.
     """
     odds = dataclasses.asdict(config.kernels)
     known = {kernel: odds[kernel] for kernel in odds if f"psnr_{kernel}" in scores}

@@ -1,7 +1,7 @@
 """One optimizer update of a stage's networks, as a `tf.function`.
 
-The same function serves all stages; its formulas are those of an objective
-(`objective`), shared with `jax_step`; `guard` takes an update back that is not finite.
+The formulas are those of an objective (`objective`), shared with `jax_step`; `guard`
+undoes an update that is not finite.
 
 A step made in the scope of a `tf.distribute` strategy, as its networks and optimizers
 must be, trains on all of its replicas: each takes its part of the batch, and together
@@ -21,8 +21,8 @@ class TensorFlowStep:
         """Create the step; it is traced when first called.
 
         Args:
-            parts: dict of the networks and optimizers that `objective` was made with;
-                with `loss_scale`, a `guard.LossScale`, losses are scaled.
+            parts: dict of the networks and optimizers of `objective`, and perhaps of
+                `loss_scale`, a `guard.LossScale`.
             objective: `objective.Objective` or `EstimatorObjective`.
         """
         self._parts = parts
@@ -33,7 +33,7 @@ class TensorFlowStep:
             self._strategy = tf.distribute.get_strategy()
             for name in {objective.learner, "discriminator"} & parts.keys():
                 synchronize(parts[name])
-        # Nothing in a step branches on a tensor, and translating it takes seconds.
+        # Nothing in a step branches on a tensor, and autograph takes seconds.
         self._compiled = tf.function(self._update_together, autograph=False)
         self._compiled_many = tf.function(self._update_many, autograph=False)
 
@@ -41,13 +41,12 @@ class TensorFlowStep:
         """Do one update.
 
         Args:
-            batch: dict of NumPy arrays, as `data.PatchSampler.batch` gives it; with
-                `fake_label` (batch, 1) if the discriminator is to answer that on fakes.
+            batch: dict of NumPy arrays, as from `StageSampler.batch`.
             update_batch_norm: True normalises the generator's features by the batch and
-                moves its statistics; False normalises by the statistics as they are.
+                moves its statistics; False normalises by frozen statistics.
 
         Returns:
-            dict of loss name to scalar tensor, and what `Guard.settle` tells.
+            dict of name to scalar tensor: losses, and what `Guard.settle` returns.
         """
         return self._compiled(_tensors(batch), update_batch_norm)
 
@@ -67,11 +66,11 @@ class TensorFlowStep:
         """Do nothing: the variables are always up to date."""
 
     def portions(self):
-        """Return functions that do an update up to a point, without its end.
+        """Return functions that do an update up to a point.
 
         Returns:
             dict of name to function of (batch, update_batch_norm), compiled when first
-            called; each does what those before it do, and one thing more.
+            called; each includes those before it.
         """
         objective = self._objective
 
@@ -92,7 +91,7 @@ class TensorFlowStep:
 
     @property
     def device_peak_bytes(self):
-        """Most memory that the first GPU has held, None where there is no GPU."""
+        """Peak memory of the first GPU, None without a GPU."""
         if not tf.config.list_logical_devices("GPU"):
             return None
         return tf.config.experimental.get_memory_info("GPU:0")["peak"]

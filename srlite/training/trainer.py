@@ -1,10 +1,9 @@
 """The one training loop: steps, logs, validation, checkpoints, a way to stop.
 
-The loop knows no network and no backend. It is given a step that does updates and a
-function that saves, and calls them at the right times; stage `gan` differs from stage
-`pretrain` in the step that it is given, nothing else. Losses stay on the device until
-they are there anyway: the loop dispatches an update while others are being computed.
-A stage that diverges goes back to its last checkpoint, and on from there more slowly.
+The loop knows no network and no backend: it calls a step and a function that saves at
+the right times, and stages differ in the step alone. It dispatches an update while
+others are being computed, and reads losses when they are there. A stage that diverges
+goes back to its last checkpoint, and on from there more slowly.
 """
 
 import collections
@@ -20,9 +19,8 @@ from srlite.memory import in_order
 from srlite.models import checkpoints
 from srlite.training.meter import Meter
 
-# To the same checkpoint; the learning rate is then 1/32 of what it was there.
-MOST_RESCUES = 5
-# Scores of a validation that are printed, and how; all of them are logged.
+MOST_RESCUES = 5  # from one checkpoint; then the learning rate is 1/32 of its own
+# Scores that are printed, and how; all scores are logged.
 _TOLD = {
     "psnr": "{:.2f} dB",
     "psnr_damaged": "{:.2f} dB",
@@ -45,14 +43,14 @@ class Stage:
         save: function of the number of updates done; writes a checkpoint.
         validate: function that returns (dict of scalars, dict of uint8 pictures).
         keep_best: function of (updates done, scalars of `validate`), called after it.
-        freeze_batch_norm_after: updates after which BatchNorm's statistics stay as they
-            are and are used in training too; None for never.
+        freeze_batch_norm_after: updates after which BatchNorm's statistics are frozen
+            and used in training too; None for never.
         log_every, validate_every, checkpoint_every: how often.
         steps_per_execution: updates per call of the backend, where that many fit before
-            something else is to be done; single ones elsewhere.
-        max_dropped_steps: dropped updates in a row that end the training. Between the
-            first of them and the next applied one nothing is saved, and a stop waits: a
-            checkpoint is to hold what training can go on from.
+            something else is due; single ones elsewhere.
+        max_dropped_steps: dropped updates in a row that end the training. Until one is
+            applied again nothing is saved and a stop waits, because training must be
+            able to go on from a checkpoint.
     """
 
     name: str
@@ -78,17 +76,15 @@ def train_stage(stage, logger, stop, first_step=0, agree=None):
         logger: `logs.RunLogger`.
         stop: `StopSignal`.
         first_step: updates already done in this stage.
-        agree: function of bool that returns whether it is true for any of several
-            workers, which must end after the same step. They are asked whether `stop`
-            has a reason where losses are logged or a checkpoint is due, as they wait
-            for each other then. None for one worker, who stops after any step.
+        agree: function of bool that returns whether it is true for any worker, because
+            workers must end after the same step. They agree where losses are logged or
+            a checkpoint is due. None for one worker, who stops after any step.
 
     Returns:
-        Updates done in this stage; a checkpoint of just that state has been saved.
+        Updates done in this stage; a checkpoint of that state has been saved.
 
     Raises:
-        DivergenceError: too many updates in a row were dropped, or all there were; the
-            last checkpoint is from before.
+        DivergenceError: too many updates in a row were dropped, or all of them.
     """
     done, last_step, validate = first_step, stage.last_step, stage.validate
     freeze = stage.freeze_batch_norm_after
@@ -118,7 +114,7 @@ def train_stage(stage, logger, stop, first_step=0, agree=None):
         return (due(stage.log_every) or due(stage.checkpoint_every)) and agree(wanted)
 
     def flush(**more):
-        """Log the steps since the last time, and some more."""
+        """Log the steps since the last time, and more values."""
         values, speed = meter.read()
         if values:
             logger.scalars(stage.name, done, {**values, **speed, **more})
@@ -153,7 +149,7 @@ def train_stage(stage, logger, stop, first_step=0, agree=None):
                     logger.advance({**scores, **means}, 0)
                     if stage.keep_best:
                         stage.keep_best(done, scalars)
-            # Last, because a run that goes on from here does none of the above again.
+            # Last, because a run that resumes here does none of the above again.
             if saving and (last or not meter.dropped_in_a_row):
                 with meter.left_out("saving"):
                     stage.step.sync()
@@ -168,18 +164,11 @@ def train_stage(stage, logger, stop, first_step=0, agree=None):
 def train_with_rescue(stage, logger, stop, first_step, parts, directory):
     """Train, and go back with half the learning rate whenever it diverges.
 
-    It goes back to the newest checkpoint of those that a run without a stop has too,
-    where there is one; before the first checkpoint, to the start. The checkpoint is
-    written anew with the halved rate, so that a resumed run does not diverge again.
-
-    Args:
-        stage: as of `train_stage`, and so are the next three.
-        logger: `logs.RunLogger`.
-        stop: `StopSignal`.
-        first_step: updates already done.
-        parts: dict of name to what checkpoints hold; its optimizers, named
-            `..._optimizer`, are `optimizers.ScaledAdam`.
-        directory: folder of the checkpoints.
+    It goes back to the newest regular checkpoint, one that a run without a stop has
+    too, or to the start. The checkpoint is written again with the halved rate, so that
+    a resumed run does not diverge again. Arguments are as of `train_stage`, and
+    `directory`, the folder of the checkpoints, which hold `parts`: its optimizers,
+    named `..._optimizer`, are `optimizers.ScaledAdam`.
 
     Raises:
         DivergenceError: it went back to the same checkpoint too often.
@@ -243,11 +232,10 @@ def _tell_speed(logger, stage, steps, figures, spent):
 
 
 def group_steps(first_step, last_step, size, intervals, freeze):
-    """Yield ranges of steps that may be done in one go.
+    """Yield ranges of steps to do in one call.
 
-    A run that goes on after any of these ranges sees the same ranges as one that was
-    never interrupted, which is part of having the same bits: backends fuse the body of
-    a loop in their own ways.
+    A run that resumes after any of these ranges sees the same ranges as one that was
+    never interrupted. The same bits need that, because backends fuse loops.
 
     Args:
         first_step: the first step.
@@ -271,7 +259,7 @@ def group_steps(first_step, last_step, size, intervals, freeze):
 
 
 def stack_batches(sampler, group):
-    """Make the batch of one step, or those of several with a new first axis."""
+    """Return the batch of one step, or those of several with a new first axis."""
     batches = [sampler.batch(step) for step in group]
     if len(batches) == 1:
         return batches[0]

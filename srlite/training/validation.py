@@ -1,9 +1,8 @@
 """Validation while training: how well pictures come back after each kernel.
 
 PSNR and SSIM are measured on luma with the usual border (`metrics`), on centre crops or
-whole pictures, after rounding to 8 bit: what a user gets, not what the network says.
-Where a stage has feature networks, their distances, which see what PSNR does not, are
-measured on the same pictures.
+whole pictures, after rounding to 8 bit as users get them. A stage with feature networks
+measures their distances too, on the same pictures.
 """
 
 import keras
@@ -20,7 +19,7 @@ from srlite.models.generators import is_conditional
 from srlite.pictures.picture import resize, to_float, to_grey, to_uint8
 from srlite.runtime.runners import hide_retracing
 
-# LR of bicubic after these is validated on beside clean LR of every kernel.
+# A conditional generator is also validated on LR of bicubic after these.
 DAMAGES = ("jpeg75", "jpeg50", "noise10", "blur", "sharp")
 CROP = 256  # HR pixels; keeps the validation of a dozen pictures within seconds
 _MOST = 100.0  # dB
@@ -34,21 +33,19 @@ def restore(generator, hr, scale, estimator=None, damages=()):
         generator: `keras.Model`, LR to SR.
         hr: uint8 (height, width, channels), multiples of `scale`.
         scale: HR pixels per LR pixel.
-        estimator: `keras.Model` that tells a conditional generator what it sees.
-        damages: names of `damages`, which LR of bicubic goes through besides.
+        estimator: `keras.Model`, for a conditional generator.
+        damages: names of `data.damages`, each with the kernel bicubic.
 
     Returns:
         (lr, sr): uint8 arrays whose first axis follows `KERNELS`, then `damages`.
     """
-    lr = _shrunk(hr, scale)
-    bicubic = [KERNELS.index("bicubic")]
 
     def shrink(hr):
-        small = downsample(hr[None], np.array(bicubic), scale)[0]
-        return keras.ops.convert_to_numpy(small).astype(np.uint8)
+        return _shrunk(hr, scale, ["bicubic"])[0]
 
-    more = [damage_and_shrink(hr, shrink, parse_damage(name)) for name in damages]
-    lr = np.concatenate([lr, np.stack(more)]) if more else lr
+    lr = [*_shrunk(hr, scale)]
+    lr += [damage_and_shrink(hr, shrink, parse_damage(name)) for name in damages]
+    lr = np.stack(lr)
     # Whole photographs go one by one: six at once need gigabytes.
     group = len(lr) if hr.size <= 3 * CROP**2 else 1
     # Compiled: op by op, JAX takes many times as long.
@@ -56,19 +53,19 @@ def restore(generator, hr, scale, estimator=None, damages=()):
         generator.predict_on_batch(told(generator, to_float(part), estimator))
         for part in np.split(lr, len(lr) // group)
     ]
-    # Of odd sides some generators make more.
+    # Some generators make more of odd sides.
     return lr, to_uint8(np.concatenate(sr)[:, : hr.shape[0], : hr.shape[1]])
 
 
-def _shrunk(hr, scale):
-    """LR of every kernel: uint8 (6, height / scale, width / scale, channels)."""
-    batch = np.repeat(hr[None], len(KERNELS), axis=0)
-    lr = downsample(batch, np.arange(len(KERNELS)), scale)
+def _shrunk(hr, scale, kernels=KERNELS):
+    """Return LR of each kernel, uint8 (kernels, height, width, channels)."""
+    batch = np.repeat(hr[None], len(kernels), axis=0)
+    lr = downsample(batch, np.array([KERNELS.index(k) for k in kernels]), scale)
     return keras.ops.convert_to_numpy(lr).astype(np.uint8)
 
 
 def told(generator, lr, estimator):
-    """Return a generator's inputs: LR, and what an estimator sees of it if it is told.
+    """Return the inputs of a generator: LR, and its degradation if it is conditional.
 
     LR is float32 (batch, height, width, channels), [0, 1].
     """
@@ -88,7 +85,7 @@ def validate_estimator(estimator, samplers, scale=4, batches=8):
 
     Args:
         estimator: `keras.Model`, LR to degradation.
-        samplers: dict of sides of LR patches to the `StageSampler` of each.
+        samplers: dict of LR patch side to `StageSampler`.
         scale: HR pixels per LR pixel.
         batches: number of each size.
 
@@ -124,8 +121,7 @@ def distance_model(losses, channels=3):
         channels: picture channels, 1 or 3.
 
     Returns:
-        `keras.Model`, [hr, sr] -> dict of name to (batch,); HR and SR are float32
-        (batch, height, width, channels) in [0, 1].
+        `keras.Model`, [hr, sr] -> dict of name to (batch,).
     """
     hr, sr = (keras.Input((None, None, channels), name=name) for name in ("hr", "sr"))
     return keras.Model([hr, sr], {n: loss.call(hr, sr) for n, loss in losses.items()})
@@ -146,37 +142,32 @@ def validate(
 
     Args:
         generator: `keras.Model`, LR to SR.
-        images: uint8 HR pictures (height, width, 3), sides of at least
-            `metrics.smallest_side(scale)`, or (height, width, 1); RGB ones become grey
-            for a generator of grey pictures.
+        images: uint8 HR pictures (height, width, 1 or 3), sides of at least
+            `metrics.smallest_side(scale)`; a grey generator sees their luma.
         scale: HR pixels per LR pixel.
         crop: HR pixels of the centre of each picture that count; 0 for all of it.
-        num_pictures: pictures returned for a look, whole as they were measured.
-        distances: as from `distance_model`, or None. Feature networks cost more than
-            all else, so they see the central 128 x 128 pixels of each picture, after
-            one kernel: the next one for the next picture.
-        estimator: `keras.Model`; a conditional generator is told what it sees, and is
-            measured on `DAMAGES` too.
+        num_pictures: pictures to return, whole as they were measured.
+        distances: as from `distance_model`, or None. Because feature networks are slow,
+            they see the central 128 x 128 pixels of each picture after one kernel: the
+            next one for the next picture.
+        estimator: `keras.Model`, for a conditional generator, which is measured on
+            `DAMAGES` too.
         lr_images: for each picture its real LR picture, cut as by `cut_pair`, or None.
 
     Returns:
         (scores, pictures): dict of `psnr` (mean over the kernels) and `psnr_<kernel>`
-        in dB, `ssim` and `ssim_<kernel>`, also `psnr_damaged` (mean over the
-        damages) and `psnr_<damage>`, and the means of the distances by their names;
-        dict of `<number>/lr`, `/sr`, `/hr` to uint8 pictures, LR by bicubic. Pictures
-        with a real LR picture count for `psnr_paired` and `ssim_paired` instead, which
-        are `psnr` and `ssim` too where there are no others. No PSNR is above 100 dB.
+        in dB, `psnr_damaged` (mean over the damages) and `psnr_<damage>`, the same for
+        `ssim`, and means of the distances by their names; dict of `<number>/lr`, `/sr`,
+        `/hr` to uint8 pictures, LR by bicubic. Pictures with real LR count for
+        `psnr_paired` and `ssim_paired` instead, which stand for `psnr` and `ssim` where
+        there are no others. No PSNR is above 100 dB.
     """
     hide_retracing()
     values, paired, far, pictures = [], [], [], {}
     damages = DAMAGES if is_conditional(generator) else ()
     grey = generator.inputs[0].shape[-1] == 1
     for number, image in enumerate(images):
-        real = lr_images[number] if lr_images else None
-        if real is None:
-            hr = centre_crop(image, scale, crop or None)
-        else:
-            real, hr = cut_pair(real, image, crop, scale)
+        real, hr = _cut(lr_images[number] if lr_images else None, image, crop, scale)
         if grey and hr.shape[-1] == 3:
             hr, real = (
                 None if x is None else to_grey(x)[..., None] for x in (hr, real)
@@ -199,7 +190,7 @@ def validate(
         else:
             paired.append([f(sr[0], hr, scale) for f in _SCORES.values()])
         if number < num_pictures:
-            pictures |= _for_a_look(number, lr, sr, hr)
+            pictures |= _pictures(number, lr, sr, hr)
     scores = {}
     if paired:
         means = map(float, np.mean(paired, axis=0))
@@ -219,7 +210,7 @@ def validate(
 
 
 def _psnr(sr, hr, scale):
-    # Of equal pictures it is infinite, which no mean survives.
+    # It is infinite for equal pictures, which would spoil a mean.
     return min(psnr(sr, hr, scale), _MOST)
 
 
@@ -227,7 +218,7 @@ _SCORES = {"psnr": _psnr, "ssim": ssim}
 
 
 def cut_pair(lr, hr, crop, scale):
-    """Cut the middle of a pair to views (lr, hr); `crop` is as of `validate`."""
+    """Return views of the middle of a pair, (lr, hr); `crop` is as of `validate`."""
     size = crop // scale or max(lr.shape)
     tops = [max(0, (side - size) // 2) for side in lr.shape[:2]]
     small, large = (
@@ -236,20 +227,19 @@ def cut_pair(lr, hr, crop, scale):
     return lr[small], hr[large]
 
 
-def bicubic_psnr(images, scale, crop=CROP, lr_images=None):
-    """Measure plain bicubic enlargement, in dB, as `validate` measures a generator.
+def _cut(lr, hr, crop, scale):
+    """Return (lr, hr) cut for `validate`; LR may be None."""
+    if lr is None:
+        return None, centre_crop(hr, scale, crop or None)
+    return cut_pair(lr, hr, crop, scale)
 
-    It is the mean over clean kernels, or over pairs where there is nothing else.
-    """
+
+def bicubic_psnr(images, scale, crop=CROP, lr_images=None):
+    """Measure plain bicubic enlargement, in dB, as `validate` measures a generator."""
     values, paired = [], []
     for number, image in enumerate(images):
-        real = lr_images[number] if lr_images else None
-        if real is None:
-            hr = centre_crop(image, scale, crop or None)
-            lr = _shrunk(hr, scale)
-        else:
-            real, hr = cut_pair(real, image, crop, scale)
-            lr = real[None]
+        real, hr = _cut(lr_images[number] if lr_images else None, image, crop, scale)
+        lr = _shrunk(hr, scale) if real is None else real[None]
         hr = _to_rgb(hr)
         bicubic = Image.Resampling.BICUBIC
         sr = [resize(_to_rgb(one), hr.shape[:2], resample=bicubic) for one in lr]
@@ -259,11 +249,11 @@ def bicubic_psnr(images, scale, crop=CROP, lr_images=None):
 
 
 def restore_pictures(generator, images, scale, estimator=None):
-    """Restore uint8 pictures, multiples of `scale`, as `validate` returns them."""
+    """Restore uint8 pictures, multiples of `scale`; return them as `validate` does."""
     pictures = {}
     for number, hr in enumerate(images):
         lr, sr = restore(generator, hr, scale, estimator)
-        pictures |= _for_a_look(number, *map(_to_rgb, (lr, sr, hr)))
+        pictures |= _pictures(number, *map(_to_rgb, (lr, sr, hr)))
     return pictures
 
 
@@ -271,6 +261,6 @@ def _to_rgb(x):
     return np.broadcast_to(x, (*x.shape[:-1], 3))
 
 
-def _for_a_look(number, lr, sr, hr):
+def _pictures(number, lr, sr, hr):
     k = KERNELS.index("bicubic")
     return {f"{number}/lr": lr[k], f"{number}/sr": sr[k], f"{number}/hr": hr}

@@ -74,5 +74,5 @@ def test_mirrors(photo):
 
 def test_reach_of_a_file_that_is_told(told, photo):
     """One RRDB of two convolutions, the first, the fusion and the last: 5 pixels."""
-    near, far = measure_reach(told, photo, overlaps=(2, 8), tile=16, num_threads=1)
+    near, far = measure_reach(told, photo, 1, overlaps=(2, 8), tile=16)
     assert near > 0.01 > far

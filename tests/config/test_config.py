@@ -130,7 +130,7 @@ def test_bad_option_is_named(assignment, says):
         ),
         (
             ["gan.content_loss.network=vgg13"],
-            "gan.content_loss.network must be 'vgg16' or 'vgg19', as Keras has no oth",
+            "gan.content_loss.network must be 'vgg16' or 'vgg19'; received 'vgg13'",
         ),
         (
             ["gan.content_loss.layer_scales=[1, 2]"],

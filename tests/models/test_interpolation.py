@@ -62,10 +62,10 @@ def test_conditional_networks_are_mixed_shifts_included():
 
 @pytest.mark.parametrize("alpha", [0, 1, 0.0, 1.0])
 def test_ends_are_the_networks_to_the_bit(alpha):
-    pair = [np.float32([-0.0, 1.1, 3e38])], [np.float32([0.0, np.inf, -2.5e-42])]
-    (given,) = interpolate_weights(*pair, alpha)
-    assert given.tobytes() == pair[int(alpha)][0].tobytes()
     models = network(0), network(1)
+    odd = [-0.0, 1.1, 3e38], [0.0, np.inf, -2.5e-42]  # in three of the eight channels
+    for model, values in zip(models, odd, strict=True):
+        model.get_layer("head").bias.assign(np.float32([*values, *values, 0, 0]))
     weights = interpolate_weights(*models, alpha)
     for a, b in zip(weights, models[int(alpha)].get_weights(), strict=True):
         assert a.tobytes() == b.tobytes()
@@ -74,7 +74,7 @@ def test_ends_are_the_networks_to_the_bit(alpha):
 @pytest.mark.parametrize("alpha", [-0.01, 1.01, float("nan")])
 def test_alpha_outside_is_refused(alpha):
     with pytest.raises(ConfigError, match=r"alpha must lie in \[0, 1\]; received"):
-        interpolate_weights([np.ones(1)], [np.ones(1)], alpha)
+        interpolate_weights(network(0), network(1), alpha)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_other_architectures_are_refused(changes, says):
     assert "\n" not in str(error.value)
 
 
-def test_other_wiring_and_other_arrays_are_refused():
+def test_other_wiring_is_refused():
     def model(crossed):
         inputs = keras.Input((3,))
         a = keras.layers.Dense(3, name="a")(inputs)
@@ -109,11 +109,6 @@ def test_other_wiring_and_other_arrays_are_refused():
 
     with pytest.raises(ModelError, match="layer b takes the outputs of other layers"):
         interpolate_weights(model(True), model(False), 0.5)
-    with pytest.raises(ModelError, match=r"weight 1 has shape \(2,\) in one and \(3,"):
-        arrays = [np.ones(1), np.ones(2)], [np.ones(1), np.ones(3)]
-        interpolate_weights(*arrays, 0.5)
-    with pytest.raises(ModelError, match="one has 1 weights, the other 2"):
-        interpolate_weights([np.ones(1)], [np.ones(1)] * 2, 0.5)
 
 
 def test_start_and_names_of_a_network_do_not_matter():
