@@ -53,16 +53,9 @@ def mirrored_to(image, size):
 
 
 def time_against(models, image, rounds, num_threads):
-    """Time models on one picture, by turns.
+    """Time models on one uint8 picture (H, W, 3), by turns: a list of `Costs`.
 
-    Args:
-        models: as `find_model`, of any size of input.
-        image: uint8 (H, W, 3).
-        rounds: turns of each, after one that does not count.
-        num_threads: CPU threads of a `.tflite`.
-
-    Returns:
-        List of `Costs`, in the order of `models`.
+    A first round does not count.
 
     Raises:
         ModelError: a model cannot be used, takes one size only, enlarges otherwise than

@@ -60,8 +60,7 @@ def enlarged_by_mirrors(image, megapixels):
 def run_enlarging(lr_path, sr_path, *options):
     """Run the command behind `inference.py` in a process of its own.
 
-    Returns:
-        (seconds from start to end, bytes of memory at most or None).
+    It returns (seconds, peak memory in bytes or None).
 
     Raises:
         SrliteError: the command failed.
@@ -116,14 +115,7 @@ def tiles_of(upscaler, image, window):
 
 
 def time_overhead(path, image, rounds, num_threads, ending):
-    """Time the whole command and bare calls, by turns.
-
-    Args:
-        path: a `.tflite` of any size.
-        image: uint8 (H, W, 3).
-        rounds: turns of each.
-        num_threads: CPU threads.
-        ending: of the file that is written, for instance ".png".
+    """Time the whole command and bare calls of a `.tflite` of any size, by turns.
 
     Returns:
         dict of lists of seconds, one per round: `start`, of the command on one pixel;
@@ -175,16 +167,8 @@ def compare_with_whole(model, image, num_threads):
 def measure_reach(model, image, num_threads, overlaps=OVERLAPS, tile=64):
     """Measure how much a result depends on what lies beyond the overlap.
 
-    Args:
-        model: as `find_model`; of any size.
-        image: uint8 (H, W, 3).
-        num_threads: CPU threads.
-        overlaps: LR pixels.
-        tile: LR pixels.
-
-    Returns:
-        For each overlap, the largest difference in levels, before rounding, from an
-        overlap of 48 LR pixels.
+    It returns for each overlap (LR pixels) the largest difference in levels, before
+    rounding, from an overlap of 48 LR pixels.
     """
     network = Upscaler.from_file(model, num_threads=num_threads).network
     told = (Degradation().vector,) if network.conditional else ()
@@ -226,6 +210,8 @@ def report(args):
     """Run the measurements and print them."""
     if args.rounds < 2:
         raise ConfigError(f"rounds must be 2 or more; received {args.rounds}")
+    if not all(0 < size < math.inf for size in args.megapixels):
+        raise ConfigError(f"--megapixels must be above 0; received {args.megapixels}")
     if args.against is not None:
         benchmark_against.report(args)
         return

@@ -59,16 +59,10 @@ class Timing:
 
 
 def benchmark_tflite(paths, sizes, num_threads, turns):
-    """Time `.tflite` files side by side.
+    """Time `.tflite` files of RGB models by turns, at sizes (height, width) of LR.
 
-    Args:
-        paths: RGB models.
-        sizes: (height, width) in LR pixels; a static file runs at its own size alone.
-        num_threads: CPU threads.
-        turns: calls of each file at each size.
-
-    Returns:
-        List of `Timing`, by size, then in the order of `paths`.
+    A static file runs at its own size alone. The list of `Timing` is ordered by size,
+    then as `paths`.
 
     Raises:
         ModelError: a file is missing, damaged or no RGB super-resolution model.

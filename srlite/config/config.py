@@ -193,7 +193,7 @@ class Config:
         """
         changes = options.flatten(changes)
         name = changes.get("generator.name", self.generator.name)
-        if name not in _GENERATORS:
+        if not isinstance(name, str) or name not in _GENERATORS:
             raise ConfigError(
                 f"generator.name must be one of {', '.join(map(repr, _GENERATORS))}; "
                 f"received {name!r}"

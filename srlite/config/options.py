@@ -9,6 +9,7 @@ options against each other; it yields (option, what is wrong with it).
 import dataclasses
 import difflib
 import json
+import math
 import tomllib
 import types
 import typing
@@ -48,10 +49,8 @@ def flatten(options, prefix=""):
 def updated(config, changes, prefix=""):
     """Return a copy of a frozen dataclass with some options changed.
 
-    Args:
-        config: frozen dataclass.
-        changes: dict of dotted names to values, or nested dicts.
-        prefix: of the names in error messages.
+    `changes` is a dict of dotted names to values, or nested; error messages put
+    `prefix` before the names.
 
     Raises:
         ConfigError: an unknown option, or a value of the wrong type or range.
@@ -138,6 +137,8 @@ def _checked(value, hint, name):
         return float(value)
     if type(value) is not hint:
         raise ConfigError(f"{name} must be of type {hint.__name__}; received {value!r}")
+    if hint is float and not math.isfinite(value):
+        raise ConfigError(f"{name} must be a finite number; received {value!r}")
     return value
 
 

@@ -25,7 +25,7 @@ def read_record(path: Path) -> dict[str, Any]:
         return {}
     try:
         record = json.loads(path.read_text())
-        flatten(record)
+        flatten(record.get("inputs", {}))  # refuses what is no object
     except (OSError, ValueError, AttributeError) as error:
         raise ConfigError(f"cannot read {path}: {error}") from None
     return record

@@ -48,12 +48,12 @@ def quantisation_tables(quality):
     return np.clip((base * percent + 50) // 100, 1, 255)
 
 
-def _cosines():
-    """The orthonormal DCT-II of 8 samples; rows are frequencies."""
-    frequency, place = np.mgrid[:8, :8]
-    rows = np.cos((2 * place + 1) * frequency * np.pi / 16) / 2
+def cosines(size):
+    """Return the orthonormal DCT-II of `size` samples; rows are frequencies."""
+    frequency, place = np.mgrid[:size, :size]
+    rows = np.cos((2 * place + 1) * frequency * np.pi / (2 * size)) * np.sqrt(2 / size)
     rows[0] /= np.sqrt(2)
-    return rows.astype("float32")
+    return rows
 
 
 def _integer_cosines():
@@ -225,7 +225,7 @@ def _through_blocks(planes, steps):
     height, width, channels = planes.shape[1:]
     rows, columns = -(-height // 8), -(-width // 8)
     steps = ops.reshape(steps, (-1, 1, 8, 1, 8, channels))
-    cosines, integers = _cosines(), _integer_cosines()
+    dct, integers = cosines(8).astype("float32"), _integer_cosines()
     # Incomplete blocks repeat the last row and column.
     x = _repeat_last(planes, 8 * rows, 8 * columns)
     x = ops.reshape(x, (-1, rows, 8, columns, 8, channels))
@@ -233,8 +233,8 @@ def _through_blocks(planes, steps):
     x = ops.floor(ops.einsum("ux,brycxk->brycuk", integers, x) / 2**11 + 0.5)
     x = ops.floor(ops.einsum("vy,brycuk->brvcuk", integers, x) / 2**15 + 0.5)
     x = ops.sign(x) * ops.floor(ops.abs(x) / (8.0 * steps) + 0.5) * steps
-    x = ops.einsum("vy,brvcuk->brycuk", cosines, x)
-    x = ops.einsum("ux,brycuk->brycxk", cosines, x)
+    x = ops.einsum("vy,brvcuk->brycuk", dct, x)
+    x = ops.einsum("ux,brycuk->brycxk", dct, x)
     x = ops.reshape(x, (-1, 8 * rows, 8 * columns, channels))[:, :height, :width]
     return ops.clip(ops.floor(x + 0.501), -128.0, 127.0)
 

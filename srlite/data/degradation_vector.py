@@ -155,7 +155,11 @@ def parse_degradation(text: str) -> dict[str, Any]:
             continue
         name, separator, value = (piece.strip() for piece in part.partition("="))
         if name == "kernel" and separator:
-            parts["kernels"] = _one_kernel(value)
+            if value not in KERNELS:
+                raise ConfigError(
+                    f"kernel must be one of {', '.join(KERNELS)}; received {value}"
+                )
+            parts["kernels"] = tuple(float(value == kernel) for kernel in KERNELS)
         elif name in _RANGES and separator:
             parts[name] = _number(name, value)
         else:
@@ -164,14 +168,6 @@ def parse_degradation(text: str) -> dict[str, Any]:
                 f"sharpening=0.5,kernel=bicubic; received {part!r}"
             )
     return parts
-
-
-def _one_kernel(name):
-    if name not in KERNELS:
-        raise ConfigError(
-            f"kernel must be one of {', '.join(KERNELS)}; received {name}"
-        )
-    return tuple(float(name == kernel) for kernel in KERNELS)
 
 
 def _number(name, text):

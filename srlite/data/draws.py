@@ -20,6 +20,8 @@ A patch may get several, in this order:
 Every range is the lowest and the highest value of a uniform draw.
 """
 
+import functools
+
 import numpy as np
 
 from srlite.data.degradation_vector import MAX_BLUR, MAX_NOISE
@@ -149,11 +151,8 @@ class AugmentationDraws:
             arrays[f"{name}_subsampled"] = random.random(count) < self._subsampled
         return arrays
 
-    def _hr_jpeg(self, random, chosen, size):
-        return self._jpeg(random, chosen, size, "hr_jpeg")
-
-    def _second_jpeg(self, random, chosen, size):
-        return self._jpeg(random, chosen, size, "second_jpeg")
+    _hr_jpeg = functools.partialmethod(_jpeg, name="hr_jpeg")
+    _second_jpeg = functools.partialmethod(_jpeg, name="second_jpeg")
 
     def _resize(self, random, chosen, _):
         ways = random.integers(len(KERNELS), len(SHRINKINGS), len(chosen))
@@ -165,16 +164,12 @@ class AugmentationDraws:
         return {"sharpening": self._uniform(random, "sharpening_amount", chosen)}
 
     def _cutout(self, random, chosen, size):
-        low, high = self._ranges["cutout_size"]
-        return {"cutout": _boxes(random, chosen, low, high, size)}
-
-
-def _boxes(random, chosen, low, high, size):
-    """Rectangles (top, left, bottom, right), int32 (count, 4); empty if not chosen."""
-    sides = np.rint(random.uniform(low, high, (len(chosen), 2)) * size).astype(int)
-    corners = (random.random((len(chosen), 2)) * (size - sides + 1)).astype(int)
-    boxes = np.concatenate([corners, corners + sides], axis=1)
-    return np.where(chosen[:, None], boxes, 0).astype(np.int32)
+        shape = (len(chosen), 2)
+        shares = random.uniform(*self._ranges["cutout_size"], shape)
+        sides = np.rint(shares * size).astype(int)
+        corners = (random.random(shape) * (size - sides + 1)).astype(int)
+        boxes = np.concatenate([corners, corners + sides], axis=1)  # (count, 4)
+        return {"cutout": np.where(chosen[:, None], boxes, 0).astype(np.int32)}
 
 
 def true_degradation(batch, scale):

@@ -128,11 +128,8 @@ def resampling_matrix(kernel, size, new_size):
 def shrinking_matrices(size, scale):
     """Return the weights of all `SHRINKINGS` along `size` HR pixels.
 
-    Returns:
-        float32 array (len(SHRINKINGS), size // scale, size).
-
-    Raises:
-        ValueError: `size` is not a multiple of `scale`.
+    They are float32 (len(SHRINKINGS), size // scale, size); `size` must be a multiple
+    of `scale`.
     """
     matrices = []
     for way in SHRINKINGS:

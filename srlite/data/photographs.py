@@ -77,21 +77,11 @@ def _reasons(bad):
 def load_photographs(
     min_sizes, *, scale=4, max_bytes=None, pack=None, say=print, names=None
 ):
-    """Decode every picture of sources, each source once.
+    """Decode every picture of sources: dict of source to list of `Photograph`.
 
-    The other arguments are as of `usable_photographs`, and so are the errors.
-
-    Args:
-        min_sizes: as for `usable_photographs`.
-        scale: HR pixels per LR pixel of pairs.
-        max_bytes: what may stay in memory, pictures from a pack not counted; None for
-            no limit.
-        pack: path of a pack that takes all pictures when they are more.
-        say: function of a sentence.
-        names: path of a text file, or None.
-
-    Returns:
-        dict of source to list of `Photograph`, ordered by name.
+    Up to `max_bytes` stay in memory (None: all); when there are more, a pack takes all
+    of them. Sources that are packs do not count. The rest is as of
+    `usable_photographs`.
     """
     found = {source: [] for source in min_sizes}
     owners = []
@@ -108,15 +98,15 @@ def load_photographs(
 
 
 def load_images(sources, min_size=1, warn=print):
-    """Decode every picture of sources into memory.
+    """Decode the HR pictures of one source or several into memory.
 
     Args:
-        sources: one source or several.
+        sources: string, path, or a list of them.
         min_size: shortest usable side in pixels.
         warn: function of a sentence, called if files are left out.
 
     Returns:
-        List of uint8 HR arrays (height, width, 3), ordered by source and name.
+        List of uint8 arrays (height, width, 3), ordered by source and name.
 
     Raises:
         DataError: a source cannot be read, or has no usable picture.
@@ -132,16 +122,11 @@ def load_images(sources, min_size=1, warn=print):
 
 
 def training_set(sources, found):
-    """Join the photographs of sources.
+    """Return the (images, lr_images, image_odds) of sources for `PatchSampler`.
 
-    Args:
-        sources: strings, with or without weights.
-        found: dict of source without weight to list of `Photograph`.
-
-    Returns:
-        (images, lr_images, odds) for `PatchSampler`. Without any weight, odds are None.
-        With one, the odds of a source are proportional to its weight (1 by default),
-        those of a picture within it to its pixels.
+    `found` is as from `load_photographs`. Odds are None if no source has a weight. Else
+    those of a source are proportional to its weight (1 by default), and those of a
+    picture within it to its pixels.
     """
     weighted = [split_weight(source) for source in sources]
     photographs = [p for _, source in weighted for p in found[source]]

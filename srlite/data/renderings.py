@@ -194,11 +194,9 @@ def main(argv=None, prog="python -m srlite render"):
     )
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
-    for name in ("count", "size"):
-        if getattr(args, name) < 1:
-            raise DataError(
-                f"--{name} must be at least 1; received {getattr(args, name)}"
-            )
+    for name, least in (("count", 1), ("size", 1), ("seed", 0)):
+        if (given := getattr(args, name)) < least:
+            raise DataError(f"--{name} must be at least {least}; received {given}")
     with writing(args.output, DataError):
         args.output.mkdir(parents=True, exist_ok=True)
         for number in range(args.count):

@@ -62,14 +62,9 @@ class LeftOut(NamedTuple):
 
 
 def read_source(source, scale=4):
-    """Decode the pictures of a source, always in the same order.
+    """Yield `Photograph`s of a source without weight, or `LeftOut` for other files.
 
-    Args:
-        source: string or path, without a weight.
-        scale: HR pixels per LR pixel of pairs.
-
-    Yields:
-        `Photograph`, or `LeftOut` for other files.
+    The order is always the same; `scale` is that of pairs.
 
     Raises:
         DataError: the source is missing or damaged, or pairs do not match.

@@ -93,18 +93,9 @@ def check_size(
 def check_ops(
     content: bytes, precision: str = "float32", allowed: Set[str] = ALLOWED_OPS
 ) -> dict[str, int]:
-    """Count the ops of a ``.tflite``, and refuse those that phones run badly.
+    """Count the ops of a ``.tflite``, and raise ExportError for those not allowed.
 
-    Args:
-        content: the file, bytes.
-        precision: all but float32 allow further ops.
-        allowed: names of ops.
-
-    Returns:
-        dict, op name -> count, the commonest first.
-
-    Raises:
-        ExportError: another op.
+    Precisions other than float32 allow further ops. The commonest op comes first.
     """
     counts = count_ops(content)
     allowed = allowed | _FURTHER_OPS.get(precision, set())
@@ -225,13 +216,8 @@ def check_estimator(
 ) -> float:
     """Run the ``.tflite`` of an estimator beside its Keras model on crops of photos.
 
-    Args:
-        content: the file, bytes.
-        estimator: the `keras.Model` it was made from.
-        photos: uint8 arrays (height, width, 3).
-
-    Returns:
-        Largest absolute difference between numbers of the degradation.
+    Photos are uint8 arrays (height, width, 3). It returns the largest absolute
+    difference between numbers of the degradation.
 
     Raises:
         ExportError: it is above `MAX_ESTIMATOR_DIFFERENCE`, or is not a number.

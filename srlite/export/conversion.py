@@ -164,14 +164,9 @@ def write(
 
 
 def measure_memory(content: bytes, channels: int) -> int | None:
-    """Measure the memory of a call per LR pixel.
+    """Measure the bytes of a call per LR pixel, including a share of the file's own.
 
-    Args:
-        content: the file, bytes, of any height and width.
-        channels: of its pictures.
-
-    Returns:
-        Bytes, including a share of the file's own; None where the system does not say.
+    The file takes any height and width. None where the system does not say.
     """
     gc.collect()  # so that nothing is freed while this is measured
     before = _resident_memory()

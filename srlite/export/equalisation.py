@@ -31,10 +31,9 @@ def equalise(generator: Any, samples: list) -> Any:
     """Rescale the channels of a network to equal ranges, measured on samples.
 
     Args:
-        generator: Functional `keras.Model`, (batch, H, W, channels), [0, 1]; a
-            conditional one takes a list of that and of (batch, 10).
-        samples: what it is called with: float32 (1, H, W, channels), or lists of that
-            and of (1, 10).
+        generator: Functional `keras.Model`, conditional or not.
+        samples: inputs to call it with: float32 (1, H, W, channels), [0, 1], or lists
+            of that and of (1, 10).
 
     Returns:
         A new `keras.Model` that computes the same, up to float32 rounding.

@@ -41,17 +41,8 @@ def export_estimator(
 ) -> EstimatorReport:
     """Convert an estimator to a ``.tflite`` file and prove it.
 
-    Args:
-        estimator: `keras.Model`, as of `srlite.models.estimator`.
-        path: the file to write, ending in ``.tflite``; replaced if it exists.
-        photos: what to compare on, uint8 arrays (height, width, 3), cropped or
-            mirrored to the sizes compared.
-        source: file that the estimator was read from, or None; its SHA-256 is noted.
-
-    Raises:
-        ExportError: the file cannot be made or written, or fails a check. Nothing is
-            left then.
-        BackendError: Keras on TensorFlow is not there.
+    Arguments and errors are as of `export.export_tflite`, `photos` uint8 arrays
+    (height, width, 3).
     """
     check_path(path)
     content, report = _convert(estimator, path, photos, source)
@@ -67,7 +58,7 @@ def estimator_file(path: Path) -> tuple[bytes, EstimatorReport]:
         (content, report): the bytes of a ``.tflite``; the report has the path given.
 
     Raises:
-        ExportError, BackendError: as of `export_estimator`.
+        ExportError: the file cannot be made, or fails a check.
         ModelError: `path` cannot be read, or is not an estimator.
     """
     if path.suffix != ".tflite":

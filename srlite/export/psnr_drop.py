@@ -37,11 +37,8 @@ class LossMeter:
     ) -> None:
         """Take a model and pictures; the model is measured when the first file is.
 
-        Args:
-            generator: `keras.Model`, RGB or grey, conditional or not.
-            photos: uint8 HR pictures (H, W, 3), more than 2 * scale pixels a side.
-            where: name of these pictures, for messages and reports.
-            overlap: LR pixels of context of a tile; None for the usual ones.
+        Photos are uint8 HR pictures (H, W, 3), more than 2 * scale pixels a side;
+        `where` is their name. `overlap` is the model's, LR pixels, None for the usual.
         """
         self.where = where
         self._scale = scale_of(generator)

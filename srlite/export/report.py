@@ -9,23 +9,13 @@ from typing import Any
 
 @dataclasses.dataclass(frozen=True)
 class EstimatorReport:
-    """What was written for an estimator.
-
-    Attributes:
-        path: the file.
-        file_bytes: size of the file in bytes.
-        ops: op name -> count.
-        checked_sizes: (height, width) in LR pixels of the crops it was compared on;
-            empty for a ``.tflite`` that was copied.
-        largest_difference: from the Keras model, over the ten numbers, each 0 to 1;
-            None for a copy.
-    """
+    """What was written for an estimator; a ``.tflite`` that was copied has no check."""
 
     path: Path
     file_bytes: int
-    ops: dict[str, int]
-    checked_sizes: tuple[tuple[int, int], ...] = ()
-    largest_difference: float | None = None
+    ops: dict[str, int]  # name -> count
+    checked_sizes: tuple[tuple[int, int], ...] = ()  # (height, width) in LR pixels
+    largest_difference: float | None = None  # over the ten numbers, each 0 to 1
 
     def __str__(self) -> str:
         """Lay the report out for the terminal."""

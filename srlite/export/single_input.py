@@ -83,17 +83,10 @@ def is_auto(degradation: Told | None) -> bool:
 def tell(generator: Any, degradation: np.ndarray) -> Any:
     """Build one degradation into a conditional generator.
 
-    It adds a constant to each channel of the features. The constant passes back through
-    additions and factors into the bias of a convolution, or is added where there is no
-    such bias.
-
-    Args:
-        generator: conditional Functional `keras.Model`.
-        degradation: float32 (10,), [0, 1].
-
-    Returns:
-        A new `keras.Model` of one input that computes what the generator does when it
-        is told this.
+    The degradation, float32 (10,), adds a constant to each channel of the features. The
+    constant passes back through additions and factors into the bias of a convolution,
+    or is added where there is no such bias. The result is a new `keras.Model` of one
+    input.
 
     Raises:
         ModelError: the generator does something else with it than an addition.
@@ -149,9 +142,8 @@ def _find_bias(
 ) -> tuple[str, np.ndarray] | None:
     """Find a bias that can take up a constant for each channel of a tensor.
 
-    Returns:
-        (name of the convolution, what to add to its bias); None when no convolution
-        makes the tensor, or something else reads what would change.
+    It returns (name of the convolution, what to add to its bias), or None when no
+    convolution makes the tensor, or something else reads what would change.
     """
     op = makers[id(tensor)]
     if readers[id(tensor)] != 1:

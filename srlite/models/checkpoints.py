@@ -89,11 +89,7 @@ def save(
         config: dict that JSON can hold.
         keep: checkpoints of this stage that stay.
         store_every: steps; checkpoints at its multiples stay too. 0 for none.
-        part_size: None for one file; else a folder, in which no file is larger than
-            this many bytes.
-
-    Returns:
-        Path of the file or folder.
+        part_size: None for one file; else most bytes of a file in a folder.
 
     Raises:
         CheckpointError: it cannot be written, or a value is not finite.
@@ -119,19 +115,10 @@ def save_best(
     score: float,
     by: str = "psnr",
 ) -> Path | None:
-    """Write a checkpoint, in one file, if its score is the highest so far.
+    """Write a checkpoint as `save`, in one file, if its score is the highest so far.
 
-    Args:
-        directory: folder, made if missing.
-        stage: "pretrain" or "gan".
-        step: optimizer updates done in this stage.
-        parts: dict of name to anything with Keras `variables`.
-        config: dict that JSON can hold.
-        score: higher is better.
-        by: the measure; only scores of one measure are compared.
-
-    Returns:
-        Path of the file, or None when the best so far stays.
+    Only scores of one measure, `by`, are compared. It returns None, and writes nothing,
+    when the best so far stays.
 
     Raises:
         CheckpointError: the best so far is damaged, or the new one cannot be written
@@ -154,7 +141,7 @@ def _score(path: Path) -> tuple[float, str]:
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
-            return float(metadata["score"]), metadata.get("by", "psnr")
+            return float(metadata["score"]), metadata["by"]
     except (safetensors.SafetensorError, OSError, KeyError, ValueError) as error:
         raise CheckpointError(f"{path} is damaged: {error}; remove it") from None
 
@@ -273,16 +260,7 @@ def _read(path: Path) -> tuple[dict, Tensors]:
 def load(path: str | os.PathLike, parts: Parts) -> dict:
     """Set the variables of `parts` to those of a checkpoint, all or none.
 
-    Args:
-        path: checkpoint file or folder.
-        parts: dict of name to anything with Keras `variables`, as given to `save`.
-
-    Returns:
-        dict of `stage` (str), `step` (int) and `config` (dict).
-
-    Raises:
-        DamagedCheckpointError: the file is damaged or foreign.
-        CheckpointError: there is no such file, or it is of another model.
+    It returns the `info` of `read`, and raises as `read` and `assign` do.
     """
     info, tensors = read(path)
     assign(tensors, parts, path)

@@ -48,16 +48,11 @@ def vgg_discriminator(
         filters: channels of each stage; a stage is a 3x3 convolution of stride 1 and
             one of stride 2, so the picture ends 2**len(filters) times smaller.
         dense_units: units of the dense layer before the logit (ESRGAN 100, SRGAN 1024).
-        strided_kernel_size: kernel size of the convolutions of stride 2 (ESRGAN's code
-            4, SRGAN 3).
+        strided_kernel_size: of the convolutions of stride 2 (ESRGAN's code 4, SRGAN 3).
         batch_norm: BatchNorm after every convolution but the first.
-        spectral_norm: divide every kernel, the dense ones too, by its largest singular
-            value.
+        spectral_norm: divide every kernel by its largest singular value.
         channels: picture channels, 1 or 3.
         more_dense_units: units of further dense layers, each with its LeakyReLU.
-
-    Returns:
-        `keras.Model`, (batch, P, P, channels) -> (batch, 1).
 
     Raises:
         ConfigError: `filters` is empty.

@@ -17,6 +17,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from srlite.data.augmentations import cosines
 from srlite.data.degradation_vector import SIZE
 from srlite.data.kernels import KERNELS
 
@@ -83,9 +84,7 @@ def estimator(hidden_units=56):
 
 def _dct_filters(size, channels):
     """Filters of the orthonormal DCT-II, (size, size, channels, channels * size**2)."""
-    frequency, place = np.mgrid[:size, :size]
-    rows = np.cos((2 * place + 1) * frequency * np.pi / (2 * size)) * np.sqrt(2 / size)
-    rows[0] /= np.sqrt(2)
+    rows = cosines(size)
     kernels = np.einsum("vy,ux->yxvu", rows, rows).reshape(size, size, size**2)
     filters = np.einsum("yxf,cd->yxcdf", kernels, np.eye(channels))
     return filters.reshape(size, size, channels, -1)

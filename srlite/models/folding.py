@@ -19,12 +19,9 @@ from keras import layers, ops
 def fold_batch_norm(network: keras.Model) -> Callable:
     """Return a faster function that computes `network(x, training=False)`.
 
-    The results are equal up to rounding. It follows the network's variables, but not
-    later changes of its precision. BatchNorm folds where it alone follows a
-    convolution.
-
-    Args:
-        network: Functional `keras.Model` of layers that are called once.
+    The layers of the Functional network are called once. Results are equal up to
+    rounding. It follows the network's variables, but not later changes of its
+    precision. BatchNorm folds where it alone follows a convolution.
     """
     pairs = _find_pairs(network)
     if not pairs:

@@ -243,12 +243,7 @@ GENERATORS: dict[str, Callable[..., keras.Model]] = {
 
 
 def build_generator(options: dict, scale: int, channels: int = 3) -> keras.Model:
-    """Build a generator from its options as a dict, as a run's config holds them.
-
-    Args:
-        options: the builder's keyword arguments, and `name`, a key of `GENERATORS`.
-        scale: SR pixels per LR pixel along each axis.
-        channels: picture channels, 1 or 3.
+    """Build a generator from its keyword arguments and `name`, a key of `GENERATORS`.
 
     Raises:
         ConfigError: there is no such generator, or an option has an impossible value.

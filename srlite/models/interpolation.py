@@ -17,6 +17,7 @@ luma of the change to the last convolution, which makes colour.
 """
 
 import argparse
+import math
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -191,6 +192,8 @@ def main(
     )
     parser.add_argument("--output", required=True, metavar="C.keras")
     args = parser.parse_args(argv)
+    if not math.isfinite(args.alpha):
+        raise ConfigError(f"--alpha must be a finite number; received {args.alpha}")
     if args.hold_colour and not args.base_model:
         raise ConfigError("--hold-colour needs --base-model, whose change is added")
     output = Path(args.output)

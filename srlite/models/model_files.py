@@ -117,9 +117,6 @@ def fast_model(model: str | os.PathLike) -> Path:
 
     It lies beside the model and is named as the model with `_int8` at the end.
 
-    Args:
-        model: path of a `.tflite` or `.keras` file, or the name of a shipped model.
-
     Raises:
         ModelError: there is none.
     """
@@ -197,11 +194,7 @@ def find_estimator(model: str | os.PathLike) -> Path:
 
 
 def load_generator(model: str | os.PathLike) -> "keras.Model":
-    """Load a generator, not compiled.
-
-    Args:
-        model: see the module; a shipped name stands for its ``.keras`` file, a
-            checkpoint for its EMA generator.
+    """Load a generator, not compiled; a shipped name stands for its ``.keras`` file.
 
     Raises:
         BackendError: Keras is not installed.

@@ -125,27 +125,21 @@ def describe(path: str | os.PathLike) -> str:
     rows = [("file size", f"{len(content):,} bytes")]
     for kind, ones in tensors.items():
         for one in ones:
-            several = f", {_plain_name(one)}" if len(ones) > 1 else ""
-            rows.append((kind, _tensor_text(one) + several))
+            text = _tensor_text(one)
+            if len(ones) > 1:  # with its name as it was exported
+                name = one["name"].removeprefix("serving_default_")
+                text += f", {name.partition(':')[0]}"
+            rows.append((kind, text))
     rows += [("ops", ", ".join(f"{n} {name}" for name, n in ops.items()))]
     rows += _metadata_rows(fields)
     return "\n".join([f"{path}", *(f"  {name:13} {value}" for name, value in rows)])
 
 
-def _plain_name(tensor: dict) -> str:
-    """Return the name of an input as it was exported."""
-    return tensor["name"].removeprefix("serving_default_").partition(":")[0]
-
-
 def _tensor_text(tensor: dict) -> str:
-    shape = [int(n) for n in tensor["shape_signature"]]
-    text = f"{np.dtype(tensor['dtype'])} ({', '.join(map(_length, shape))})"
+    shape = ("any" if n < 0 else f"{n}" for n in tensor["shape_signature"])
+    text = f"{np.dtype(tensor['dtype'])} ({', '.join(shape)})"
     step, zero = tensor["quantization"]
     return f"{text}, quantised with ({step:.7g}, {zero})" if step else text
-
-
-def _length(number: int) -> str:
-    return "any" if number < 0 else f"{number}"
 
 
 def _metadata_rows(fields: dict | None) -> list[tuple[str, str]]:

@@ -32,12 +32,8 @@ class Distribution:
     ):
         """Describe a distribution.
 
-        Args:
-            strategy: `tf.distribute.Strategy`, or None for one device.
-            worker: number of this worker; 0 is the chief.
-            num_workers: workers altogether.
-            note: a sentence for the user, or None.
-            num_replicas: devices that share each batch without a strategy, on JAX.
+        Worker 0 is the chief. `note` is a sentence for the user. Without a strategy
+        `num_replicas` devices share each batch, on JAX.
         """
         self._strategy = strategy
         self._total = None

@@ -23,25 +23,18 @@ class _Clock:
     """Steps, and the share of the time in which the loop waited for data."""
 
     def __init__(self):
-        self._since = time.perf_counter()
-        self._steps = 0
-        self._waited = 0.0
-
-    def add(self, steps=0, waited=0.0):
-        self._steps += steps
-        self._waited += waited
-
-    def leave_out(self, seconds):
-        self._since += seconds
+        self.since = time.perf_counter()
+        self.steps = 0
+        self.waited = 0.0
 
     def figures(self, prefix=""):
         """Return a dict of floats, empty before the first step."""
-        elapsed = time.perf_counter() - self._since
-        if not self._steps:
+        elapsed = time.perf_counter() - self.since
+        if not self.steps:
             return {}
         return {
-            f"{prefix}steps_per_second": self._steps / elapsed,
-            f"{prefix}data_wait": self._waited / elapsed,
+            f"{prefix}steps_per_second": self.steps / elapsed,
+            f"{prefix}data_wait": self.waited / elapsed,
         }
 
 
@@ -62,8 +55,7 @@ class Meter:
         self._dropped_in_a_row = 0
         self._in_flight = collections.deque()
         self._values = []
-        self._clock = _Clock()
-        self._stage_clock = None
+        self._clocks = [_Clock()]  # since the last reading, since the first update
         self.left_out_seconds = collections.Counter()
 
     def waiting(self, ready):
@@ -74,9 +66,8 @@ class Meter:
             if item is None:
                 return
             waited = time.perf_counter() - before
-            self._clock.add(waited=waited)
-            if self._stage_clock:
-                self._stage_clock.add(waited=waited)
+            for clock in self._clocks:
+                clock.waited += waited
             yield item
 
     def add(self, values, steps):
@@ -92,13 +83,13 @@ class Meter:
             DivergenceError: too many updates in a row were dropped; any method that
                 reads values may find that.
         """
+        first = len(self._clocks) == 1
         self._in_flight.append(values)
-        self._settle(_IN_FLIGHT if self._stage_clock else 0)
-        self._clock.add(steps)
-        if self._stage_clock:
-            self._stage_clock.add(steps)
-        else:
-            self._stage_clock = _Clock()
+        self._settle(0 if first else _IN_FLIGHT)
+        for clock in self._clocks:
+            clock.steps += steps
+        if first:
+            self._clocks.append(_Clock())
 
     def read(self):
         """Return what there is to log since the last time.
@@ -118,9 +109,9 @@ class Meter:
             for name, column in columns.items():
                 values[name] = float(np.mean(column, where=applied, dtype=np.float64))
         values |= {name: int(flag.sum()) for name, flag in flags.items() if flag.any()}
-        speed = self._clock.figures()
+        speed = self._clocks[0].figures()
         self._values.clear()
-        self._clock = _Clock()
+        self._clocks[0] = _Clock()
         return values, speed
 
     @property
@@ -132,7 +123,7 @@ class Meter:
     def stage_figures(self):
         """Return the speed since the stage's first update; {} if there was no other."""
         self._settle()
-        return self._stage_clock.figures("stage_") if self._stage_clock else {}
+        return self._clocks[-1].figures("stage_") if len(self._clocks) > 1 else {}
 
     @contextlib.contextmanager
     def left_out(self, name):
@@ -142,8 +133,8 @@ class Meter:
         yield
         seconds = time.perf_counter() - before
         self.left_out_seconds[name] += seconds
-        for clock in filter(None, (self._clock, self._stage_clock)):
-            clock.leave_out(seconds)
+        for clock in self._clocks:
+            clock.since += seconds
 
     def _settle(self, allowed=0):
         """Wait until at most so many calls are still being computed."""

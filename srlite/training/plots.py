@@ -1,6 +1,6 @@
 """Curves of a run: losses and validation scores against steps, as one PNG.
 
-    python -m srlite plots RUN [--output F.png] [--steps FIRST LAST] [--log-scale]
+    python -m srlite plots RUN [--output F.png] [--steps FIRST LAST]
 
 Reads the `metrics.jsonl` of a run directory, finished or not; no display is needed.
 Each stage begins a new row of panels, and each loss has a panel, because losses differ
@@ -67,13 +67,13 @@ def smooth(values, window):
     return (sums[end] - sums[first]) / (end - first)
 
 
-def value_limits(steps, values, log_scale=False):
+def value_limits(steps, values):
     """Choose the lowest and highest value that a panel shows, for all its curves.
 
     From 20 steps on, the first tenth of them does not count, nor do the highest and
     lowest hundredth of the remaining values.
     """
-    shown = np.isfinite(values) & ((values > 0) | (not log_scale))
+    shown = np.isfinite(values)
     steps, values = steps[shown], values[shown]
     if not len(values):
         return 0.1, 1.0
@@ -81,14 +81,12 @@ def value_limits(steps, values, log_scale=False):
     if len(np.unique(steps)) >= 20:
         values = values[steps >= steps.min() + 0.1 * np.ptp(steps)]
         outliers = 1
-    values = np.log(values) if log_scale else values
     low, high = np.percentile(values, [outliers, 100 - outliers])
     margin = 0.08 * (high - low) or 0.05 * abs(high) or 0.05
-    low, high = low - margin, high + margin
-    return (math.exp(low), math.exp(high)) if log_scale else (low, high)
+    return low - margin, high + margin
 
 
-def draw(metrics, title, log_scale=False):
+def draw(metrics, title):
     """Draw the curves of a run, as `logs.read_metrics` returns them, at least one."""
     from matplotlib.figure import Figure
 
@@ -106,9 +104,7 @@ def draw(metrics, title, log_scale=False):
     for stage, panels in stages.items():
         for place, (name, curves) in enumerate(panels.items()):
             axes = figure.add_subplot(grid[top + place // columns, place % columns])
-            shares = ("d_accuracy", "seen_kernel")
-            logarithmic = log_scale and name not in (*_SCORE_PANELS, *shares)
-            _draw_panel(axes, name, curves, logarithmic)
+            _draw_panel(axes, name, curves)
             axes.set_xlabel(f"step of stage {stage}", fontsize=9)
         top += rows[stage]
     return figure
@@ -147,7 +143,7 @@ def _place(name):
     return bare, "training" if bare == name else "validation"
 
 
-def _draw_panel(axes, name, curves, log_scale):
+def _draw_panel(axes, name, curves):
     colours = iter(OKABE_ITO * len(curves))
     ends = {}
     for label, (steps, values) in curves.items():
@@ -171,22 +167,8 @@ def _draw_panel(axes, name, curves, log_scale):
             zorder=4 if strong else 3,
         )
         ends[label] = line[-1]
-    limits = value_limits(*np.concatenate(list(curves.values()), 1), log_scale)
-    if log_scale:
-        _use_log_axis(axes, limits)
-    axes.set_ylim(limits)
+    axes.set_ylim(value_limits(*np.concatenate(list(curves.values()), 1)))
     _dress(axes, name, ends)
-
-
-def _use_log_axis(axes, limits):
-    from matplotlib import ticker
-
-    axes.set_yscale("log")
-    if limits[1] < 30 * limits[0]:
-        # Powers of ten alone would leave most panels with one tick or none.
-        axes.yaxis.set_major_locator(ticker.MaxNLocator(6))
-        axes.yaxis.set_minor_locator(ticker.NullLocator())
-        axes.yaxis.set_major_formatter("{x:g}")
 
 
 def _dress(axes, name, ends):
@@ -209,22 +191,19 @@ def _dress(axes, name, ends):
             frameon=False,
             fontsize=8,
         )
-    axes.xaxis.set_major_formatter(_thousands)
+    axes.xaxis.set_major_formatter(
+        lambda step, _: f"{step / 1000:g}k" if abs(step) >= 1000 else f"{step:g}"
+    )
     axes.locator_params(axis="x", nbins=6)
     axes.tick_params(labelsize=8)
     axes.grid(alpha=0.25, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _thousands(step, _):
-    return f"{step / 1000:g}k" if abs(step) >= 1000 else f"{step:g}"
-
-
 def plot_run(
     run_dir: str | os.PathLike,
     output: str | os.PathLike | None = None,
     steps: tuple[float, float] | None = None,
-    log_scale: bool = False,
 ) -> Path:
     """Draw the curves of a run directory to a PNG file.
 
@@ -232,7 +211,6 @@ def plot_run(
         run_dir: run directory, or its `metrics.jsonl`.
         output: the file; None for `metrics.png` beside `metrics.jsonl`.
         steps: (first, last) steps to draw, both included; None for all.
-        log_scale: draw losses on a logarithmic axis.
 
     Raises:
         CheckpointError: there is no such run, or a line of its metrics is damaged.
@@ -261,7 +239,7 @@ def plot_run(
     output = Path(output or path.parent / "metrics.png")
     if output.suffix.lower() != ".png":
         raise ConfigError(f"--output must be a .png file; received {output}")
-    figure = draw(kept, f"Run {path.resolve().parent.name}", log_scale)
+    figure = draw(kept, f"Run {path.resolve().parent.name}")
     with replacing(output, ConfigError) as temporary:
         figure.savefig(temporary, dpi=130)
     return output
@@ -286,9 +264,6 @@ def main(
         metavar=("FIRST", "LAST"),
         help="draw these steps of each stage only",
     )
-    parser.add_argument(
-        "--log-scale", action="store_true", help="losses on a logarithmic axis"
-    )
     args = parser.parse_args(argv)
-    print(plot_run(args.run, args.output, args.steps, args.log_scale))
+    print(plot_run(args.run, args.output, args.steps))
     return 0

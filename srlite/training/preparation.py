@@ -89,13 +89,8 @@ def memory_limit(config):
 def load_validation(config, stages, sources, folder, say):
     """Decode validation pictures, as a list of `Photograph` cut to the measured part.
 
-    Args:
-        config: `Config`.
-        stages: those to come; the estimator's is measured on whole pictures.
-        sources: one source or several (`data.sources`).
-        folder: gets a pack of the pictures when they are too many for the memory, and
-            the names of files left out.
-        say: function of a sentence.
+    If one of `stages` is the estimator's, that is all of them. `folder` gets a pack if
+    they do not fit in memory, and the names of files left out.
 
     Raises:
         DataError: a source cannot be read, or has no usable picture.
@@ -129,14 +124,10 @@ def load_validation(config, stages, sources, folder, say):
 
 
 def describe_inputs(photographs, **given):
-    """Describe the inputs of a run other than options, for `config.json`.
+    """Describe the inputs of a run other than options in words, for `config.json`.
 
-    Args:
-        photographs: dict of source to list of `Photograph`.
-        **given: paths or names, lists of them, or None.
-
-    Returns:
-        dict of name to text; `photographs` is a dict of source to text.
+    `photographs` are as from `load_photographs`; the others are paths or names, lists
+    of them, or None.
     """
 
     def describe(value):
@@ -191,15 +182,10 @@ def build_sampler(config, stage, seed, images, lr_images=None, image_odds=None):
 
 
 def samplers_by_size(config, seed, images):
-    """Make a `StageSampler` of the estimator's stage for each size of its patches.
+    """Make a dict of LR patch side to `StageSampler` of the estimator's stage.
 
-    Args:
-        config: `Config`.
-        seed: sequence of ints.
-        images: uint8 (height, width, 3); those smaller than a patch are left out.
-
-    Returns:
-        dict of LR patch side to `StageSampler`, without sizes that no image holds.
+    Images, uint8 (height, width, 3), that are smaller than a patch are left out, and so
+    is a size for which none is left.
     """
     samplers = {}
     for size in config.estimator.patch_sizes:

@@ -17,19 +17,9 @@ from srlite.data.photographs import load_photographs, training_set
 from srlite.errors import ConfigError
 from srlite.files import disk_errors
 from srlite.models.model_files import load_estimator
+from srlite.training import preparation
 from srlite.training.distribution import Distribution
 from srlite.training.meter import StopSignal
-from srlite.training.preparation import (
-    build_sampler,
-    check,
-    describe_inputs,
-    find_sources,
-    load_validation,
-    memory_limit,
-    prepare_backend,
-    samplers_by_size,
-    smallest_sizes,
-)
 from srlite.training.run_directory import STAGES, ChiefsRunDirectory, RunDirectory
 from srlite.training.stages import (
     build_estimator,
@@ -105,18 +95,18 @@ def train(
     """
     if stages is None:
         stages = STAGES if config.generator.conditional else STAGES[1:]
-    check(config, stages)
+    preparation.check(config, stages)
     if checkpoint_part_size is not None and checkpoint_part_size < 1:
         raise ConfigError(
             f"a checkpoint's parts are of at least 1 MiB; received "
             f"{checkpoint_part_size}"
         )
     stages = [stage for stage in STAGES if stage in stages]
-    sources = find_sources(config, stages, data_dirs)
-    min_sizes = smallest_sizes(config, sources)
+    sources = preparation.find_sources(config, stages, data_dirs)
+    min_sizes = preparation.smallest_sizes(config, sources)
     AugmentationDraws(**dataclasses.asdict(config.augmentation))  # refuses odd ones
     stop = StopSignal(max_minutes)  # now, as decoding and compiling take minutes too
-    keras, devices = prepare_backend(single_device)
+    keras, devices = preparation.prepare_backend(single_device)
     for stage in stages:
         option = f"{stage}.batch_size"
         devices.require_whole_parts(option, getattr(config, stage).batch_size)
@@ -143,14 +133,14 @@ def train(
         photographs = load_photographs(
             min_sizes,
             scale=config.scale,
-            max_bytes=memory_limit(config),
+            max_bytes=preparation.memory_limit(config),
             pack=pack or directory.pack,
             names=directory.path / "left_out.txt" if devices.chief else None,
             say=said.append,
         )
         run.photographs = {s: training_set(sources[s], photographs) for s in stages}
         if val_dir:
-            run.validation_photos = load_validation(
+            run.validation_photos = preparation.load_validation(
                 config, stages, val_dir, directory.path, said.append
             )
         # Feature networks come before the first stage: a download may fail.
@@ -159,7 +149,7 @@ def train(
                 stage: build_losses(config, stage, *weights.values())
                 for stage in generator_stages
             }
-        inputs = describe_inputs(
+        inputs = preparation.describe_inputs(
             photographs, val_dir=val_dir, init_from=init_from, **weights
         )
         with directory.logger(wandb_project) as run.logger, stop:
@@ -227,7 +217,7 @@ class _Run:
         devices.share(parts)
         learner = "estimator" if name == "estimator" else "generator"
         average = devices.reader(parts[f"ema_{learner}"])
-        sampler = build_sampler(
+        sampler = preparation.build_sampler(
             config, name, (config.seed, _SEEDS[name]), *self.photographs[name]
         )
         devices.require_same("photographs", lambda: sampler.batch(done)["hr"].tobytes())
@@ -292,7 +282,7 @@ class _Run:
         if name == "estimator":
             seed = (config.seed, _SEEDS["validation"])
             hr = [photograph.hr for photograph in photos or []]
-            samplers = samplers_by_size(config, seed, hr)
+            samplers = preparation.samplers_by_size(config, seed, hr)
             return lambda: (
                 validation.validate_estimator(network(), samplers, config.scale),
                 {},

@@ -21,23 +21,21 @@ from srlite.models.model_files import (
 def build_losses(config, stage, vgg_weights, efficientnet_weights):
     """Make the losses of a generator's stage: dict of name to (loss, weight)."""
     from srlite.models import features
-    from srlite.training.losses import (
-        ColourLoss,
-        ContentLoss,
-        LatticeLoss,
-        PixelLoss,
-        StyleLoss,
-    )
+    from srlite.training import losses
 
     options, channels = getattr(config, stage), config.channels
-    losses = {}
-    if options.pixel is not None:
-        losses["pixel"] = (PixelLoss(options.pixel_criterion), options.pixel)
-    if getattr(options, "lattice", None) is not None:
-        losses["lattice"] = (LatticeLoss(config.scale), options.lattice)
-    if getattr(options, "colour", None) is not None and config.channels == 3:
-        losses["colour"] = (ColourLoss(), options.colour)
-    if getattr(options, "content", None) is not None:
+
+    def wanted(name):
+        return getattr(options, name, None) is not None  # stages have different losses
+
+    found = {}
+    if wanted("pixel"):
+        found["pixel"] = losses.PixelLoss(options.pixel_criterion)
+    if wanted("lattice"):
+        found["lattice"] = losses.LatticeLoss(config.scale)
+    if wanted("colour") and channels == 3:
+        found["colour"] = losses.ColourLoss()
+    if wanted("content"):
         content = options.content_loss
         vgg = features.vgg_features(
             content.network,
@@ -48,21 +46,20 @@ def build_losses(config, stage, vgg_weights, efficientnet_weights):
             channels=channels,
         )
         set_precision(vgg, config.precision)
-        loss = ContentLoss(
+        found["content"] = losses.ContentLoss(
             vgg,
             content.layer_weights,
             content.layer_scales,
             criterion=content.criterion,
             normalization=content.normalization,
         )
-        losses["content"] = (loss, options.content)
-    if getattr(options, "style", None) is not None:
+    if wanted("style"):
         efficientnet = features.efficientnet_b4_features(
             options.style_layers, efficientnet_weights, channels
         )
         set_precision(efficientnet, config.precision)
-        losses["style"] = (StyleLoss(efficientnet), options.style)
-    return losses
+        found["style"] = losses.StyleLoss(efficientnet)
+    return {name: (loss, getattr(options, name)) for name, loss in found.items()}
 
 
 def build_generator(config):

@@ -51,43 +51,14 @@ class TensorFlowStep:
         return self._compiled(_tensors(batch), update_batch_norm)
 
     def many(self, batches, update_batch_norm):
-        """Do several updates in one call.
+        """Do several updates in one call, on arrays (steps, batch, ...).
 
-        Args:
-            batches: dict of NumPy arrays (steps, batch, ...).
-            update_batch_norm: as for one update.
-
-        Returns:
-            dict of name to tensor (steps,).
+        It returns a dict of name to tensor (steps,).
         """
         return self._compiled_many(_tensors(batches), update_batch_norm)
 
     def sync(self):
         """Do nothing: the variables are always up to date."""
-
-    def portions(self):
-        """Return functions that do an update up to a point.
-
-        Returns:
-            dict of name to function of (batch, update_batch_norm), compiled when first
-            called; each includes those before it.
-        """
-        objective = self._objective
-
-        def damage(batch, _):
-            return objective.prepare(batch)
-
-        def forward(batch, update_batch_norm):
-            return objective.loss(*objective.prepare(batch), update_batch_norm)[0]
-
-        def backward(batch, update_batch_norm):
-            inputs, target = objective.prepare(batch)
-            with tf.GradientTape() as tape:
-                loss, _ = objective.loss(inputs, target, update_batch_norm)
-            variables = self._parts[objective.learner].trainable_variables
-            return tape.gradient(loss, variables)
-
-        return {f.__name__: tf.function(f) for f in (damage, forward, backward)}
 
     @property
     def device_peak_bytes(self):

@@ -232,18 +232,13 @@ def _tell_speed(logger, stage, steps, figures, spent):
 
 
 def group_steps(first_step, last_step, size, intervals, freeze):
-    """Yield ranges of steps to do in one call.
+    """Yield ranges of steps, up to `last_step`, to do in one call.
 
-    A run that resumes after any of these ranges sees the same ranges as one that was
-    never interrupted. The same bits need that, because backends fuse loops.
-
-    Args:
-        first_step: the first step.
-        last_step: one past the last step.
-        size: steps in a group; where fewer are left before a boundary, they come one
-            by one, so that a backend compiles for two sizes only.
-        intervals: steps; no group crosses a multiple of one of these.
-        freeze: step that no group crosses either.
+    No range crosses a multiple of one of `intervals`, nor `freeze`. Where fewer than
+    `size` steps are left before such a boundary, they come one by one, so that a
+    backend compiles for two sizes only. A run that resumes after any range sees the
+    same ranges as one that was never interrupted; the same bits need that, because
+    backends fuse loops.
     """
     step = first_step
     while step < last_step:

@@ -7,7 +7,6 @@ measures their distances too, on the same pictures.
 
 import keras
 import numpy as np
-from PIL import Image
 
 from srlite.data.damages import damage_and_shrink, parse_damage
 from srlite.data.degradation_vector import MAX_BLUR, MAX_NOISE, SMALLEST, fitting
@@ -16,7 +15,8 @@ from srlite.data.kernels import KERNELS
 from srlite.errors import ModelError
 from srlite.metrics.psnr_ssim import centre_crop, psnr, ssim
 from srlite.models.generators import is_conditional
-from srlite.pictures.picture import resize, to_float, to_grey, to_uint8
+from srlite.pictures.levels import enlarge_bicubic
+from srlite.pictures.picture import to_float, to_grey, to_uint8
 from srlite.runtime.runners import hide_retracing
 
 # A conditional generator is also validated on LR of bicubic after these.
@@ -29,12 +29,9 @@ _SEEN = 128  # HR pixels that feature networks see, about a patch of the gan sta
 def restore(generator, hr, scale, estimator=None, damages=()):
     """Shrink a picture in several ways and enlarge it again.
 
-    Args:
-        generator: `keras.Model`, LR to SR.
-        hr: uint8 (height, width, channels), multiples of `scale`.
-        scale: HR pixels per LR pixel.
-        estimator: `keras.Model`, for a conditional generator.
-        damages: names of `data.damages`, each with the kernel bicubic.
+    HR is uint8 (height, width, channels), sides multiples of `scale`; `damages` are
+    names of `data.damages`, each with the kernel bicubic. A conditional generator needs
+    an estimator.
 
     Returns:
         (lr, sr): uint8 arrays whose first axis follows `KERNELS`, then `damages`.
@@ -81,13 +78,7 @@ def told(generator, lr, estimator):
 
 
 def validate_estimator(estimator, samplers, scale=4, batches=8):
-    """Measure an estimator on patches.
-
-    Args:
-        estimator: `keras.Model`, LR to degradation.
-        samplers: dict of LR patch side to `StageSampler`.
-        scale: HR pixels per LR pixel.
-        batches: number of each size.
+    """Measure an estimator on batches of the samplers from `samplers_by_size`.
 
     Returns:
         dict of `kernel_<size>`, the share of patches whose likeliest kernel is the
@@ -114,14 +105,9 @@ def validate_estimator(estimator, samplers, scale=4, batches=8):
 
 
 def distance_model(losses, channels=3):
-    """Put losses between pictures into one model, which each backend compiles.
+    """Put losses on HR and SR, a dict, into one model, which each backend compiles.
 
-    Args:
-        losses: dict of name to `keras.losses.Loss` on HR and SR, such as `ContentLoss`.
-        channels: picture channels, 1 or 3.
-
-    Returns:
-        `keras.Model`, [hr, sr] -> dict of name to (batch,).
+    It maps [hr, sr] to a dict of name to (batch,).
     """
     hr, sr = (keras.Input((None, None, channels), name=name) for name in ("hr", "sr"))
     return keras.Model([hr, sr], {n: loss.call(hr, sr) for n, loss in losses.items()})
@@ -241,8 +227,7 @@ def bicubic_psnr(images, scale, crop=CROP, lr_images=None):
         real, hr = _cut(lr_images[number] if lr_images else None, image, crop, scale)
         lr = _shrunk(hr, scale) if real is None else real[None]
         hr = _to_rgb(hr)
-        bicubic = Image.Resampling.BICUBIC
-        sr = [resize(_to_rgb(one), hr.shape[:2], resample=bicubic) for one in lr]
+        sr = [enlarge_bicubic(_to_rgb(one), scale) for one in lr]
         kind = values if real is None else paired
         kind.append(np.mean([_psnr(one, hr, scale) for one in sr]))
     return float(np.mean(values or paired))

@@ -48,6 +48,8 @@ def test_values_are_read_by_type():
     ("assignment", "says"),
     [
         ("gan.stepz=4", "gan.stepz; did you mean gan.steps"),
+        ("generator.name=[]", "generator.name must be one of 'rrdb_net', 'srresnet'"),
+        ("gan.pixel=inf", "gan.pixel must be a finite number; received inf"),
         ("steps=4", "gan.steps"),
         ("gan=4", "unknown option gan"),
         ("gan.steps.more=4", "gan.steps.more"),
@@ -73,7 +75,7 @@ def test_bad_option_is_named(assignment, says):
         (["channels=true"], "channels must be 1 or 3; received True"),
         (["pretrain.ema_decay=1"], "pretrain.ema_decay must be at least 0 and below 1"),
         (["gan.content=-1"], "gan.content must be at least 0; received -1.0"),
-        (["gan.content=nan"], "gan.content must be at least 0; received nan"),
+        (["gan.content=nan"], "gan.content must be a finite number; received nan"),
         (["kernels.area=-1"], "kernels.area must be at least 0"),
         (["pretrain.pixel_criterion=l3"], "pixel_criterion must be 'l1' or 'l2'; rec"),
         (

@@ -40,10 +40,12 @@ def test_the_command_writes_a_source(tmp_path, capsys):
         np.testing.assert_array_equal(picture, render(64, 0, number))
 
 
-@pytest.mark.parametrize("option", ["--count", "--size"])
-def test_nothing_to_draw_is_an_error(tmp_path, option):
-    with pytest.raises(DataError, match=f"{option} must be at least 1; received 0"):
-        renderings.main(["--output", str(tmp_path / "r"), option, "0"])
+@pytest.mark.parametrize(
+    ("option", "least"), [("--count", 1), ("--size", 1), ("--seed", 0)]
+)
+def test_impossible_numbers_are_errors(tmp_path, option, least):
+    with pytest.raises(DataError, match=f"{option} must be at least {least}; rec"):
+        renderings.main(["--output", str(tmp_path / "r"), option, str(least - 1)])
     assert not (tmp_path / "r").exists()
 
 

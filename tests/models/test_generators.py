@@ -253,8 +253,6 @@ def test_built_by_name():
     generator = build_generator({"name": "srresnet", **SMALL}, 2, channels=1)
     assert generator.name == "srresnet"
     assert generator(_pictures(1, 4, 4, 1)).shape == (1, 8, 8, 1)
-    # What checkpoints held before there were names.
-    assert build_generator(TINY, 4).name == "rrdb_net"
     with pytest.raises(ConfigError, match="unknown generator unet; there are half_net"):
         build_generator({"name": "unet"}, 4)
     with pytest.raises(ConfigError, match="power of two.*3"):

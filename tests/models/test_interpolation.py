@@ -194,6 +194,11 @@ def test_refusals_leave_the_output_alone(files, tmp_path):
     network(3, filters=4).save(tmp_path / "other.keras")
     for changes, error, says in (
         ({"alpha": 2}, ConfigError, "alpha must lie"),
+        (
+            {"alpha": "nan", "base_model": tmp_path / "a.keras"},
+            ConfigError,
+            "--alpha must be a finite number; received nan",
+        ),
         ({"gan_model": tmp_path / "other.keras"}, ModelError, "filters of layer head"),
         ({"gan_model": tmp_path / "gone.keras"}, ModelError, "there is no model"),
         ({"output": tmp_path / "c.h5"}, ModelError, "--output must be a .keras file"),

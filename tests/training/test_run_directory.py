@@ -151,7 +151,7 @@ def test_option_without_a_default_and_one_that_is_gone(tmp_path):
 
 
 def test_unreadable_options(tmp_path):
-    for text in ("{", "[]"):
+    for text in ("{", "[]", '{"inputs": 5}'):
         (tmp_path / "config.json").write_text(text)
         (tmp_path / "pretrain.keras").touch()
         with pytest.raises(ConfigError, match="cannot read .*config.json"):
