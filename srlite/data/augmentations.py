@@ -2,9 +2,10 @@
 
 Blur stands for optics and motion of the lens, noise for the sensor, sharpening for the
 app that shrank the picture, JPEG (ITU-T T.81) for the file on its way. Pictures are
-float levels 0..255, (batch, height, width, channels), with static height and width.
-Every strength is an array with one value per picture. Nothing is drawn here, so every
-backend computes the same picture.
+float levels 0..255, (batch, height, width, channels), with static height and width, and
+results are float32, whole levels except where `blur` leaves them. Every strength is an
+array with one value per picture; 0 leaves a picture as it is. Nothing is drawn here, so
+every backend computes the same picture.
 """
 
 import numpy as np
@@ -77,15 +78,9 @@ _ALL_TABLES = np.stack([quantisation_tables(max(q, 1)) for q in range(101)])
 
 
 def blur(pictures, sigma):
-    """Convolve each picture, mirrored at its borders, with a Gaussian.
+    """Convolve each picture, mirrored at its borders, with a Gaussian; do not round.
 
-    Args:
-        pictures: levels (batch, height, width, channels).
-        sigma: float (batch,), standard deviation in pixels, less than a quarter of the
-            shorter side; 0 leaves a picture as it is.
-
-    Returns:
-        float32 levels of the same shape, not rounded.
+    `sigma`, float (batch,), is in pixels, less than a quarter of the shorter side.
     """
     sigma = ops.reshape(ops.maximum(ops.cast(sigma, "float32"), 1e-3), (-1, 1, 1))
 
@@ -107,13 +102,8 @@ def blur(pictures, sigma):
 def sharpen(pictures, amount):
     """Sharpen each picture by an unsharp mask of a Gaussian of sigma 1.
 
-    Args:
-        pictures: levels (batch, height, width, channels), both sides above 4 pixels.
-        amount: float (batch,), share of the difference from the blurred picture that is
-            added, 0 or more; 0 leaves a picture as it is.
-
-    Returns:
-        float32, whole levels 0..255.
+    `amount`, float (batch,), is the share of the difference from the blurred picture
+    that is added. Both sides are above 4 pixels.
     """
     pictures = ops.cast(pictures, "float32")
     amount = ops.reshape(ops.cast(amount, "float32"), (-1, 1, 1, 1))
@@ -128,15 +118,12 @@ def add_noise(pictures, noise, sigma, colour=None, shot=None):
         pictures: levels (batch, height, width, channels).
         noise: standard normal numbers of the same shape.
         sigma: float (batch,), standard deviation in levels of each channel, at mid-grey
-            where it depends on the signal; 0 leaves a picture as it is.
+            where it depends on the signal.
         colour: float (batch,) from 0 to 1.2, the standard deviation of what differs
-            between the channels, relative to noise that is independent in each: 0 is
-            noise of luma alone, 1 that of independent channels. None is 1 for all.
+            between the channels, relative to independent channels: 0 is noise of luma
+            alone. None is 1 for all.
         shot: float (batch,) from 0 to 1, the share of the variance that grows with the
             level, as that of counted photons does; None is 0 for all.
-
-    Returns:
-        float32, whole levels 0..255.
     """
 
     def per_picture(values):
@@ -166,15 +153,12 @@ def compress_jpeg(pictures, quality, phase=None, subsampled=None):
     Args:
         pictures: whole levels (batch, height, width, channels), of any size; RGB, or
             grey, which has no chroma.
-        quality: int (batch,), 1 to 100 as in libjpeg; 0 leaves a picture as it is.
+        quality: int (batch,), 1 to 100 as in libjpeg, 0 for none.
         phase: int (batch, 2), 0 to 15: pixels of the first block row and column that
             lie outside the picture, as if it was cut from a larger file. None is 0 for
             all.
         subsampled: bool (batch,), whether chroma is halved in height and width (4:2:0)
             or kept (4:4:4); None halves none.
-
-    Returns:
-        float32, whole levels 0..255.
     """
     pictures = ops.cast(pictures, "float32")
     steps = ops.take(_ALL_TABLES.astype("float32"), quality, axis=0)  # (B, 8, 8, 3)
@@ -278,13 +262,8 @@ def _double(chroma):
 def cut_out(pictures, boxes):
     """Set a rectangle of each picture to black (cutout, DeVries and Taylor 2017).
 
-    Args:
-        pictures: levels (batch, height, width, channels).
-        boxes: int (batch, 4): top, left, bottom and right in pixels, the last two
-            exclusive; an empty rectangle leaves a picture as it is.
-
-    Returns:
-        Levels of the same shape and dtype.
+    `boxes`, int (batch, 4), are top, left, bottom and right in pixels, the last two
+    exclusive; they may be empty.
     """
     height, width = pictures.shape[1:3]
     top, left, bottom, right = (

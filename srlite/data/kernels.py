@@ -82,15 +82,10 @@ def downsampling_matrix(kernel, size, scale):
 
 
 def resampling_matrix(kernel, size, new_size):
-    """Return the weights of a one-dimensional reduction to any smaller size.
+    """Return the weights of a reduction along one axis, float64 (new_size, size).
 
-    Args:
-        kernel: one of `KERNELS`, or "lanczos".
-        size: pixels along the axis.
-        new_size: pixels after it, at most `size`.
-
-    Returns:
-        float64 array (new_size, size) whose rows sum to 1.
+    Their rows sum to 1. The kernel is one of `KERNELS` or "lanczos"; `new_size` is at
+    most `size`.
 
     Raises:
         ValueError: unknown kernel.
@@ -148,10 +143,8 @@ def kernel_odds(scale):
     """Return how similar each way to shrink is to each of the six kernels.
 
     Odds are inversely proportional to the squared distance between the weights of the
-    two (Shepard's interpolation, 1968), and 1 for a kernel itself.
-
-    Returns:
-        float32 array (len(SHRINKINGS), len(KERNELS)) whose rows sum to 1.
+    two (Shepard's interpolation, 1968), and 1 for a kernel itself: float32
+    (len(SHRINKINGS), len(KERNELS)), rows that sum to 1.
     """
     matrices = shrinking_matrices(32 * scale, scale)
     distances = np.stack(

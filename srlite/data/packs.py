@@ -139,7 +139,7 @@ class PhotographStore:
     """
 
     def __init__(self, max_bytes, pack):
-        """Create an empty store; `pack` takes all above `max_bytes` (None: nothing)."""
+        """Create an empty store; above `max_bytes` (None: never) `pack` takes all."""
         self._max_bytes = max_bytes
         self._pack = pack
         self._kept = []

@@ -62,12 +62,7 @@ class PatchSampler:
         self._seed = np.atleast_1d(seed).tolist()
 
     def batch(self, step):
-        """Return the batch of a step.
-
-        Returns:
-            dict of `hr`, uint8 (batch, patch, patch, 3), and `kernel`, int32 (batch,);
-            pairs and augmentations add the optional arrays of `degradations.degrade`.
-        """
+        """Return the batch of a step, a dict as of `degradations.degrade`."""
         random = np.random.default_rng([*self._seed, step])
         size, count = self._patch_size, self._batch_size
         chosen = random.choice(len(self._images), count, p=self._image_odds)
@@ -101,7 +96,7 @@ class PatchSampler:
 
 
 class StageSampler:
-    """Batches with what a stage needs besides: grey pictures, degradations, labels."""
+    """Adds what a stage needs to batches: grey pictures, degradations, labels."""
 
     def __init__(
         self, samplers, seed, *, channels=3, fake_labels=None, told_truth=None, scale=4

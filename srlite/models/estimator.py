@@ -131,8 +131,7 @@ def _log_mean(square, weights=None):
 def _alignments(dct, weights):
     """Correlate the frequencies of each direction, (B, 16).
 
-    At an edge they depend on its profile: a sharpened one overshoots. `dct` holds the
-    coefficients of luma (B, H, W, 64), `weights` those of the places (B, H, W, 1).
+    At an edge they depend on its profile: a sharpened one overshoots.
     """
     found = []
     for line in (dct[..., 1:8], dct[..., 8::8]):

@@ -11,10 +11,10 @@ option here: between a convolution and its activation it folds into the convolut
 export and costs nothing on the phone. The residual stream itself (head, last
 convolution of each dense block, fusion, tail) is never normalised.
 
-A conditional generator has a second input, `degradation` (`degradation_vector`). A
-small dense layer reads it, and its result is added to the features, the same at every
-place (Zhang et al. 2018, https://arxiv.org/abs/1712.06116, first gave such a vector to
-a network).
+A conditional generator takes a list of LR and `degradation`, (batch, 10), as
+`degradation_vector` defines it. A small dense layer reads it, and its result is added
+to the features, the same at every place (Zhang et al. 2018,
+https://arxiv.org/abs/1712.06116, first gave such a vector to a network).
 
 SRResNet is SRGAN's generator (Ledig et al. 2017, https://arxiv.org/abs/1609.04802,
 section 2.1 and figure 4). The third generator is in `half_net`.
@@ -127,10 +127,6 @@ def rrdb_net(
             at first, to the features after the head and before each dense block.
         channels: picture channels, 1 or 3.
 
-    Returns:
-        `keras.Model`, (batch, H, W, channels) -> (batch, scale*H, scale*W, channels);
-        a conditional one takes a list of that and of (batch, 10).
-
     Raises:
         ConfigError: `scale` is not a power of two, or `upsampling` is unknown or does
             not go with `anchor`.
@@ -191,9 +187,9 @@ def srresnet(
     """Build SRResNet, the generator of SRGAN.
 
     Residual blocks of two 3x3 convolutions, one long skip, a pixel shuffle per x2, and
-    9x9 convolutions at both ends. Every PReLU has one slope per channel, shared by all
-    places, so that it takes pictures of any size. Unlike the paper's, pictures are in
-    [0, 1] on both sides.
+    9x9 convolutions at both ends. Every PReLU has one slope per channel, so that it
+    takes pictures of any size. Unlike the paper's, pictures are in [0, 1] on both
+    sides.
 
     Args:
         scale: SR pixels per LR pixel along each axis, a power of two.
@@ -203,9 +199,6 @@ def srresnet(
             the last block, which then have no bias.
         initializer_scale: factor on the He-normal initial kernels of the blocks.
         channels: picture channels, 1 or 3.
-
-    Returns:
-        `keras.Model`, (batch, H, W, channels) -> (batch, scale*H, scale*W, channels).
 
     Raises:
         ConfigError: `scale` is not a power of two.

@@ -39,11 +39,6 @@ def half_net(
             0 at first, to what the first convolution makes.
         channels: picture channels, 1 or 3.
 
-    Returns:
-        `keras.Model`, (batch, H, W, channels) -> (batch, scale * H, scale * W,
-        channels), H and W rounded up to even numbers; a conditional one takes a list of
-        that and of (batch, 10).
-
     Raises:
         ConfigError: `scale` is not a power of two.
     """

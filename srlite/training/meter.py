@@ -43,10 +43,7 @@ class Meter:
 
     `steps_per_second` and `data_wait`, a share of the time, count since the last
     `read`; with the prefix `stage_`, since the end of the stage's first update, which
-    includes compiling.
-
-    Attributes:
-        left_out_seconds: dict of name to seconds that do not count.
+    includes compiling. `left_out_seconds` maps names to seconds that do not count.
     """
 
     def __init__(self, max_dropped_steps):
@@ -71,13 +68,10 @@ class Meter:
             yield item
 
     def add(self, values, steps):
-        """Take the values of an update, or of a group of `steps`.
+        """Take the values of `steps` updates, dict of name to scalar or array (steps,).
 
-        Args:
-            values: dict of name to scalar or array (steps,); `dropped` and `overflow`
-                are 1.0 for updates that were not applied, and only `dropped` counts
-                towards the limit.
-            steps: number of updates.
+        `dropped` and `overflow` are 1.0 for updates that were not applied; only
+        `dropped` counts towards the limit.
 
         Raises:
             DivergenceError: too many updates in a row were dropped; any method that

@@ -40,13 +40,7 @@ class Muon(ScaledAdam):
     """
 
     def __init__(self, *args, momentum=0.95, **kwargs):
-        """Create the optimizer.
-
-        Args:
-            *args: those of `keras.optimizers.Adam`.
-            momentum: decay of the sum of a kernel's gradients (Nesterov's kind).
-            **kwargs: those of `keras.optimizers.Adam`.
-        """
+        """Create it as Adam; `momentum` (Nesterov's) decays the sum of gradients."""
         super().__init__(*args, **kwargs)
         self.momentum = momentum
 
@@ -123,9 +117,6 @@ def build_schedule(
         decay_every: steps, of "step".
         boundaries: steps, of "multi_step".
         decay_factor: of "step" and "multi_step".
-
-    Returns:
-        `keras.optimizers.schedules.LearningRateSchedule`.
     """
     if schedule == "step":
         decay = schedules.ExponentialDecay(

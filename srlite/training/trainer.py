@@ -33,38 +33,24 @@ _IN_THE_BAR = ("psnr", "ssim")
 
 @dataclass
 class Stage:
-    """A stage to train, as the loop sees it; numbers are steps, which are updates.
+    """A stage to train, as the loop sees it; steps are updates."""
 
-    Attributes:
-        name: for the logs.
-        step: `TensorFlowStep` or `JaxStep`.
-        sampler: `StageSampler`, or anything with `batch(step)`.
-        last_step: updates after which the stage is complete.
-        save: function of the number of updates done; writes a checkpoint.
-        validate: function that returns (dict of scalars, dict of uint8 pictures).
-        keep_best: function of (updates done, scalars of `validate`), called after it.
-        freeze_batch_norm_after: updates after which BatchNorm's statistics are frozen
-            and used in training too; None for never.
-        log_every, validate_every, checkpoint_every: how often.
-        steps_per_execution: updates per call of the backend, where that many fit before
-            something else is due; single ones elsewhere.
-        max_dropped_steps: dropped updates in a row that end the training. Until one is
-            applied again nothing is saved and a stop waits, because training must be
-            able to go on from a checkpoint.
-    """
-
-    name: str
-    step: Callable
-    sampler: Any
-    last_step: int
-    save: Callable
-    validate: Callable | None = None
-    keep_best: Callable | None = None
-    freeze_batch_norm_after: int | None = None
+    name: str  # for the logs
+    step: Callable  # `TensorFlowStep` or `JaxStep`
+    sampler: Any  # `StageSampler`, or anything with `batch(step)`
+    last_step: int  # updates after which the stage is complete
+    save: Callable  # of the number of updates done; writes a checkpoint
+    validate: Callable | None = None  # returns (dict of scalars, dict of pictures)
+    keep_best: Callable | None = None  # of (updates done, scalars of `validate`)
+    # Updates after which BatchNorm's statistics are frozen, and used in training too.
+    freeze_batch_norm_after: int | None = None  # None: never
     log_every: int = 50
     validate_every: int = 1000
     checkpoint_every: int = 500
+    # Updates per call of the backend, where that many fit before something else is due.
     steps_per_execution: int = 1
+    # Dropped updates in a row that end the training. Until one is applied again nothing
+    # is saved and a stop waits, so that training can go on from every checkpoint.
     max_dropped_steps: int = 10
 
 
