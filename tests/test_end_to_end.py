@@ -186,7 +186,7 @@ def test_wandb_offline(photos, tmp_path):
             "cannot read the options in",
         ),
         (["--data-dir", "{photos}", "--vgg19-weights", "{gone}"], "gone"),
-        (["--data-dir", "{photos}", "--run-dir", "{file}/run"], "cannot write to"),
+        (["--data-dir", "{photos}", "--run-dir", "{file}/run"], "cannot write "),
     ],
 )
 def test_bad_input_is_one_sentence(photos, tmp_path, arguments, says):

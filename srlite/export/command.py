@@ -26,7 +26,7 @@ from srlite.export.estimator import check_path, estimator_file
 from srlite.export.export import SEEING_PRECISIONS, export_tflite
 from srlite.export.psnr_drop import LossMeter
 from srlite.export.report import EstimatorReport
-from srlite.files import SAMPLE, replacing
+from srlite.files import SAMPLE, replacing, writing
 from srlite.models.model_files import (
     estimator_beside,
     find_estimator,
@@ -131,10 +131,8 @@ def _write_all(
     estimator: tuple[bytes, EstimatorReport] | None,
 ) -> int:
     """Write the whole set; return 1 when a file of it could not be made."""
-    try:
+    with writing(folder, ExportError):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ExportError(f"cannot make {folder}: {error.strerror}") from None
     name = model.resolve().name if model.is_dir() else model.stem
     failures: dict[str, list[str]] = {}
     with _beside(folder / "estimator.tflite", estimator):

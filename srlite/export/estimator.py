@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from srlite.backend import import_keras
-from srlite.errors import ExportError, ModelError
+from srlite.errors import ExportError
 from srlite.export.checks import (
     ESTIMATOR_OPS,
     ESTIMATOR_SIZES,
@@ -66,10 +66,7 @@ def estimator_file(path: Path) -> tuple[bytes, EstimatorReport]:
     from srlite.runtime.seeing import Estimator
 
     Estimator.from_file(path)  # refuses what is not one
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror}") from None
+    content = path.read_bytes()
     check_size(content, MAX_ESTIMATOR_BYTES)
     ops = check_ops(content, allowed=ESTIMATOR_OPS)
     return content, EstimatorReport(path, len(content), ops)

@@ -59,10 +59,8 @@ class RunDirectory:
 
     def make(self):
         """Make the folder if it is missing; raise ConfigError where it cannot be."""
-        try:
+        with writing(self.path, ConfigError):
             self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigError(f"cannot write to {self.path}: {error}") from None
 
     def remove_leftovers(self):
         """Remove what a killed run left half-written."""
