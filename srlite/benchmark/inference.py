@@ -14,8 +14,6 @@ slows all. Large pictures are the photo, mirrored again and again.
 """
 
 import math
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -25,10 +23,10 @@ from PIL import Image
 
 from srlite.benchmark import against as benchmark_against
 from srlite.benchmark.against import spread
-from srlite.benchmark.tflite import picture_input, prepare
+from srlite.benchmark.tflite import picture_input, prepare, run_python
 from srlite.data.degradation_vector import Degradation
-from srlite.errors import ConfigError, SrliteError
-from srlite.files import PACKAGE, SAMPLE
+from srlite.errors import ConfigError
+from srlite.files import SAMPLE
 from srlite.memory import available_memory, cores
 from srlite.models.model_files import DEFAULT_MODEL, find_model
 from srlite.pictures.picture import read_rgb, to_float, to_uint8
@@ -45,7 +43,7 @@ import sys
 from srlite.enhance.command import main
 from srlite.memory import peak_memory
 status = main(sys.argv[1:])
-print(peak_memory())
+print(peak_memory() or "nan")
 sys.exit(status)
 """
 
@@ -60,28 +58,15 @@ def enlarged_by_mirrors(image, megapixels):
 def run_enlarging(lr_path, sr_path, *options):
     """Run the command behind `inference.py` in a process of its own.
 
-    It returns (seconds, peak memory in bytes or None).
+    It returns (seconds, peak memory in bytes, NaN where unknown).
 
     Raises:
         SrliteError: the command failed.
     """
-    command = [sys.executable, "-c", _CHILD, "--lr-path", lr_path, "--sr-path", sr_path]
+    paths = ("--lr-path", lr_path, "--sr-path", sr_path)
     start = time.perf_counter()
-    done = subprocess.run(
-        [*map(str, command), "--quiet", *map(str, options)],
-        capture_output=True,
-        text=True,
-        cwd=PACKAGE.parent,
-    )
-    seconds = time.perf_counter() - start
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise SrliteError(
-            f"enlarging ended with status {done.returncode}: {reason}; "
-            "out of memory where the status is -9"
-        )
-    peak = done.stdout.split()[-1]
-    return seconds, None if peak == "None" else int(peak)
+    peak = run_python(_CHILD, *paths, "--quiet", *options).split()[-1]
+    return time.perf_counter() - start, float(peak)
 
 
 class BareLiteRT:
@@ -261,7 +246,7 @@ def measure_memory(path, image, upscaler, threads, ending):
     pixels = scale**2 * image.shape[0] * image.shape[1]
     megapixels = image.shape[0] * image.shape[1] / 1e6
     allowed = (7 * pixels + 500e6) / 1e6
-    taken = "unknown" if peak is None else f"{peak / 1e6:.0f} MB"
+    taken = "unknown" if math.isnan(peak) else f"{peak / 1e6:.0f} MB"
     return (
         f"{megapixels:.2f} -> {pixels / 1e6:.0f} megapixels: {seconds:.1f} s, "
         f"{seen / 1e6 / megapixels:.2f} LR pixels computed for each of the picture, "

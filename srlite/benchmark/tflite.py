@@ -18,7 +18,7 @@ import numpy as np
 
 from srlite.backend import silence
 from srlite.data.degradation_vector import SIZE, Degradation
-from srlite.errors import ConfigError, ModelError
+from srlite.errors import ConfigError, ModelError, SrliteError
 from srlite.files import PACKAGE
 from srlite.memory import cores
 from srlite.models.model_files import find_model
@@ -37,7 +37,7 @@ from srlite.runtime.runners import LiteRTNetwork
 path, threads, *size = sys.argv[1:]
 network = LiteRTNetwork(path, int(threads))
 network(np.zeros((1, *map(int, size), 3), np.float32), Degradation().vector)
-print(peak_memory())
+print(peak_memory() or "nan")
 """
 
 
@@ -51,7 +51,7 @@ class Timing:
     seconds: tuple[float, ...]  # of each call
     megapixels: float  # SR, per call
     gflop: float  # multiplications and additions in convolutions, per call
-    peak_mib: float  # of a process with this file alone
+    peak_mib: float  # of a process with this file alone; NaN where unknown
 
     def quartiles(self):
         """Return lower quartile, median and upper quartile in seconds."""
@@ -89,7 +89,7 @@ def benchmark_tflite(paths, sizes, num_threads, turns):
             seconds=tuple(known),
             megapixels=size[0] * size[1] * scale**2 / 1e6,
             gflop=count_flop(path, size) / 1e9,
-            peak_mib=_peak_memory(path, size, num_threads),
+            peak_mib=float(run_python(_MEMORY, path, num_threads, *size)) / 2**20,
         )
         for known, (path, size, scale, _) in zip(seconds, runs, strict=True)
     ]
@@ -153,17 +153,25 @@ def _is_told(entry):
     return list(entry["shape"]) == [1, SIZE]
 
 
-def _peak_memory(path, size, num_threads):
-    """Measure a process of its own, in MiB."""
-    arguments = (path, num_threads, *size)
+def run_python(code, *arguments):
+    """Run code in a process of its own, and return what it prints.
+
+    Raises:
+        SrliteError: it failed.
+    """
     done = subprocess.run(
-        [sys.executable, "-c", _MEMORY, *map(str, arguments)],
+        [sys.executable, "-c", code, *map(str, arguments)],
         capture_output=True,
         text=True,
-        check=True,
         env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
     )
-    return int(done.stdout) / 2**20
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise SrliteError(
+            f"a measured process ended with status {done.returncode}: {reason}; "
+            "out of memory where the status is -9"
+        )
+    return done.stdout
 
 
 def add_arguments(parser):

@@ -28,7 +28,7 @@ from srlite.training.meter import StopSignal
 from srlite.training.preparation import build_sampler, check, patch_sizes
 from srlite.training.run_directory import STAGES
 from srlite.training.stages import build_estimator, build_losses, build_step
-from srlite.training.trainer import Stage, stack_batches, train_stage
+from srlite.training.trainer import BATCH_THREADS, Stage, stack_batches, train_stage
 
 SUMMARY = "the training loop, either backend"
 _LEAST_TURNS = 4
@@ -41,33 +41,21 @@ class PausableSampler:
     def __init__(self, sampler):
         """Wrap a sampler."""
         self._sampler = sampler
-        self._condition = threading.Condition()
-        self._paused = False
-        self._making = 0
+        self._permits = threading.Semaphore(BATCH_THREADS)
 
     def batch(self, step):
         """Return the batch of a step, once that is allowed."""
-        with self._condition:
-            self._condition.wait_for(lambda: not self._paused)
-            self._making += 1
-        try:
+        with self._permits:
             return self._sampler.batch(step)
-        finally:
-            with self._condition:
-                self._making -= 1
-                self._condition.notify_all()
 
     def pause(self):
         """Hold back further batches, and wait for those that have begun."""
-        with self._condition:
-            self._paused = True
-            self._condition.wait_for(lambda: not self._making)
+        for _ in range(BATCH_THREADS):
+            self._permits.acquire()
 
     def resume(self):
         """Allow batches again."""
-        with self._condition:
-            self._paused = False
-            self._condition.notify_all()
+        self._permits.release(BATCH_THREADS)
 
 
 class AlternatingStep:

@@ -52,8 +52,7 @@ def match_pairs(
     Raises:
         DataError: a picture has no partner, or several.
     """
-    lr = {_stem(path, lr_folder): path for path in sorted(lr_files)}
-    hr = {_stem(path, hr_folder): path for path in sorted(hr_files)}
+    lr, hr = _by_stem(lr_files, lr_folder), _by_stem(hr_files, hr_folder)
     same = [stem for stem in hr if stem in lr]
     pairs = [Pair(stem, lr.pop(stem), hr.pop(stem)) for stem in same]
     lr_keys, hr_keys = _by_key(lr), _by_key(hr)
@@ -100,8 +99,14 @@ def fit_pair(
     return lr[:height, :width], hr[: scale * height, : scale * width]
 
 
-def _stem(path: Path, folder: str | os.PathLike) -> str:
-    return path.relative_to(folder).with_suffix("").as_posix()
+def _by_stem(files: Iterable[Path], folder: str | os.PathLike) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in sorted(files):
+        stem = path.relative_to(folder).with_suffix("").as_posix()
+        if stem in found:
+            raise _same_name(path, found[stem])
+        found[stem] = path
+    return found
 
 
 def _key(stem: str) -> str:

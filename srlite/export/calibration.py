@@ -119,7 +119,7 @@ def _make(hr: np.ndarray, degradation: Degradation, scale: int) -> np.ndarray:
         blur=degradation.blur,
         sharpening=degradation.sharpening,
         noise=degradation.noise,
-        jpeg=round(degradation.jpeg) % 100,  # 100 is none
+        jpeg=max(1, round(degradation.jpeg)) % 100,  # 100 is none
     )
     return damage_and_shrink(hr, lambda hr: shrink(hr, kernel, scale), damage)
 

@@ -19,6 +19,7 @@ from srlite.memory import in_order
 from srlite.models import checkpoints
 from srlite.training.meter import Meter
 
+BATCH_THREADS = 2  # that make batches ahead
 MOST_RESCUES = 5  # from one checkpoint; then the learning rate is 1/32 of its own
 # Scores that are printed, and how; all scores are logged.
 _TOLD = {
@@ -107,7 +108,10 @@ def train_stage(stage, logger, stop, first_step=0, agree=None):
         return values
 
     ready = in_order(
-        lambda group: (group, stack_batches(stage.sampler, group)), groups, 2, 4
+        lambda group: (group, stack_batches(stage.sampler, group)),
+        groups,
+        BATCH_THREADS,
+        ahead=4,
     )
     with contextlib.closing(ready):
         for group, batch in meter.waiting(ready):

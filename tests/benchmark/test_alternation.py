@@ -15,12 +15,14 @@ class Numbers:
 
     def __init__(self):
         """Nothing is being made."""
+        self.begun = threading.Event()
         self.made = []
         self.allowed = threading.Event()
         self.allowed.set()
 
     def batch(self, step):
         """Return the step, when that is allowed."""
+        self.begun.set()
         self.allowed.wait()
         self.made.append(step)
         return step
@@ -84,8 +86,7 @@ def test_pause_waits_for_what_is_being_made_and_lets_nothing_begin():
     numbers.allowed.clear()
     first = threading.Thread(target=sampler.batch, args=(1,))
     first.start()
-    while not sampler._making:
-        time.sleep(0.001)
+    assert numbers.begun.wait(10)
     pausing = threading.Thread(target=sampler.pause)
     pausing.start()
     pausing.join(0.05)

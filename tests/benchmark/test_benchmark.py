@@ -1,15 +1,17 @@
 """The benchmark runs, and its figures are what they say."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from srlite.benchmark import inference as benchmark_inference
 from srlite.benchmark.command import main
 from srlite.benchmark.training import benchmark_training
 from srlite.config.presets import preset
-from srlite.errors import ConfigError
+from srlite.errors import ConfigError, SrliteError
 from srlite.models.model_files import find_model
 
 TINY = {
@@ -75,6 +77,19 @@ def test_inference_command(tiny_tflite, tmp_path, capsys):
     (tmp_path / "model.keras").write_bytes(b"weights")
     with pytest.raises(ConfigError, match="is not a .tflite"):
         main(["inference", "--model", str(tmp_path / "model.keras")])
+
+
+def test_a_relative_path_is_that_of_the_folder(tiny_tflite, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.tflite").write_bytes(tiny_tflite.read_bytes())
+    Image.fromarray(np.zeros((4, 5, 3), np.uint8)).save("lr.png")
+    run = benchmark_inference.run_enlarging
+    seconds, _ = run("lr.png", "sr.png", "--model", "mine.tflite")
+    assert seconds > 0
+    with Image.open("sr.png") as sr:
+        assert sr.size == (20, 16)
+    with pytest.raises(SrliteError, match="ended with status 1: .*no model file gone"):
+        run("lr.png", "sr.png", "--model", "gone.tflite")
 
 
 def test_bare_calls_of_an_int8_file():

@@ -55,6 +55,8 @@ def test_names_that_belong_together(lr, hr, tmp_path):
         (["a.png"], ["a.png", "b.png", "c.png"], r"hr/b.png has no partner.*nor.* 1 m"),
         (["a.png", "b.png"], ["a.png"], r"lr/b.png has no partner of its name in .*hr"),
         (["a.png", "ax4.png"], ["a.png"], "ax4.png and .*a.png are two pictures"),
+        (["a.png"], ["a.jpg", "a.png"], "a.png and .*a.jpg are two pictures of one"),
+        (["a.png", "a.webp"], ["a.png"], "a.webp and .*a.png are two pictures of"),
         (["a_LR.png"], ["a.png", "a_HR.png"], "are two pictures of one name"),
         (["jahr.png"], ["ja.png"], "has no partner"),
         (["deep/a.png"], ["a.png"], "has no partner"),
