@@ -23,13 +23,13 @@ from PIL import Image
 
 from srlite.benchmark import against as benchmark_against
 from srlite.benchmark.against import spread
-from srlite.benchmark.tflite import picture_input, prepare, run_python
+from srlite.benchmark.tflite import as_taken, picture_input, prepare, run_python
 from srlite.data.degradation_vector import Degradation
 from srlite.errors import ConfigError
 from srlite.files import SAMPLE
 from srlite.memory import available_memory, cores
 from srlite.models.model_files import DEFAULT_MODEL, find_model
-from srlite.pictures.picture import read_rgb, to_float, to_uint8
+from srlite.pictures.picture import read_rgb, to_float
 from srlite.runtime.tiling import computed_pixels, tiles, window_of
 from srlite.runtime.upscaler import Upscaler
 
@@ -79,8 +79,7 @@ class BareLiteRT:
         """
         self._interpreter = prepare(path, batches[0].shape[1:3], num_threads)
         entry = picture_input(self._interpreter)
-        levels = entry["dtype"] == np.uint8
-        self._batches = [to_uint8(x) if levels else x for x in batches]
+        self._batches = [as_taken(entry, batch) for batch in batches]
         self._input = entry["index"]
         self._interpreter.invoke()
 

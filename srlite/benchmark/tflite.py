@@ -36,7 +36,8 @@ from srlite.memory import peak_memory
 from srlite.runtime.runners import LiteRTNetwork
 path, threads, *size = sys.argv[1:]
 network = LiteRTNetwork(path, int(threads))
-network(np.zeros((1, *map(int, size), 3), np.float32), Degradation().vector)
+shape = (1, *map(int, size), network.channels)
+network(np.zeros(shape, np.float32), Degradation().vector)
 print(peak_memory() or "nan")
 """
 
@@ -59,13 +60,13 @@ class Timing:
 
 
 def benchmark_tflite(paths, sizes, num_threads, turns):
-    """Time `.tflite` files of RGB models by turns, at sizes (height, width) of LR.
+    """Time `.tflite` files by turns, at sizes (height, width) of LR.
 
     A static file runs at its own size alone. The list of `Timing` is ordered by size,
     then as `paths`.
 
     Raises:
-        ModelError: a file is missing, damaged or no RGB super-resolution model.
+        ModelError: a file is missing, damaged or no super-resolution model.
     """
     runs = []
     for path in paths:
@@ -127,12 +128,13 @@ def prepare(path, size, num_threads, delegates=True):
     )
     entry = picture_input(interpreter)
     if min(entry["shape_signature"]) < 0:
-        interpreter.resize_tensor_input(entry["index"], (1, *size, 3))
+        channels = entry["shape_signature"][-1]
+        interpreter.resize_tensor_input(entry["index"], (1, *size, channels))
     interpreter.allocate_tensors()
     noise = np.random.default_rng(0).random((1, *size, 3), np.float32)
-    takes_levels = entry["dtype"] == np.uint8
-    interpreter.set_tensor(entry["index"], to_uint8(noise) if takes_levels else noise)
-    tell_nothing(interpreter)
+    for entry in interpreter.get_input_details():
+        value = Degradation().vector[None] if _is_told(entry) else noise
+        interpreter.set_tensor(entry["index"], as_taken(entry, value))
     return interpreter
 
 
@@ -141,12 +143,10 @@ def picture_input(interpreter):
     return next(x for x in interpreter.get_input_details() if not _is_told(x))
 
 
-def tell_nothing(interpreter):
-    """Set the degradation of an allocated file to "nothing is known"."""
-    for entry in filter(_is_told, interpreter.get_input_details()):
-        told = Degradation().vector[None]
-        levels = entry["dtype"] == np.uint8
-        interpreter.set_tensor(entry["index"], to_uint8(told) if levels else told)
+def as_taken(entry, value):
+    """Return float32 in [0, 1] as an input takes it: of its channels, or as levels."""
+    value = np.ascontiguousarray(value[..., : entry["shape_signature"][-1]])
+    return to_uint8(value) if entry["dtype"] == np.uint8 else value
 
 
 def _is_told(entry):

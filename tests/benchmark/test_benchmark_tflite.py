@@ -4,11 +4,14 @@ import re
 
 import numpy as np
 import pytest
+from small_networks import small_generator
 from told_files import write_told
 
 from srlite.benchmark.command import main
+from srlite.benchmark.inference import BareLiteRT
 from srlite.benchmark.tflite import Timing, benchmark_tflite, count_flop, table
 from srlite.errors import ConfigError, ModelError
+from srlite.export.export import export_tflite
 
 
 def test_convolutions_are_counted(tiny_tflite):
@@ -62,6 +65,14 @@ def test_a_file_that_is_told(tmp_path):
     assert timing.peak_mib > 20
     per_pixel = 9 * (3 * 8 + 8 * 4 + 12 * 8 + 8 * 8 + 8 * 48)
     assert count_flop(path, (10, 7)) == 2 * 70 * per_pixel
+
+
+def test_a_file_of_grey_pictures(tmp_path):
+    path = tmp_path / "grey.tflite"
+    export_tflite(small_generator(0, channels=1), path)
+    (timing,) = benchmark_tflite([path], [(8, 12)], num_threads=1, turns=2)
+    assert timing.peak_mib > 20 and timing.gflop == count_flop(path, (8, 12)) / 1e9
+    assert BareLiteRT(path, 1, [np.zeros((1, 8, 9, 3), np.float32)]).seconds() > 0
 
 
 def test_only_tflite(tiny_model, tmp_path):
