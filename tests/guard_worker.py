@@ -20,13 +20,13 @@ from srlite.data.patches import PatchSampler  # noqa: E402
 from srlite.models import checkpoints  # noqa: E402
 from srlite.models.discriminators import vgg_discriminator  # noqa: E402
 from srlite.models.generators import rrdb_net  # noqa: E402
-from srlite.training.guard import LossScale  # noqa: E402
+from srlite.training.guard import LossScale, set_precision  # noqa: E402
 from srlite.training.logs import RunLogger  # noqa: E402
 from srlite.training.losses import AdversarialLoss, PixelLoss  # noqa: E402
 from srlite.training.meter import StopSignal  # noqa: E402
 from srlite.training.objective import Objective  # noqa: E402
 from srlite.training.optimizers import ScaledAdam  # noqa: E402
-from srlite.training.stages import set_precision, step_class  # noqa: E402
+from srlite.training.stages import step_class  # noqa: E402
 from srlite.training.trainer import (  # noqa: E402
     Stage,
     train_with_rescue,

@@ -25,7 +25,12 @@ from srlite.data.photographs import load_images
 from srlite.memory import peak_memory
 from srlite.training.logs import RunLogger
 from srlite.training.meter import StopSignal
-from srlite.training.preparation import build_sampler, check, patch_sizes
+from srlite.training.preparation import (
+    build_sampler,
+    check,
+    load_judge,
+    patch_sizes,
+)
 from srlite.training.run_directory import STAGES
 from srlite.training.stages import build_estimator, build_losses, build_step
 from srlite.training.trainer import BATCH_THREADS, Stage, stack_batches, train_stage
@@ -224,9 +229,14 @@ def _sampler(config, stage, data_dirs):
 
 def _build(keras, config, stage):
     """Make the step of a stage, with random weights."""
-    losses = {} if stage == "estimator" else build_losses(config, stage, None, None)
-    estimator = build_estimator(config) if config.generator.conditional else None
-    return build_step(keras, config, stage, None, losses, estimator=estimator)[1]
+    losses, partner = {}, None
+    if stage == "estimator":
+        partner = load_judge(config)
+    else:
+        losses = build_losses(config, stage, None, None)
+        if config.generator.conditional:
+            partner = build_estimator(config)
+    return build_step(keras, config, stage, None, losses, partner=partner)[1]
 
 
 class _Logger(RunLogger):

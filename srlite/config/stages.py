@@ -120,8 +120,8 @@ class EstimatorConfig:
     freeze_batch_norm_after: CountOrZero | None = None  # None: never
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     sources: tuple[str, ...] = ()  # as of the other stages
-    # A trained conditional generator: the error of what it makes counts too, in dB, of
-    # the middle of each patch. None: what was done to the patch alone.
+    # A trained conditional generator, whose error in dB on the middle of each patch
+    # counts too; None for none.
     generator: str | None = None
     generator_error: NotNegative = 10.0  # loss weight of a dB
     generator_patch_size: Count = 96

@@ -2,7 +2,7 @@
 
 - `command`: the command behind `train.py`: flags -> Config -> recipe.train
 - `distribution`: the devices and hosts that a training runs on
-- `guard`: drops updates that would spoil a run
+- `guard`: drops updates that would spoil a run; 16 bits
 - `jax_step`: one optimizer update, jitted by JAX
 - `logs`: a progress bar, `metrics.jsonl`, TensorBoard, Weights & Biases
 - `losses`: each a `keras.losses.Loss` that returns one value per picture

@@ -1,4 +1,4 @@
-"""Drop updates that would spoil a run, on any Keras backend.
+"""Drop updates that would spoil a run, and compute in 16 bits, on any Keras backend.
 
 One batch with a NaN or an overflow in its loss or gradients would turn every weight,
 optimizer slot and average into NaN for good. So each update is computed, judged, and
@@ -14,12 +14,47 @@ Keras's own `LossScaleOptimizer` knows one network only, and does not count drop
 steps.
 """
 
+import collections
+
 import keras
 from keras import ops
 
 from srlite.training.replicas import global_sum
 
 _NETWORKS = ("generator", "discriminator", "estimator")
+
+
+def set_precision(network, precision, exact_last=False):
+    """Make the convolutions of a network compute in 16 bits.
+
+    So do LeakyReLUs and concatenations that only these convolutions read, which halves
+    the traffic to memory. Variables and everything else stay float32, and losses sum in
+    float32. The gradients of float16 need a `LossScale`.
+
+    Args:
+        network: Functional `keras.Model`, changed in place.
+        precision: "float32" (no change), "bfloat16" or "float16".
+        exact_last: keep the last convolution in float32. A generator needs it, because
+            a bfloat16 cannot hold all levels of a picture.
+    """
+    if precision == "float32":
+        return
+    kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
+    convolutions = [layer for layer in network.layers if isinstance(layer, kinds)]
+    short = convolutions[:-1] if exact_last else convolutions
+    readers = collections.defaultdict(list)
+    for step in network.operations:
+        for tensor in keras.tree.flatten(step.input):
+            readers[id(tensor)].append(step)
+    for tensor in network.outputs:
+        readers[id(tensor)].append(None)
+    for step in reversed(network.operations):
+        if isinstance(step, keras.layers.LeakyReLU | keras.layers.Concatenate) and all(
+            reader in short for reader in readers[id(step.output)]
+        ):
+            short.append(step)
+    for layer in short:
+        layer.dtype_policy = f"mixed_{precision}"
 
 
 class LossScale:

@@ -15,6 +15,7 @@ from srlite.errors import ConfigError, DataError
 from srlite.files import replacing
 from srlite.memory import available_memory
 from srlite.metrics.psnr_ssim import centre_crop, smallest_side
+from srlite.models.model_files import load_generator, scale_of
 from srlite.training.distribution import distribute
 from srlite.training.run_directory import STAGES, RunDirectory
 from srlite.training.stages import (
@@ -194,6 +195,28 @@ def samplers_by_size(config, seed, images):
             sampler = build_sampler(alone, "estimator", seed, large)
             samplers[size // config.scale] = sampler
     return samplers
+
+
+def load_judge(config):
+    """Load the frozen generator that teaches the estimator of a `Config`, or None.
+
+    Raises:
+        ConfigError: it is not conditional, or has another scale.
+        ModelError: there is none.
+    """
+    from srlite.models.generators import is_conditional
+
+    name = config.estimator.generator
+    if name is None:
+        return None
+    generator = load_generator(name)
+    if not is_conditional(generator) or scale_of(generator) != config.scale:
+        raise ConfigError(
+            f"estimator.generator must be a conditional generator of scale "
+            f"{config.scale}, which {name} is not"
+        )
+    generator.trainable = False
+    return generator
 
 
 def prepare_backend(single_device):

@@ -21,12 +21,7 @@ from srlite.training import preparation
 from srlite.training.distribution import Distribution
 from srlite.training.meter import StopSignal
 from srlite.training.run_directory import STAGES, ChiefsRunDirectory, RunDirectory
-from srlite.training.stages import (
-    build_estimator,
-    build_losses,
-    build_step,
-    load_judge,
-)
+from srlite.training.stages import build_estimator, build_losses, build_step
 from srlite.training.trainer import Stage, train_stage, train_with_rescue
 
 _FAR_BELOW = 3.0  # dB
@@ -202,7 +197,7 @@ class _Run:
         partner = estimator = None
         if name == "estimator":
             with devices.scope():
-                partner = load_judge(config)
+                partner = preparation.load_judge(config)
             devices.share({"generator": partner} if partner else {})
         elif config.generator.conditional:
             partner = estimator = self._estimator()

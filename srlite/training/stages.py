@@ -1,6 +1,5 @@
 """What a stage trains: its networks, optimizers and losses, as its `Config` says."""
 
-import collections
 import contextlib
 import dataclasses
 from pathlib import Path
@@ -14,7 +13,6 @@ from srlite.models.model_files import (
     find_estimator,
     load_estimator,
     load_generator,
-    scale_of,
 )
 
 
@@ -22,6 +20,7 @@ def build_losses(config, stage, vgg_weights, efficientnet_weights):
     """Make the losses of a generator's stage: dict of name to (loss, weight)."""
     from srlite.models import features
     from srlite.training import losses
+    from srlite.training.guard import set_precision
 
     options, channels = getattr(config, stage), config.channels
 
@@ -121,6 +120,8 @@ def build_step(
         (parts, step): dict of name to network or optimizer, as checkpoints hold them;
         `TensorFlowStep` or `JaxStep`.
     """
+    from srlite.training.guard import LossScale, set_precision
+
     # For each stage, so that it starts alike whether or not another ran before.
     keras.utils.set_random_seed(config.seed)
     build = _estimator_parts if stage == "estimator" else _generator_parts
@@ -141,8 +142,6 @@ def build_step(
         set_precision(parts["discriminator"], config.precision)
     with scope():
         if config.precision == "float16":
-            from srlite.training.guard import LossScale
-
             parts["loss_scale"] = LossScale()
         objective = _objective(config, stage, parts, losses, partner)
         step = step_class(keras.config.backend())(parts, objective)
@@ -174,6 +173,7 @@ def _generator_parts(config, stage):
 
 
 def _objective(config, stage, parts, losses, partner):
+    from srlite.training.guard import set_precision
     from srlite.training.objective import EstimatorObjective, Objective
 
     options = getattr(config, stage)
@@ -201,12 +201,9 @@ def _objective(config, stage, parts, losses, partner):
 
 
 def start_estimator_from(estimator, path):
-    """Set the weights of an estimator to those of the one in `path`.
+    """Set the weights of an estimator to those of another one.
 
-    Args:
-        estimator: `keras.Model`, changed.
-        path: its ``.keras`` file, a run directory, or the shipped name of a model that
-            it tells.
+    `path` is its ``.keras`` file, a run directory, or the shipped name of its model.
 
     Raises:
         ModelError: there is none, or it has other shapes.
@@ -223,63 +220,6 @@ def start_estimator_from(estimator, path):
             "estimator.hidden_units must be those that it was trained with"
         )
     estimator.set_weights(other.get_weights())
-
-
-def load_judge(config):
-    """Load the frozen generator that the estimator of a `Config` is taught by, or None.
-
-    Raises:
-        ConfigError: it is told nothing, or is of another scale.
-        ModelError: there is none.
-    """
-    from srlite.models.generators import is_conditional
-
-    name = config.estimator.generator
-    if name is None:
-        return None
-    generator = load_generator(name)
-    if not is_conditional(generator) or scale_of(generator) != config.scale:
-        raise ConfigError(
-            f"estimator.generator must be a conditional generator of scale "
-            f"{config.scale}, which {name} is not"
-        )
-    generator.trainable = False
-    return generator
-
-
-def set_precision(network, precision, exact_last=False):
-    """Make the convolutions of a network compute in 16 bits.
-
-    So do LeakyReLUs and concatenations that only these convolutions read, which halves
-    the traffic to memory. Variables and everything else stay float32, and losses sum in
-    float32. The gradients of float16 need a `guard.LossScale`.
-
-    Args:
-        network: Functional `keras.Model`, changed in place.
-        precision: "float32" (no change), "bfloat16" or "float16".
-        exact_last: keep the last convolution in float32. A generator needs it, because
-            a bfloat16 cannot hold all levels of a picture.
-    """
-    import keras
-
-    if precision == "float32":
-        return
-    kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
-    convolutions = [layer for layer in network.layers if isinstance(layer, kinds)]
-    short = convolutions[:-1] if exact_last else convolutions
-    readers = collections.defaultdict(list)
-    for step in network.operations:
-        for tensor in keras.tree.flatten(step.input):
-            readers[id(tensor)].append(step)
-    for tensor in network.outputs:
-        readers[id(tensor)].append(None)
-    for step in reversed(network.operations):
-        if isinstance(step, keras.layers.LeakyReLU | keras.layers.Concatenate) and all(
-            reader in short for reader in readers[id(step.output)]
-        ):
-            short.append(step)
-    for layer in short:
-        layer.dtype_policy = f"mixed_{precision}"
 
 
 def step_class(backend):

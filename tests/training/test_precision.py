@@ -9,10 +9,9 @@ from srlite.data.patches import PatchSampler
 from srlite.models.discriminators import vgg_discriminator
 from srlite.models.features import vgg19_features
 from srlite.models.generators import rrdb_net
-from srlite.training.guard import LossScale
+from srlite.training.guard import LossScale, set_precision
 from srlite.training.losses import ContentLoss, PixelLoss, RelativisticAverageLoss
 from srlite.training.objective import Objective
-from srlite.training.stages import set_precision
 from srlite.training.tensorflow_step import TensorFlowStep
 
 

@@ -231,7 +231,7 @@ def test_adversarial_kind():
 def test_precision_reaches_both_networks(precision):
     config = TINY.updated({"precision": precision})
     estimator = stages.build_estimator(config)
-    parts, _ = stages.build_step(keras, config, "gan", None, {}, estimator=estimator)
+    parts, _ = stages.build_step(keras, config, "gan", None, {}, partner=estimator)
     wanted = "float32" if precision == "float32" else f"mixed_{precision}"
     for name in ("generator", "discriminator"):
         layers = parts[name].layers
