@@ -2,14 +2,12 @@
 
 `TensorFlowStep` and `JaxStep` differ in how they take gradients and hold variables;
 the formulas are here, in `keras.ops` and Keras variables alone. Each objective has one
-learner, a network with an EMA copy and an optimizer; the generator's may have a
-discriminator besides.
+learner, a network with an EMA copy and an optimizer, and perhaps a discriminator.
 
 The generator is updated first, then the discriminator, on the same batch. Real and fake
-pass through the discriminator separately, so that each has its own batch statistics;
-while the generator learns, the discriminator's moving statistics stay as they are. The
-EMA network follows every variable of the learner, BatchNorm's moving statistics
-included.
+pass through the discriminator separately, each with its own batch statistics; while the
+generator learns, the discriminator's moving statistics stay. The EMA network follows
+every variable of the learner, BatchNorm's moving statistics included.
 """
 
 import numpy as np
@@ -84,19 +82,18 @@ class Objective(_Learning):
                 `adversarial` is given, `discriminator`, `discriminator_optimizer`.
             losses: dict of name to (`keras.losses.Loss` on HR and SR, weight); a weight
                 of 0.0 measures the loss without training on it.
-            adversarial: None, or (`keras.losses.Loss` on the logits to be raised and
-                those to be lowered, weight in the generator's loss).
+            adversarial: None, or (`keras.losses.Loss` on the logits to raise and those
+                to lower, weight in the generator's loss).
             scale: HR pixels per LR pixel.
             ema_decay: of the EMA generator, reached gradually from 0.1.
-            estimator: `keras.Model` from LR to degradation, frozen; for a conditional
-                generator.
+            estimator: frozen `keras.Model`, for a conditional generator.
             patch_size: HR pixels of the middle of a patch that the generator sees; None
                 for all of it. The estimator sees all.
             hold_colour: show the perceptual losses and the discriminator SR's luma with
-                HR's colour. Left to them, colour becomes grain that has little to do
-                with HR's; so the pixel loss alone teaches it.
-            content_size: HR pixels of the middle of what the generator sees that the
-                content loss looks at, which is most of a step's work; None for all.
+                HR's colour, because they would turn colour into grain; the pixel loss
+                alone teaches it.
+            content_size: HR pixels of the middle that the content loss, most of a
+                step's work, looks at; None for all.
         """
         super().__init__(parts, "generator", scale, ema_decay)
         self._losses = losses
@@ -132,12 +129,7 @@ class Objective(_Learning):
         return [x for x in [self._estimator, *held] if hasattr(x, "stateless_call")]
 
     def prepare(self, batch):
-        """Turn a sampled batch into what the generator gets and what it is to make.
-
-        Args:
-            batch: dict as of `degradations.degrade`; for a conditional generator with
-                `degradation`, float32 (batch, 10), and `told_truth`, bool (batch,),
-                whether it is told that rather than an estimate.
+        """Turn a batch, as from `StageSampler`, into the generator's input and target.
 
         Returns:
             (inputs, hr): LR float32 (batch, H, W, channels), [0, 1], or a list of it
@@ -154,12 +146,7 @@ class Objective(_Learning):
         return inputs, hr
 
     def loss(self, inputs, hr, update_batch_norm):
-        """Compute what the generator minimises.
-
-        Args:
-            inputs: as from `prepare`.
-            hr: as from `prepare`.
-            update_batch_norm: as in the steps.
+        """Compute what the generator minimises, from the results of `prepare`.
 
         Returns:
             (total, (values, sr)): scalar; dict of name to scalar; the generator's
@@ -191,14 +178,11 @@ class Objective(_Learning):
     def discriminator_loss(self, hr, sr, fake_label=None):
         """Compute what the discriminator minimises; moves its statistics.
 
-        Args:
-            hr: float32 (batch, P, P, channels), [0, 1].
-            sr: of the same shape, without gradient.
-            fake_label: (batch, 1) if the discriminator is to answer that on fakes.
+        HR and SR are float32 (batch, P, P, channels), [0, 1]; `fake_label`, (batch, 1),
+        is its target for fakes.
 
         Returns:
-            (loss, values): scalar; dict of name to scalar, of which `d_accuracy` is
-            `DiscriminatorAccuracy`'s.
+            (loss, values): scalar; dict of name to scalar.
         """
         discriminator, (loss, _) = self._parts["discriminator"], self._adversarial
         real = discriminator(hr, training=True)  # (B, 1)
