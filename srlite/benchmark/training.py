@@ -4,7 +4,7 @@ It compares train.py's loop (making batches, moving them, logging) with the bare
 compiled update on one batch that stays where it is. Both take turns in one process, a
 few updates each, and neighbours in time are compared: a machine that slows down slows
 both. The quartiles over the turns say how far the overhead can be trusted. Checkpoints
-and validation are left out.
+and validation are left out. On TensorFlow it then times the portions of an update.
 """
 
 import functools
@@ -119,8 +119,41 @@ class AlternatingStep:
 
 def wait(values):
     """Wait for an update, given its values."""
-    for value in values.values():
+    from keras import tree
+
+    for value in tree.flatten(values):
         np.asarray(value)
+
+
+def time_portions(step, sampler, update_batch_norm, turns):
+    """Time the portions of an update.
+
+    Args:
+        step: `TensorFlowStep`.
+        sampler: of its batches.
+        update_batch_norm: as of `step`.
+        turns: times of each.
+
+    Returns:
+        dict of milliseconds, the least of all turns, because other work only adds to
+        them: `data` to make a batch, which threads do ahead; `damage` to make LR and
+        its degradation; `forward`; `backward`; and `rest` for optimizers, EMA and, in a
+        GAN, the discriminator.
+    """
+    batch = sampler.batch(0)
+    works = {"data": lambda: sampler.batch(0)}
+    for name, portion in {**step.portions(), "rest": step}.items():
+        works[name] = functools.partial(portion, batch, update_batch_norm)
+        wait(works[name]())  # compiles
+    seconds = {name: [] for name in works}
+    for _ in range(turns):
+        for name, work in works.items():
+            start = time.perf_counter()
+            wait(work())
+            seconds[name].append(time.perf_counter() - start)
+    data, *upto = (1e3 * min(taken) for taken in seconds.values())
+    alone = (after - before for before, after in zip([0, *upto], upto))
+    return dict(zip(works, [data, *alone], strict=True))
 
 
 def benchmark_training(config, stage, steps=50, data_dirs=None):
@@ -139,7 +172,8 @@ def benchmark_training(config, stage, steps=50, data_dirs=None):
         milliseconds per step; `overhead`, quartiles over the turns of how much longer
         the loop takes than the bare updates before and after it, and `data_wait`, how
         long it waits for batches, as shares; `process_mib` and `device_mib`, peak
-        memory of the process and the GPU, None without one.
+        memory of the process and the GPU, None without one; `portions`, as from
+        `time_portions`, on TensorFlow alone, else None.
 
     Raises:
         SrliteError: something given cannot be used.
@@ -202,6 +236,9 @@ def benchmark_training(config, stage, steps=50, data_dirs=None):
         "data_wait": 1e3 * waited / statistics.mean(loop),
         "process_mib": (peak_memory() or math.nan) / 2**20,
         "device_mib": None if device is None else device / 2**20,
+        "portions": time_portions(step, sampler, freeze is None, turns)
+        if hasattr(step, "portions")
+        else None,
     }
 
 
@@ -272,3 +309,6 @@ def report(args):
     )
     if found["device_mib"] is not None:
         print(f"memory, GPU        {found['device_mib']:.0f} MiB at most")
+    for name, taken in (found["portions"] or {}).items():
+        where = "threads make it ahead" if name == "data" else "of the update"
+        print(f"{name:18} {taken:.2f} ms, {where}")

@@ -122,11 +122,9 @@ class Upscaler:
 
     @classmethod
     def from_preset(cls, name: str = DEFAULT_MODEL, **options: Any) -> Self:
-        """Load a shipped model by its name.
+        """Load a shipped model by its name, one of `shipped_models`.
 
-        Args:
-            name: "light", "light_psnr" or another of `shipped_models`.
-            **options: of `from_file`.
+        `options` are those of `from_file`.
 
         Raises:
             ModelError: no model of this name is shipped.
@@ -251,18 +249,16 @@ class Upscaler:
 
         Args:
             image: array (H, W, 3), RGB: uint8, uint16, or float in [0, 1].
-            progress: function (tiles done, tiles in all), called after each tile. An
-                exception in it, for instance `srlite.errors.Cancelled`, comes out of
-                this method, and the `Upscaler` can be used again.
+            progress: function (tiles done, tiles in all), called after each tile. To
+                stop, raise an exception in it, such as `srlite.errors.Cancelled`.
             size: (height, width) of the result; scale times the picture's when None.
-                The model runs as often as it takes to reach it, and what is too large
-                is reduced by a Lanczos filter, once. It does not run at all for a
-                result that is no larger than the picture.
+                The model runs as often as needed, then a Lanczos filter reduces once.
+                A result no larger than the picture is only reduced.
             degradation: how the picture was made, as of
-                `srlite.runtime.telling.parts_of`; what it does not say is estimated,
-                once, before any tile. A network that takes none leaves it aside.
-            wrap: whether the picture goes on at its opposite edge, as a seamless
-                texture does, and so will the result.
+                `srlite.runtime.telling.parts_of`; the rest is estimated once, before
+                any tile. A network that takes none ignores it.
+            wrap: whether the picture is a seamless texture, which goes on at its
+                opposite edge.
 
         Returns:
             Array (*size, 3): uint16 for uint16, else uint8. Of a picture whose

@@ -60,6 +60,30 @@ class TensorFlowStep:
     def sync(self):
         """Do nothing: the variables are always up to date."""
 
+    def portions(self):
+        """Return functions that do an update up to a point.
+
+        Returns:
+            dict of name to function of (batch, update_batch_norm), compiled when first
+            called; each includes those before it.
+        """
+        objective = self._objective
+
+        def damage(batch, _):
+            return objective.prepare(batch)
+
+        def forward(batch, update_batch_norm):
+            return objective.loss(*objective.prepare(batch), update_batch_norm)[0]
+
+        def backward(batch, update_batch_norm):
+            inputs, target = objective.prepare(batch)
+            with tf.GradientTape() as tape:
+                loss, _ = objective.loss(inputs, target, update_batch_norm)
+            variables = self._parts[objective.learner].trainable_variables
+            return tape.gradient(loss, variables)
+
+        return {f.__name__: tf.function(f) for f in (damage, forward, backward)}
+
     @property
     def device_peak_bytes(self):
         """Peak memory of the first GPU, None without a GPU."""

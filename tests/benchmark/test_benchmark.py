@@ -42,6 +42,10 @@ def test_figures(stage, size):
     assert -1 < low <= median <= high
     assert 0 <= found["data_wait"] < 1 and found["turns"] == 4
     assert found["process_mib"] > 100
+    portions = found["portions"]
+    assert list(portions) == ["data", "damage", "forward", "backward", "rest"]
+    assert portions["data"] > 0 and portions["damage"] > 0
+    assert sum(portions.values()) > portions["data"]  # by the whole update
 
 
 def test_command(capsys):
@@ -50,6 +54,7 @@ def test_command(capsys):
     shown = capsys.readouterr()
     assert re.search(r"overhead +-?\d+\.\d%, quartiles .* of 4 turns\n", shown.out)
     assert "waiting for data" in shown.out and "time spent" not in shown.err
+    assert len(re.findall(r"^\w+ +-?[\d.]+ ms, of the update\n", shown.out, re.M)) == 4
     with pytest.raises(ConfigError, match="precision must be 'float32' or 'bfl"):
         main(["train", "--set", "precision=float8"])
 
