@@ -4,7 +4,7 @@
   the file says
 - `colour`: what levels mean as colours, where no RGB profile says it
 - `decoding`: open picture files that nobody vouches for
-- `embedded`: blocks of metadata in a file that Pillow passes over
+- `embedded`: read blocks of metadata that Pillow skips, or reads in part
 - `encoders`: write PNG and TIFF files of 8 and 16 bits a channel, band by band
 - `exif`: EXIF blocks and TIFF directories, byte for byte
 - `levels`: arithmetic on levels: checks, conversions, grey, luma, bicubic enlargement

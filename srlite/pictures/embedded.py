@@ -1,6 +1,6 @@
-"""Blocks of metadata in a file that Pillow passes over, or of which it keeps a part.
+"""Read blocks of metadata that Pillow skips, or reads in part.
 
-Each is found by its place alone and returned as bytes; a damaged file has none.
+Each block is found by its place alone and returned as bytes; a damaged file has none.
 
 References: Portable Network Graphics, third edition (W3C 2025); JPEG 2000 (ISO/IEC
 15444-1), annex I; XMP specification, part 3 (Adobe 2016); Photoshop file formats
@@ -10,7 +10,7 @@ References: Portable Network Graphics, third edition (W3C 2025); JPEG 2000 (ISO/
 import contextlib
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 from PIL import Image
@@ -21,7 +21,7 @@ DAMAGED = (
     *(OSError, SyntaxError, ValueError, TypeError, KeyError, OverflowError),
     *(AttributeError, struct.error),
 )
-# Of Photoshop's resources, those that hold for another picture too: IPTC, the flag of
+# Photoshop's resources that hold for the enlarged picture too: IPTC, the flag of
 # copyright, an address.
 IPTC = 0x0404
 _LASTING = (IPTC, 0x040A, 0x040B)
@@ -36,24 +36,42 @@ _MOST = 2**24  # bytes of a block
 _HEAD = 2**16  # bytes in which an AVIF or HEIC says what it is
 # Primaries and curves by their numbers in ITU-T H.273, "unknown" among them.
 _LIKE_SRGB = ((1, 2), (1, 2, 6, 13, 14, 15))
+# Public chunks of a PNG that are kept, are read otherwise, or describe the old pixels.
+_KNOWN_CHUNKS = frozenset(
+    b"IHDR PLTE IDAT IEND tRNS bKGD cHRM cICP eXIf gAMA hIST iCCP iDOT iTXt oFFs pHYs "
+    b"sBIT sPLT sRGB tEXt tIME zTXt".split()
+)
+
+
+@contextlib.contextmanager
+def from_start(image: Image.Image, *formats: str) -> Iterator[Any]:
+    """Yield the file of an image that was just opened, at its start.
+
+    It yields None for an image of another format. Pillow then reads on where it was.
+    """
+    file: Any = getattr(image, "fp", None)
+    if file is None or image.format not in formats:
+        yield None
+        return
+    before = file.tell()
+    file.seek(0)
+    try:
+        yield file
+    finally:
+        file.seek(before)
 
 
 def add_embedded(image: Image.Image) -> None:
     """Add to the `info` of an image that was just opened what Pillow left out."""
-    file: Any = getattr(image, "fp", None)
     readers = {"GIF": _of_gif, "JPEG2000": _of_jp2, "BMP": _of_bmp}
-    if file is None or image.format not in readers:
-        return
-    before = file.tell()
-    with contextlib.suppress(*DAMAGED):
-        for name, block in readers[image.format](file):
-            image.info.setdefault(name, block)
-    file.seek(before)
+    with from_start(image, *readers) as file, contextlib.suppress(*DAMAGED):
+        if file:
+            for name, block in readers[str(image.format)](file):
+                image.info.setdefault(name, block)
 
 
 def _of_gif(file: BinaryIO) -> Iterator[tuple[str, bytes]]:
-    """XMP stands as it is, and a slope of bytes after it takes readers to its end."""
-    file.seek(0)
+    """Find XMP, which a ramp of bytes follows, so that readers skip it."""
     content = file.read(_MOST)
     start = content.find(b"\x21\xff\x0bXMP DataXMP")
     end = content.find(b"\x01\xff\xfe\xfd", start)
@@ -79,6 +97,7 @@ def _of_jp2(file: BinaryIO) -> Iterator[tuple[str, bytes]]:
 
 def _of_bmp(file: BinaryIO) -> Iterator[tuple[str, bytes]]:
     file.seek(14)
+    file.seek(14)
     header = file.read(124)
     if len(header) == 124 and header[:4] == b"\x7c\0\0\0" and header[56:60] == b"DEBM":
         start, length = struct.unpack("<II", header[112:120])
@@ -88,74 +107,72 @@ def _of_bmp(file: BinaryIO) -> Iterator[tuple[str, bytes]]:
             yield "icc_profile", profile
 
 
-def read_cicp(image: Image.Image) -> bytes | None:
-    """Read how a PNG, AVIF or HEIC says its colours as video does.
+def png_chunks(image: Image.Image) -> dict[bytes, bytes]:
+    """Return the first bytes of each chunk of a PNG that was just opened, by kind."""
+    found: dict[bytes, bytes] = {}
+    with from_start(image, "PNG") as file:
+        place = 8
+        while file and file.seek(place) and len(head := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", head)
+            found.setdefault(kind, file.read(min(length, 8)))
+            place += length + 12
+    return found
+
+
+def unknown_chunks(chunks: Iterable[bytes]) -> Iterator[str]:
+    """Yield a sentence about public chunks of a PNG that no enlarged picture has."""
+    public = [kind for kind in chunks if kind[1:2].isupper()]
+    if lost := sorted(set(public) - _KNOWN_CHUNKS):
+        names = ", ".join(kind.decode("ascii", "replace") for kind in lost)
+        yield f"chunks of the PNG are left out: {names}"
+
+
+def read_cicp(image: Image.Image, chunks: dict[bytes, bytes]) -> bytes | None:
+    """Read how a PNG, AVIF or HEIC states its colours as video does.
 
     Returns:
-        Four bytes, as in cICP of a PNG; None where nothing is said, or that it is sRGB
-        in an AVIF or HEIC.
+        Four bytes, as in cICP of a PNG; None where nothing is stated, or sRGB in an
+        AVIF or HEIC.
     """
-    file = getattr(image, "fp", None)
-    if file is None or image.format not in ("PNG", "AVIF", "HEIF"):
-        return None
-    before = file.tell()
-    try:
-        if image.format != "PNG":
-            return _nclx(file)
-        file.seek(8)
-        while True:
-            length, kind = struct.unpack(">I4s", file.read(8))
-            if kind == b"cICP" and length == 4:
-                return file.read(4)
-            if kind in (b"IDAT", b"IEND"):
-                return None
-            file.seek(length + 4, 1)
-    except struct.error:
-        return None
-    finally:
-        file.seek(before)
+    with from_start(image, "AVIF", "HEIF") as file:
+        if file:
+            return _nclx(file.read(_HEAD))
+    cicp = chunks.get(b"cICP", b"")
+    return cicp if len(cicp) == 4 else None
 
 
-def _nclx(file: BinaryIO) -> bytes | None:
-    file.seek(0)
-    head = file.read(_HEAD)
+def _nclx(head: bytes) -> bytes | None:
     at = head.find(b"colrnclx")
     if at < 0:
         return None
-    primaries, transfer = struct.unpack_from(">HH", head, at + 8)
-    if (primaries in _LIKE_SRGB[0] and transfer in _LIKE_SRGB[1]) or transfer > 255:
-        return None
-    return bytes((primaries, transfer, 0, 1))
+    with contextlib.suppress(struct.error):
+        primaries, transfer = struct.unpack_from(">HH", head, at + 8)
+        like_srgb = primaries in _LIKE_SRGB[0] and transfer in _LIKE_SRGB[1]
+        if not like_srgb and transfer <= 255:
+            return bytes((primaries, transfer, 0, 1))
+    return None
 
 
 def has_gain_map(image: Image.Image) -> bool:
     """Whether an AVIF or HEIC that was just opened has a gain map of ISO 21496."""
-    file: Any = getattr(image, "fp", None)
-    if file is None or image.format not in ("AVIF", "HEIF"):
-        return False
-    before = file.tell()
-    file.seek(0)
-    found = b"tmap" in file.read(_HEAD)
-    file.seek(before)
-    return found
+    with from_start(image, "AVIF", "HEIF") as file:
+        return bool(file) and b"tmap" in file.read(_HEAD)
 
 
 def has_samsung_video(image: Image.Image) -> bool:
-    """Whether a JPEG that was just opened ends with a video, as Samsung puts it."""
-    file: Any = getattr(image, "fp", None)
-    if file is None or image.format not in ("JPEG", "MPO"):
-        return False
-    before, found = file.tell(), False
-    file.seek(max(0, file.seek(0, os.SEEK_END) - 4))
-    if file.read() == b"SEFT":
+    """Whether a JPEG that was just opened ends with a video, as Samsung writes it."""
+    with from_start(image, "JPEG", "MPO") as file:
+        if not file:
+            return False
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 4))
+        if file.read() != b"SEFT":
+            return False
         file.seek(0)
-        found = b"MotionPhoto_Data" in file.read()
-    file.seek(before)
-    return found
+        return b"MotionPhoto_Data" in file.read()
 
 
 def raw_profile(image: Image.Image, name: str) -> bytes | None:
-    """Decode what ImageMagick and others keep as hexadecimal text of a PNG, or None."""
+    """Decode the hexadecimal text in which ImageMagick keeps profiles, or None."""
     text = image.info.get(f"Raw profile type {name}")
     with contextlib.suppress(*DAMAGED):
         _, _, rest = str(text).strip().partition("\n")
@@ -165,10 +182,10 @@ def raw_profile(image: Image.Image, name: str) -> bytes | None:
 
 
 def resources_of(image: Image.Image, directories: Directories) -> dict[int, bytes]:
-    """Collect the Photoshop resources of a file, IPTC among them, by their numbers.
+    """Collect the Photoshop resources of a file, IPTC among them, by number.
 
     Args:
-        image: a PNG's pixels have been decoded, since text may follow them.
+        image: a PNG must be decoded, since text may follow its pixels.
         directories: those of the file, where it is a TIFF.
     """
     found: dict[int, bytes] = {}
@@ -191,7 +208,7 @@ def resources_of(image: Image.Image, directories: Directories) -> dict[int, byte
 
 
 def _records(value: Value) -> bytes:
-    """Undo the swap of bytes of programs that take IPTC for numbers."""
+    """Undo the byte swap of programs that store IPTC as numbers."""
     swapped = b"".join(value.raw[n : n + 4][::-1] for n in range(0, len(value.raw), 4))
     if not value.raw.startswith(b"\x1c") and swapped.startswith(b"\x1c"):
         return swapped
@@ -199,13 +216,13 @@ def _records(value: Value) -> bytes:
 
 
 def lasting_resources(resources: dict[int, bytes]) -> bytes | None:
-    """Encode those that hold for another picture too, or return None."""
+    """Encode the resources that hold for another picture too, or return None."""
     kept = {n: resources[n] for n in _LASTING if n in resources}
     return encode_resources(kept) if kept else None
 
 
 def lost_resources(image: Image.Image, resources: dict[int, bytes]) -> Iterator[str]:
-    """Yield a sentence for what holds for the old pixels alone."""
+    """Yield a sentence for each thing that holds for the old pixels alone."""
     if any(number in _PATHS for number in resources):
         yield "the clipping paths of Photoshop are left out"
     if _LAYERS_TAG in getattr(image, "tag_v2", {}):

@@ -52,6 +52,7 @@ _WORDS = {
     "comment": "comment",
     "text": "text of a PNG",
     "cicp": "cICP, which says what the colours mean",
+    "time": "time of the last change of a PNG",
 }
 _MOTION = re.compile(rb"GCamera:(?:MotionPhoto|MicroVideo)\s*(?:=\s*[\"']|>)\s*1")
 
@@ -264,6 +265,8 @@ def save_options(picture: Any, kind: str, dpi: bool) -> dict[str, Any]:
             text.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
         if picture.cicp:
             text.add(b"cICP", picture.cicp)
+        if picture.time:
+            text.add(b"tIME", picture.time)
         options["pnginfo"] = text
         xmp = None
     if exif:

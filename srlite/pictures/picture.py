@@ -27,8 +27,10 @@ from srlite.pictures.decoding import MAX_PIXELS, decoding, refuse_animation
 from srlite.pictures.embedded import (
     lasting_resources,
     lost_resources,
+    png_chunks,
     read_cicp,
     resources_of,
+    unknown_chunks,
 )
 from srlite.pictures.exif import Directories, portable
 from srlite.pictures.levels import (
@@ -100,8 +102,8 @@ __all__ = [
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 
 
-# What is read before the pixels are decoded: EXIF, sentences, and cICP.
-_Said = tuple[Directories, tuple[str, ...], bytes | None]
+# What is read before the pixels are decoded: EXIF, notes, cICP and tIME.
+_Said = tuple[Directories, tuple[str, ...], bytes | None, bytes | None]
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,8 @@ class Picture:
             copyright; or None.
         comment: bytes of the comment of a JPEG or GIF, or None.
         text: (key, value) of each text of a PNG.
-        cicp: the four bytes by which a PNG says its colours as video does, or None.
+        cicp: the four bytes by which a PNG states its colours as video does, or None.
+        time: the seven bytes in which a PNG has the time of its last change, or None.
         notes: sentences that the user should read, such as that CMYK was converted.
     """
 
@@ -137,6 +140,7 @@ class Picture:
     comment: bytes | None = None
     text: tuple[tuple[str, str], ...] = ()
     cicp: bytes | None = None
+    time: bytes | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -289,8 +293,12 @@ def opaque_levels(picture: Picture) -> np.ndarray:
 
 
 def _before_decoding(image: Image.Image) -> _Said:
-    """Read what Pillow keeps no longer when the pixels are decoded."""
-    return read_exif(image), left_in_file(image), read_cicp(image)
+    """Read what Pillow forgets when it decodes the pixels."""
+    chunks = png_chunks(image)
+    notes = (*left_in_file(image), *unknown_chunks(chunks))
+    time = chunks.get(b"tIME", b"")
+    cicp = read_cicp(image, chunks)
+    return read_exif(image), notes, cicp, time if len(time) == 7 else None
 
 
 def _with_metadata(
@@ -301,7 +309,7 @@ def _with_metadata(
     grey: bool,
     notes: tuple[str, ...] = (),
 ) -> Picture:
-    exif, left, cicp = said
+    exif, left, cicp, time = said
     exif = exif or read_exif(image)
     resources = resources_of(image, exif)
     profile = image.info.get("icc_profile") or None
@@ -325,5 +333,6 @@ def _with_metadata(
         comment if isinstance(comment, bytes) and comment else None,
         portable_text(image),
         cicp,
+        time,
         (*left, *lost_resources(image, resources), *notes),
     )

@@ -72,7 +72,11 @@ _FORMATS = {
     ".jpeg": _JPEG,
     ".jpg": _JPEG,
     ".png": _Format(
-        "PNG", 2**31 - 1, alpha=True, sixteen_bit=True, holds=(*_ALL, "text", "cicp")
+        "PNG",
+        2**31 - 1,
+        alpha=True,
+        sixteen_bit=True,
+        holds=(*_ALL, "text", "cicp", "time"),
     ),
     ".tif": _TIFF,
     ".tiff": _TIFF,

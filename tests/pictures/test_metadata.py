@@ -3,6 +3,7 @@
 import struct
 import subprocess
 import time
+import zlib
 from shutil import which
 
 import numpy as np
@@ -13,9 +14,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from srlite.errors import ImageError
 from srlite.pictures.embedded import IPTC, encode_resources
-from srlite.pictures.exif import (
-    read_directories,
-)
+from srlite.pictures.exif import read_directories
 from srlite.pictures.metadata import portable_xmp
 from srlite.pictures.picture import (
     Picture,
@@ -42,12 +41,13 @@ def said():
         "comment": b"caf\xc3\xa9",
         "text": (("parameters", "a tree, Seed: 42"), ("Titel", "日本")),
         "cicp": bytes((9, 16, 0, 1)),
+        "time": bytes((7, 234, 11, 29, 20, 19, 36)),
         "dpi": (240.0, 240.0),
     }
 
 
 HOLDS = {
-    ".png": {"icc_profile", "exif", "xmp", "text", "cicp", "dpi"},
+    ".png": {"icc_profile", "exif", "xmp", "text", "cicp", "time", "dpi"},
     ".jpg": {"icc_profile", "exif", "xmp", "iptc", "comment", "dpi"},
     ".tif": {"icc_profile", "exif", "xmp", "iptc", "dpi"},
     ".webp": {"icc_profile", "exif", "xmp", "dpi"},
@@ -83,6 +83,7 @@ SEEN_AS = {
     "comment": "File:Comment",
     "text": "PNG:Parameters",
     "cicp": "PNG-cICP:ColorPrimaries",
+    "time": "PNG:ModifyDate",
     "dpi": "XResolution",
 }
 
@@ -174,6 +175,26 @@ def test_what_is_left_in_the_file_is_said(tmp_path):
         "the part of XMP beyond its first packet",
     ]
     assert picture.xmp == XMP % b'<rdf:Description dc:title="kept"></rdf:Description>'
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_chunks_of_a_png(after, tmp_path):
+    """Public ones are kept or named; private ones and those of old pixels are not."""
+    Image.fromarray(RGB).save(tmp_path / "lr.png")
+    content = (tmp_path / "lr.png").read_bytes()
+    time = bytes((7, 234, 11, 29, 20, 19, 36))
+    chunks = b""
+    for kind, data in (
+        *((b"tIME", time), (b"mDCV", bytes(24)), (b"cLLI", bytes(8))),
+        *((b"sTER", b"\0"), (b"bKGD", bytes(6)), (b"vpAg", bytes(9))),
+    ):
+        chunks += struct.pack(">I", len(data)) + kind + data
+        chunks += struct.pack(">I", zlib.crc32(kind + data))
+    at = content.index(b"IEND" if after else b"IDAT") - 4
+    (tmp_path / "lr.png").write_bytes(content[:at] + chunks + content[at:])
+    picture = read_picture(tmp_path / "lr.png")
+    assert picture.time == time
+    assert picture.notes == ("chunks of the PNG are left out: cLLI, mDCV, sTER",)
 
 
 def test_what_is_left_out_of_xmp():
