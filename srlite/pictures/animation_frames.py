@@ -1,9 +1,8 @@
 """Read animated GIF, WebP, PNG and AVIF: whole frames, upright, and what the file says.
 
-Pillow composes the frames of a WebP or an AVIF. Each frame of a PNG or a GIF is a small
-file of its own, which Pillow decodes; laying it over what was there is done here:
-Pillow replaces where it should mix, and starts from another picture after a frame that
-is taken back.
+Pillow composes the frames of a WebP or an AVIF. Of a PNG or a GIF, Pillow decodes each
+frame as a small file and this module composes them, because Pillow replaces where it
+should blend, and composes wrongly after a frame that is taken back.
 
 References: Portable Network Graphics, third edition (W3C 2025), section 13; Graphics
 Interchange Format, version 89a (CompuServe 1990).
@@ -12,7 +11,6 @@ Interchange Format, version 89a (CompuServe 1990).
 import io
 import os
 import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +21,7 @@ from PIL import Image, ImageOps
 
 from srlite.errors import ImageError
 from srlite.pictures.decoding import MAX_PIXELS, count_frames, decoding, open_image
+from srlite.pictures.encoders import PNG_SIGNATURE, png_chunk, png_chunks
 from srlite.pictures.levels import round_to_uint8
 from srlite.pictures.picture import Picture, picture_from_image
 
@@ -31,9 +30,9 @@ MAX_ANIMATION_PIXELS = 500_000_000
 ANIMATED = {".avif": "AVIF", ".gif": "GIF", ".png": "PNG", ".webp": "WEBP"}
 
 _ORIENTATION = 0x0112  # EXIF tag
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_BACKGROUND, _PREVIOUS = 1, 2  # what is done with a frame's place after it was shown
+_BACKGROUND, _PREVIOUS = 1, 2  # what happens to a frame's area after it was shown
 _OVER = 1
+_GIF_BACKGROUND, _GIF_PREVIOUS = 2, 3
 _GIF_IMAGE, _GIF_EXTENSION, _GIF_END = 0x2C, 0x21, 0x3B
 
 
@@ -44,9 +43,9 @@ class Animation:
     Attributes:
         size: (height, width) in pixels, upright.
         durations: milliseconds that each frame is shown.
-        plays: how often the animation runs, 0 for without end.
+        plays: how often the animation runs, 0 for endlessly.
         transparent: whether any frame has a pixel that is not opaque.
-        said: what the file says besides, in a `Picture` of one pixel.
+        said: the metadata, in a `Picture` of one pixel.
     """
 
     size: tuple[int, int]
@@ -57,16 +56,12 @@ class Animation:
 
 
 def is_animation(path: str | os.PathLike) -> bool:
-    """Whether a file is a GIF, WebP, PNG or AVIF of more than one frame.
-
-    Args:
-        path: any file; one that cannot be read is not an animation.
-    """
+    """Whether a readable file is a GIF, WebP, PNG or AVIF of more than one frame."""
     try:
         with decoding(path), open_image(path, path) as image:
             count = count_frames(image)
             return image.format in ANIMATED.values() and count > 1
-    except Exception:  # Whoever reads the file says what is wrong with it.
+    except Exception:  # Whoever reads the file reports what is wrong.
         return False
 
 
@@ -79,7 +74,7 @@ def read_animation(path: str | os.PathLike) -> Animation:
     """
     with decoding(path), open_image(path, path) as image:
         check_pixels(path, count_frames(image), (image.height, image.width))
-        # A GIF counts the repetitions, the others the runs; without a count a GIF
+        # A GIF counts repetitions, other formats count runs; a GIF without a count
         # runs once.
         loop = image.info.get("loop")
         if image.format == "GIF":
@@ -141,7 +136,7 @@ def check_pixels(path: object, count: int, size: tuple[int, int]) -> None:
 def composed_frames(content: bytes) -> Iterator[tuple[np.ndarray, float]]:
     """Yield (RGBA levels, milliseconds) of each frame, uint8 (height, width, 4).
 
-    `content` is the whole file.
+    `content` is the whole PNG.
 
     Raises:
         ValueError: it is damaged.
@@ -149,42 +144,22 @@ def composed_frames(content: bytes) -> Iterator[tuple[np.ndarray, float]]:
     header, shared = b"", b""
     canvas, control = np.zeros((0, 0, 4), np.uint8), None
     data: list[bytes] = []
-    for kind, chunk in _chunks(content):
+    for kind, chunk in png_chunks(content):
         if kind == b"IHDR":
             header = chunk
             width, height = struct.unpack(">II", chunk[:8])
             canvas = np.zeros((height, width, 4), np.uint8)
         elif kind in (b"fcTL", b"IEND"):
             if control is not None and data:
-                yield from _show(
-                    canvas, control, _small_png(header, shared, control, data)
-                )
+                frame = _small_png(header, shared, control, data)
+                yield from _show(canvas, control, frame)
             control, data = chunk if kind == b"fcTL" else None, []
         elif kind == b"IDAT" and control is not None:
             data.append(chunk)
         elif kind == b"fdAT":
             data.append(chunk[4:])  # after its number
         elif kind in (b"PLTE", b"tRNS"):
-            shared += _chunk(kind, chunk)
-
-
-def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    start = len(_SIGNATURE)
-    while start + 12 <= len(content):
-        length, kind = struct.unpack_from(">I4s", content, start)
-        if start + 12 + length > len(content):
-            raise ValueError("it ends within a chunk")
-        yield kind, content[start + 8 : start + 8 + length]
-        start += 12 + length
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return (
-        struct.pack(">I", len(data))
-        + kind
-        + data
-        + struct.pack(">I", zlib.crc32(kind + data))
-    )
+            shared += png_chunk(kind, chunk)
 
 
 def _small_png(
@@ -192,13 +167,14 @@ def _small_png(
 ) -> np.ndarray:
     """Decode the pixels of one frame: uint8 (height, width, 4)."""
     parts = (
-        _chunk(b"IHDR", control[4:12] + header[8:]),
+        PNG_SIGNATURE,
+        png_chunk(b"IHDR", control[4:12] + header[8:]),
         shared,
-        _chunk(b"IDAT", b"".join(data)),
-        _chunk(b"IEND", b""),
+        png_chunk(b"IDAT", b"".join(data)),
+        png_chunk(b"IEND"),
     )
-    with Image.open(io.BytesIO(_SIGNATURE + b"".join(parts)), formats=["PNG"]) as image:
-        # Not by Pillow, which has other rules for grey of 2, 4 and 16 bits.
+    with Image.open(io.BytesIO(b"".join(parts)), formats=["PNG"]) as image:
+        # Pillow has other rules for grey of 2, 4 and 16 bits.
         picture = picture_from_image(image)
     colours = round_to_uint8(picture.pixels)
     if picture.alpha is None:
@@ -224,7 +200,7 @@ def _show(
 
 
 def _over(frame: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """Lay RGBA levels over others, neither multiplied with alpha."""
+    """Lay RGBA levels over others; neither is multiplied by its alpha."""
     alpha, beneath = (a[..., 3:].astype(np.float32) / 255 for a in (frame, below))
     beneath = beneath * (1 - alpha)
     total = alpha + beneath
@@ -237,8 +213,8 @@ def _over(frame: np.ndarray, below: np.ndarray) -> np.ndarray:
 def composed_gif(content: bytes) -> Iterator[tuple[np.ndarray, float]]:
     """Yield (RGBA levels, milliseconds) of each frame of a GIF, as `composed_frames`.
 
-    A place that is cleared gets the colour of the background, as FFmpeg has it, unless
-    the frame that was there has a transparent colour: then it is transparent.
+    A cleared area gets the background colour, as in FFmpeg, or becomes transparent if
+    the frame that was there has a transparent colour.
     """
     width, height, flags, background = struct.unpack_from("<HHBB", content, 6)
     palette, start = _palette(content, 13, flags)
@@ -273,11 +249,11 @@ def composed_gif(content: bytes) -> Iterator[tuple[np.ndarray, float]]:
         shown = indices != (-1 if key is None else key)
         place[shown] = frame[shown]
         yield canvas.copy(), 10 * delay
-        if dispose == 2:
+        if dispose == _GIF_BACKGROUND:
             place[...] = 0
             if palette is not None and key is None:
                 place[...] = (*palette[background], 255)
-        elif dispose == 3:
+        elif dispose == _GIF_PREVIOUS:
             place[...] = before
         delay, key, dispose, start = 0, None, 0, end
 
@@ -304,7 +280,7 @@ def _after_blocks(content: bytes, start: int) -> int:
 
 def _small_gif(block: bytes, width: int, height: int) -> np.ndarray:
     """Decode the indices of one frame: uint8 (height, width)."""
-    # With a palette of its own, and at the edge.
+    # With a palette of its own, in the corner.
     flags = block[9] & 0x40 | 0x87
     ramp = bytes(range(256)) * 3
     data = 10 + (3 * 2 ** ((block[9] & 7) + 1) if block[9] & 0x80 else 0)

@@ -1,8 +1,8 @@
-"""What the levels of a file mean as colours, where it is not said by an RGB profile.
+"""What the levels of a file mean as colours, where no RGB profile says it.
 
-PNG may name primaries and a gamma, cameras may mean Adobe RGB by two letters of EXIF:
-an ICC profile is made that says the same, which every other format holds. Grey and
-CMYK profiles are applied where a format stores RGB.
+PNG may name primaries and a gamma, and cameras mark Adobe RGB by two letters of EXIF:
+this module makes an ICC profile that says the same, because every other format holds
+one. Grey and CMYK profiles are applied where a format stores RGB.
 
 References: ICC.1:2022; Portable Network Graphics, third edition (W3C 2025), section 11;
 Lindbloom, "RGB/XYZ Matrices" and "Chromatic Adaptation", for the arithmetic.
@@ -34,7 +34,7 @@ def make_profile(gamma: float, places: tuple[float, ...] | None = None) -> bytes
     """Make an ICC profile of version 2.
 
     Args:
-        gamma: levels are the light to this power, as PNG has it: 1 / 2.2 for most.
+        gamma: levels are the light to this power, as in PNG: usually 1 / 2.2.
         places: x and y of white, red, green and blue; None for a grey profile.
     """
     curve = struct.pack(">4sIIH", b"curv", 0, 1, round(256 / gamma))
@@ -82,10 +82,10 @@ def _primaries(places: tuple[float, ...]) -> np.ndarray:
 
 
 def profile_of_png(image: Image.Image, grey: bool) -> bytes | None:
-    """Make the ICC profile that the words for colour in an open PNG stand for.
+    """Make an ICC profile of the gamma and primaries of an open PNG.
 
     Returns:
-        Bytes; None if they say nothing, or that it is sRGB.
+        Bytes; None if the file names none, or those of sRGB.
     """
     gamma, places = image.info.get("gamma"), image.info.get("chromaticity")
     if image.format != "PNG" or "srgb" in image.info or (gamma, places) == (None, None):
@@ -95,14 +95,14 @@ def profile_of_png(image: Image.Image, grey: bool) -> bytes | None:
     plain = bool(np.allclose(places, _SRGB, atol=_NEAR)) or grey
     if not gamma > 0 or (plain and abs(gamma * 2.2 - 1) < 0.05):
         return None
-    with contextlib.suppress(np.linalg.LinAlgError, ZeroDivisionError, struct.error):
-        with np.errstate(all="raise"), contextlib.suppress(FloatingPointError):
-            return make_profile(gamma, None if grey else places)
+    damaged = (np.linalg.LinAlgError, ArithmeticError, struct.error)
+    with contextlib.suppress(*damaged), np.errstate(all="raise"):
+        return make_profile(gamma, None if grey else places)
     return None
 
 
 def profile_of_exif(directories: Directories) -> bytes | None:
-    """Make the profile of Adobe RGB where EXIF says so, by interoperability "R03"."""
+    """Make the profile of Adobe RGB where EXIF names it: interoperability "R03"."""
     index = directories.get(INTEROP_IFD, {}).get(1)
     space = directories.get(EXIF_IFD, {}).get(0xA001)
     if index is None or not index.raw.startswith(b"R03"):
@@ -113,14 +113,14 @@ def profile_of_exif(directories: Directories) -> bytes | None:
 
 
 def grey_to_srgb(profile: bytes) -> np.ndarray | None:
-    """Return the sRGB levels, uint8 (256,), of all grey ones; None if unusable."""
+    """Return the sRGB levels of all grey ones, uint8 (256,); None if unusable."""
     ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
     converted = _to_srgb(ramp, profile)
     return None if converted is None else np.asarray(converted)[0, :, 1]
 
 
 def by_table(pixels: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Map equal channels by a table of 256 levels, whatever their dtype."""
+    """Map equal channels by a table of 256 levels; the dtype stays."""
     highest = 1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
     grey = pixels[..., 0]
     mapped = np.interp(grey * np.float32(255 / highest), np.arange(256), levels)
@@ -135,7 +135,7 @@ def cmyk_to_rgb(image: Image.Image) -> tuple[Image.Image, str]:
     """Convert a CMYK image to sRGB, by its own profile if it has a usable one.
 
     Returns:
-        The image in mode "RGB", and a sentence that says what was done.
+        The image in mode "RGB", and a sentence about what was done.
     """
     profile = image.info.get("icc_profile") or b""
     converted = _to_srgb(image, profile) if profile[16:20] == b"CMYK" else None

@@ -1,10 +1,8 @@
 """Open picture files that nobody vouches for.
 
-Every file is untrusted: its size is checked before a pixel is decoded, only formats
-that are pictures are opened, and whatever a decoder raises on a damaged file becomes
-one sentence. Pillow limits the text and profile chunks of a PNG, here to 16 MiB.
-
-The other modules take `MAX_PIXELS` from `srlite.pictures.picture`.
+Every file is untrusted: its size is checked before a pixel is decoded, only picture
+formats are opened, and whatever a decoder raises on a damaged file becomes one
+sentence. Pillow limits the text and profile chunks of a PNG, here to 16 MiB.
 """
 
 import collections
@@ -25,14 +23,14 @@ from srlite.pictures.embedded import add_embedded
 
 # Enlarged four times along each axis, this many pixels are 4.8 GB of uint8.
 MAX_PIXELS = 100_000_000
-# Of the files that are taken for videos: all of the containers that are read.
+# Endings of the containers that are read.
 VIDEO_ENDINGS = frozenset(
     ".3g2 .3gp .avi .divx .evo .f4v .ismv .m2p .m2t .m2ts .m4v .mj2 .mk3d .mkv .mod "
     ".mov .mp4 .mpe .mpeg .mpg .mts .qt .tod .tp .trp .ts .vob .webm".split()
 )
 
-# Not all that Pillow knows: some (EPS) would run another program on the file. HEIF is
-# there when the caller has registered a plugin for it.
+# Not all of Pillow's: some (EPS) would run another program on the file. HEIF is there
+# when pillow-heif is installed.
 _READABLE = (
     "AVIF",
     "BMP",
@@ -68,14 +66,13 @@ _SUBFILE, _PHOTOMETRIC, _SUB_IFDS, _DNG_VERSION = 254, 262, 330, 50706  # TIFF t
 # Without any handler, Python prints what Pillow logs about a damaged file.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
-
-_deaf: list[Any] = []  # the filter, and then one for each further decoder at work
+_deaf: list[Any] = []  # the filter, then None for each further decoder at work
 _deaf_lock = threading.Lock()
 
 
 @contextlib.contextmanager
 def decoding(name: object, kind: str = "a picture") -> Iterator[None]:
-    """Raise what a decoder raises as one sentence that names the file.
+    """Turn what a decoder raises into one sentence that names the file.
 
     Raises:
         ImageError: the block raised anything but a `SrliteError`.
@@ -94,10 +91,10 @@ def decoding(name: object, kind: str = "a picture") -> Iterator[None]:
 
 @contextlib.contextmanager
 def _without_warnings() -> Iterator[None]:
-    """Pass over what Pillow warns of damaged and large files; our limits are errors.
+    """Ignore Pillow's warnings about damaged and large files; our limits are errors.
 
     Not by `warnings.catch_warnings`, which swaps the filters of all threads: two that
-    leave it in another order than they came would lose those of the process.
+    leave in another order than they entered would lose the filters of the process.
     """
     with _deaf_lock:
         _deaf.append(None)
@@ -123,7 +120,7 @@ def open_image(source: Any, name: object, max_pixels: int = MAX_PIXELS) -> Image
 
     Raises:
         ImageError: the picture has more than `max_pixels` pixels, is the preview of a
-            RAW file, or a HEIC that nothing here reads.
+            RAW file, or is a HEIC and pillow-heif is not installed.
     """
     _init()
     readable = [kind for kind in _READABLE if kind in Image.OPEN]
@@ -144,8 +141,8 @@ def open_image(source: Any, name: object, max_pixels: int = MAX_PIXELS) -> Image
 
 
 def prepare(image: Image.Image) -> None:
-    """Prepare an image that was just opened for what is to be read of it."""
-    # Of a file with a name, Pillow maps the pixels, and turned ones wrongly.
+    """Prepare an image that was just opened for reading."""
+    # Pillow maps the pixels of a file with a name, and turned ones wrongly.
     image.filename = ""  # type: ignore[attr-defined]
     add_embedded(image)
 
@@ -154,7 +151,7 @@ def prepare(image: Image.Image) -> None:
 def _init() -> None:
     """Register Pillow's formats, and HEIC where that is installed."""
     Image.init()
-    # Above Pillow's usual 1 MiB are the workflows of programs that make pictures.
+    # Picture generators store workflows above Pillow's usual 1 MiB.
     limit = PngImagePlugin.MAX_TEXT_CHUNK
     PngImagePlugin.MAX_TEXT_CHUNK = max(limit, 2**24)
     with contextlib.suppress(ImportError):
@@ -164,7 +161,7 @@ def _init() -> None:
 
 
 def _explain(source: Any, name: object) -> None:
-    """Refuse in a sentence what is known, but not by Pillow."""
+    """Refuse known kinds that Pillow does not read."""
     ending = Path(str(name)).suffix.lower()
     if ending in _RAW_ENDINGS:
         raise ImageError(_RAW.format(name))
@@ -188,7 +185,7 @@ def _explain(source: Any, name: object) -> None:
 
 
 def is_preview(image: Image.Image) -> bool:
-    """Whether what Pillow opens of a TIFF is the small preview of another picture."""
+    """Whether what Pillow opens of a TIFF is a small preview of another picture."""
     tags = getattr(image, "tag_v2", None)
     if tags is None or image.format != "TIFF":
         return False
@@ -198,7 +195,7 @@ def is_preview(image: Image.Image) -> bool:
 
 
 def in_kinds(endings: Iterable[str]) -> str:
-    """Count files that are not taken for pictures, by kind, in words."""
+    """Count files that are not pictures, by kind, in words."""
     words = {
         "video{} of a kind that is not read": _UNREAD_VIDEOS,
         "video{}, to be named one by one": VIDEO_ENDINGS,
@@ -220,17 +217,17 @@ def in_kinds(endings: Iterable[str]) -> str:
 
 
 def is_picture_name(path: str | os.PathLike) -> bool:
-    """Whether a file is taken for a picture, by its ending, and is not hidden."""
+    """Whether a file counts as a picture, by its ending, and is not hidden."""
     path, ending = Path(path), Path(path).suffix.lower()
     _init()
     kind = Image.EXTENSION.get(ending)
-    # MPO is what phones call a JPEG with a second view.
+    # MPO is a JPEG with a second view, as phones write.
     known = kind in (*_READABLE, "MPO") or ending in _HEIC_ENDINGS
     return known and not path.name.startswith(".")
 
 
 def count_pixels(path: str | os.PathLike) -> int:
-    """Read from its header how many pixels a picture has; 0 when that fails."""
+    """Read from its header how many pixels a picture has; 0 if that fails."""
     try:
         with decoding(path), open_image(path, path) as image:
             return image.width * image.height
@@ -239,7 +236,7 @@ def count_pixels(path: str | os.PathLike) -> int:
 
 
 def check_size(image: Image.Image, name: object, max_pixels: int) -> None:
-    """Refuse an image that was opened but is too large; it is closed then.
+    """Refuse, and close, an opened image that is too large.
 
     Raises:
         ImageError: more than `max_pixels` pixels.
@@ -250,11 +247,10 @@ def check_size(image: Image.Image, name: object, max_pixels: int) -> None:
 
 
 def count_frames(image: Any) -> int:
-    """Count the pages or frames of an image, also of a TIFF with odd ones."""
+    """Count the pages or frames of an image."""
     if image.format != "TIFF":
         return getattr(image, "n_frames", 1)
-    # Pillow would set each page up, and refuse the file where one is of a mode that it
-    # does not know.
+    # Pillow would set up each page, and refuse the file if it does not know one's mode.
     image._setup = lambda: None
     try:
         return image.n_frames
@@ -266,9 +262,9 @@ def turn_to_page(image: Image.Image, page: int, name: object) -> None:
     """Turn an image that was just opened to a page; only a TIFF has more than one.
 
     Args:
-        image: as `open_image` returns it; what it says is then what the page says.
+        image: as from `open_image`; its metadata becomes that of the page.
         page: from 1 up.
-        name: what to call it in an error message.
+        name: what an error message calls it.
 
     Raises:
         ImageError: there is no such page.
@@ -289,8 +285,7 @@ def turn_to_page(image: Image.Image, page: int, name: object) -> None:
 def refuse_animation(image: Image.Image, name: object) -> None:
     """Raise ImageError for a file that holds several frames.
 
-    Second views of phones and further pages of scanners do not count: those files have
-    a first picture.
+    Files with second views or further pages pass: they have a first picture.
     """
     count = 1 if image.format in ("HEIF", "MPO", "TIFF") else count_frames(image)
     if count > 1:

@@ -1,13 +1,12 @@
 """Write PNG and TIFF files of 8 and 16 bits a channel, band by band.
 
-A few bands are all the memory this takes beside the picture. What a file says besides
-its pixels is written as it was read, byte for byte.
+This takes the memory of a few bands besides the picture. Metadata is written as it was
+read, byte for byte.
 
-PNG is packed by several threads: rows are filtered and packed in bands, each apart from
-the others, whose streams then stand one after the other as one. Pillow packs with one
-thread and has no colours of 16 bits. ISA-L packs in a fraction of zlib's time, and a
-little smaller; without it zlib does. Metadata is encoded by Pillow. TIFF is not
-compressed.
+PNG is compressed by several threads: each filters and compresses bands of its own,
+whose streams are joined into one. Pillow uses one thread and cannot write 16-bit
+colour. ISA-L takes a fraction of zlib's time and compresses a little better; without it
+zlib does the work. Pillow encodes the metadata. TIFF is not compressed.
 
 References: Portable Network Graphics, third edition (W3C 2025); RFC 1950, the zlib
 format; TIFF revision 6.0 (Adobe 1992).
@@ -46,41 +45,58 @@ _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by number of channels
 _SUB, _UP, _AVERAGE = 1, 2, 3  # filters
 _BAND_BYTES = 2**20
 _MAX_THREADS = 8  # more only wait for the disk
-# Of either: zlib's level 4 took half as long again for 2 % fewer bytes of a photo, and
-# ISA-L's level 3 twice as long for 1 % more.
+# Of either library: zlib's level 4 took half as long again for 2 % fewer bytes of a
+# photo, and ISA-L's level 3 twice as long for 1 % more.
 _LEVEL = 2
-_ZLIB_HEADER = b"\x78\x01"  # window of 32 KiB, packed fast
+_ZLIB_HEADER = b"\x78\x01"  # window of 32 KiB, compressed fast
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def write_png(file: BinaryIO, channels: np.ndarray, options: dict[str, Any]) -> None:
     """Write a PNG of uint8 or uint16 (height, width) or (height, width, 1 to 4).
 
-    `options` are what of metadata `PIL.Image.Image.save` takes for a PNG.
+    `options` is the metadata that `PIL.Image.Image.save` takes for a PNG.
     """
     channels = channels.reshape(*channels.shape[:2], -1)
     height, width, count = channels.shape
     depth = 8 * channels.itemsize
     before, after = _metadata(options)
     kind = _COLOUR_TYPES[count]
-    file.write(b"\x89PNG\r\n\x1a\n")
-    _chunk(file, b"IHDR", struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0))
-    file.write(before)
-    _chunk(file, b"IDAT", _ZLIB_HEADER)
+    header = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)
+    file.write(PNG_SIGNATURE + png_chunk(b"IHDR", header) + before)
+    file.write(png_chunk(b"IDAT", _ZLIB_HEADER))
     checksum = zlib.adler32(b"")
     threads = min(_MAX_THREADS, cores())
-    for lines, packed in in_order(
-        _pack, _bands_and_above(channels), threads, 2 * threads
-    ):
+    for lines, packed in in_order(_pack, _bands(channels), threads, 2 * threads):
         checksum = zlib.adler32(lines.data, checksum)
-        _chunk(file, b"IDAT", packed)
+        file.write(png_chunk(b"IDAT", packed))
     end = zlib.compress(b"", wbits=-15) + struct.pack(">I", checksum)
-    _chunk(file, b"IDAT", end)
-    file.write(after)
-    _chunk(file, b"IEND")
+    file.write(png_chunk(b"IDAT", end) + after + png_chunk(b"IEND"))
 
 
-def _bands_and_above(channels: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield rows and the row above them, which is zero above the first."""
+def png_chunk(kind: bytes, data: bytes = b"") -> bytes:
+    """Encode a chunk of a PNG, with its length and checksum."""
+    checksum = struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))
+    return b"".join([struct.pack(">I", len(data)), kind, data, checksum])
+
+
+def png_chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield (kind, data) of each chunk of a whole PNG.
+
+    Raises:
+        ValueError: the file ends within a chunk.
+    """
+    start = len(PNG_SIGNATURE)
+    while start + 12 <= len(content):
+        length, kind = struct.unpack_from(">I4s", content, start)
+        if start + 12 + length > len(content):
+            raise ValueError("it ends within a chunk")
+        yield kind, content[start + 8 : start + 8 + length]
+        start += 12 + length
+
+
+def _bands(channels: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield some rows, and the row above them: zeros above the first."""
     rows = max(1, _BAND_BYTES // channels[0].nbytes)
     above = np.zeros_like(channels[:1])
     for top in range(0, len(channels), rows):
@@ -90,20 +106,20 @@ def _bands_and_above(channels: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndar
 
 
 def _pack(band_and_above: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, bytes]:
-    """Return the filtered lines of a band, and these packed."""
+    """Filter a band and compress it: (filtered lines, compressed bytes)."""
     band, above = band_and_above
     rows = np.concatenate([above, band]).reshape(1 + len(band), -1)
     rows = rows.astype(rows.dtype.newbyteorder(">"), copy=False).view(np.uint8)
     lines = _filtered(rows[1:], rows[:-1], band.itemsize * band.shape[2])
     packer = deflate.compressobj(_LEVEL, wbits=-15)
-    # A full flush ends on a whole byte, and what follows looks back at nothing.
+    # A full flush ends on a whole byte, and later data never refers back.
     return lines, packer.compress(lines.data) + packer.flush(zlib.Z_FULL_FLUSH)
 
 
 def _filtered(raw: np.ndarray, above: np.ndarray, pixel_bytes: int) -> np.ndarray:
     """Choose for each row of bytes the filter that leaves the smallest differences.
 
-    `above` is `raw`, uint8 (rows, bytes), a row higher. Returns uint8 (rows, 1 +
+    `above` is `raw`, uint8 (rows, bytes), one row higher. Returns uint8 (rows, 1 +
     bytes): the number of the filter, and the differences.
     """
     left = np.zeros_like(raw)
@@ -125,23 +141,12 @@ def _metadata(options: dict[str, Any]) -> tuple[bytes, bytes]:
     """Encode the chunks of metadata that stand before and after the pixels."""
     encoded = io.BytesIO()
     Image.new("L", (1, 1)).save(encoded, "PNG", **options)
-    content, start = encoded.getvalue(), 8
-    parts = [b"", b""]
-    after = False
-    while start < len(content):
-        length, kind = struct.unpack_from(">I4s", content, start)
-        end = start + 12 + length
+    parts, after = [b"", b""], False
+    for kind, data in png_chunks(encoded.getvalue()):
         after = after or kind == b"IDAT"
         if kind not in (b"IHDR", b"IDAT", b"IEND"):
-            parts[after] += content[start:end]
-        start = end
+            parts[after] += png_chunk(kind, data)
     return parts[0], parts[1]
-
-
-def _chunk(file: BinaryIO, kind: bytes, data: bytes = b"") -> None:
-    file.write(struct.pack(">I", len(data)) + kind)
-    file.write(data)
-    file.write(struct.pack(">I", zlib.crc32(data, zlib.crc32(kind))))
 
 
 def write_tiff(
@@ -156,8 +161,7 @@ def write_tiff(
 ) -> None:
     """Write a TIFF of uint8 or uint16 (height, width) or (height, width, 1 to 4).
 
-    The binary file is at its start; `dpi` is (horizontal, vertical) pixels per inch,
-    the rest are blocks of bytes.
+    The file must be at its start; `dpi` is (horizontal, vertical) pixels per inch.
     """
     channels = channels.reshape(*channels.shape[:2], -1)
     height, width, count = channels.shape
@@ -187,26 +191,17 @@ def write_tiff(
         284: shorts(1),  # interleaved
     }
     if count in (2, 4):
-        first[338] = shorts(2)  # alpha, the colours are not multiplied with it
+        first[338] = shorts(2)  # alpha; colours are not multiplied by it
     file.write(_encoded(directories, [row_bytes * y for y in starts]))
-    for rows in _bands(channels):
-        band = channels[rows]
+    for band, _ in _bands(channels):
         dtype = band.dtype.newbyteorder(directories.order)
         file.write(np.ascontiguousarray(band, dtype).data)
 
 
 def _encoded(directories: Directories, starts: list[int]) -> bytes:
-    """Encode with the offsets of strips, which follow the directories."""
+    """Encode with the offsets of the strips, which follow the directories."""
     directories[0][273] = longs(*starts)
     length = len(encode(directories))
     length += length % 2
     directories[0][273] = longs(*(length + start for start in starts))
     return encode(directories).ljust(length, b"\0")
-
-
-def _bands(channels: np.ndarray) -> Iterator[slice]:
-    """Yield slices of rows of about 4 megapixels."""
-    height, width = channels.shape[:2]
-    count = max(1, 2**22 // width)
-    for top in range(0, height, count):
-        yield slice(top, top + count)

@@ -1,9 +1,9 @@
 """EXIF blocks and TIFF directories, byte for byte: every value as it was stored.
 
-Both are the same: a header, and directories of tags with a type, a count and a value.
-Values are kept as bytes, since programs write what the types do not allow, such as
-UTF-8 where ASCII is due. The order of bytes stays too: comments in UTF-16 and the
-notes of cameras are in the order of their block, which nothing in them says.
+Both are a header and directories of tags, each with a type, a count and a value. Values
+stay bytes, because programs write what the types do not allow, such as UTF-8 in ASCII.
+The byte order stays too: comments in UTF-16 and maker notes follow it, and nothing in
+them says so.
 
 References: TIFF revision 6.0 (Adobe 1992); BigTIFF (Aware Systems 2007); Exif 3.0
 (CIPA DC-008-2023).
@@ -18,22 +18,22 @@ import numpy as np
 EXIF_IFD, GPS_IFD, INTEROP_IFD = 0x8769, 0x8825, 0xA005
 MAKER_NOTE = 0x927C
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
-# Descriptive tags alone: in a TIFF, others of this block say how pixels are stored.
+# Only descriptive tags: in a TIFF, others of this block say how pixels are stored.
 _DESCRIPTIVE = (
     *(0x010D, 0x010E, 0x010F, 0x0110),  # DocumentName, ImageDescription, Make, Model
     *(0x011D, 0x0131, 0x0132, 0x013B),  # PageName, Software, DateTime, Artist
     *(0x013C, 0x4746, 0x4749, 0x8298),  # HostComputer, Rating twice, Copyright
     *range(0x9C9B, 0x9CA0),  # XPTitle, XPComment, XPAuthor, XPKeywords, XPSubject
 )
-# What speaks of the old pixels: sizes, places, and pixels on the sensor.
+# Tags about the old pixels: sizes, places, and pixels on the sensor.
 _STALE = (0xA002, 0xA003, 0x9214, 0xA214, 0xA20E, 0xA20F, 0xA210)
 _BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
-_BYTES |= {13: 4, 129: 1, 16: 8, 17: 8, 18: 8}  # a place, UTF-8, and those of BigTIFF
-# Bytes of the numbers that values are made of.
+_BYTES |= {13: 4, 129: 1, 16: 8, 17: 8, 18: 8}  # an offset, UTF-8, BigTIFF's
+# Bytes of each number in a value.
 _SWAPPED = {3: 2, 4: 4, 5: 4, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, 13: 4}
 _SWAPPED |= {16: 8, 17: 8, 18: 8}
 _POINTERS = (4, 13, 16, 18)  # kinds
-_BIG = (16, 17, 18)  # kinds that BigTIFF alone has
+_BIG = (16, 17, 18)  # kinds that only BigTIFF has
 _MOST = 2**24  # bytes of all values; a damaged file may claim anything
 SHORT, LONG, RATIONAL, UNDEFINED = 3, 4, 5, 7
 
@@ -57,25 +57,26 @@ Directory = dict[int, Value]
 
 
 class Directories(dict[int, Directory]):
-    """A directory, by 0, and those that it points to, by the tag that does.
+    """A directory, under 0, and those that it points to, under the tag that does.
 
     Attributes:
-        order: of the bytes of their block, "<" for little-endian or ">".
+        order: byte order of their block, "<" for little-endian or ">".
     """
 
     order: Order = "<"
 
     def ordered(self, order: Order) -> Self:
-        """Set the order of bytes, and return the directories."""
+        """Set the byte order and return the directories."""
         self.order = order
         return self
 
 
 def read_directories(source: bytes | BinaryIO, page: int = 0) -> Directories:
-    """Read a directory of a TIFF or an EXIF block, and those it points to.
+    """Read a directory of a TIFF or an EXIF block, and those that it points to.
 
-    The source is the block, with or without "Exif" in front, or a TIFF file, of which
-    `page` directories are passed over.
+    Args:
+        source: the block, with or without "Exif" in front, or an open TIFF.
+        page: directories of the TIFF to skip.
 
     Raises:
         ValueError: it is damaged.
@@ -112,7 +113,7 @@ def read_directories(source: bytes | BinaryIO, page: int = 0) -> Directories:
 
 
 class _Form(NamedTuple):
-    """How numbers stand in a file: in its order, of 32 bits or, in BigTIFF, 64."""
+    """How numbers are stored: byte order, and 32 bits or, in BigTIFF, 64."""
 
     order: str
     large: bool
@@ -126,7 +127,7 @@ class _Form(NamedTuple):
         return 20 if self.large else 12
 
     def number(self, file: BinaryIO) -> int:
-        """Read a place in the file."""
+        """Read an offset."""
         return self._unpack(file, "Q" if self.large else "I")
 
     def count(self, file: BinaryIO) -> int:
@@ -167,39 +168,33 @@ def _read(file: BinaryIO, count: int) -> bytes:
 
 
 def _turned(raw: bytes, kind: int, order: str) -> bytes:
-    """Turn numbers from an order of bytes to little-endian, or back."""
+    """Convert numbers from a byte order to little-endian, or back."""
     if order == "<" or kind not in _SWAPPED:
         return raw
     return np.frombuffer(raw, f">u{_SWAPPED[kind]}").byteswap().tobytes()
 
 
 def encode(directories: Directories) -> bytes:
-    """Encode directories as a block in their order of bytes, with its header."""
+    """Encode directories as a block in their byte order, with its header."""
     order = directories.order
     head = {"<": b"II", ">": b"MM"}[order] + struct.pack(order + "HI", 42, 8)
-    starts, parts, end = {}, [head], len(head)
-    # Pointers have a fixed size, so a first pass finds where each directory starts.
     tags = [tag for tag in (0, EXIF_IFD, GPS_IFD, INTEROP_IFD) if tag in directories]
     complete = {tag: dict(directories[tag]) for tag in tags}
+    # Pointers have a fixed size, so a first pass finds where each directory starts.
     for tag in tags[1:]:
         complete.setdefault(_parent(tag), {})[tag] = longs(0)
+    starts, end = {}, len(head)
     for tag in tags:
         starts[tag] = end
-        end += _length(complete[tag])
+        end += len(_encode_directory(complete[tag], 0, order))
     for tag in tags[1:]:
         complete[_parent(tag)][tag] = longs(starts[tag])
-    for tag in tags:
-        parts.append(_encode_directory(complete[tag], starts[tag], order))
-    return b"".join(parts)
+    blocks = [_encode_directory(complete[tag], starts[tag], order) for tag in tags]
+    return b"".join([head, *blocks])
 
 
 def _parent(tag: int) -> int:
     return EXIF_IFD if tag == INTEROP_IFD else 0
-
-
-def _length(directory: Directory) -> int:
-    values = (len(v.raw) + len(v.raw) % 2 for v in directory.values())
-    return 6 + 12 * len(directory) + sum(n for n in values if n > 4)
 
 
 def _encode_directory(directory: Directory, start: int, order: str) -> bytes:
@@ -219,7 +214,7 @@ def _encode_directory(directory: Directory, start: int, order: str) -> bytes:
 
 
 def portable(directories: Directories) -> Directories:
-    """Keep what holds for another file too: no orientation, no sizes, no thumbnail."""
+    """Keep what holds for another file too: no orientation, sizes or thumbnail."""
     first = directories.get(0, {})
     kept = Directories({0: {tag: first[tag] for tag in _DESCRIPTIVE if tag in first}})
     for pointer in (EXIF_IFD, GPS_IFD, INTEROP_IFD):
@@ -239,12 +234,12 @@ def portable(directories: Directories) -> Directories:
 
 
 def shorts(*numbers: int) -> Value:
-    """Return numbers of 16 bits as the value of a tag."""
+    """Return 16-bit numbers as the value of a tag."""
     return Value(SHORT, len(numbers), struct.pack(f"<{len(numbers)}H", *numbers))
 
 
 def longs(*numbers: int) -> Value:
-    """Return numbers of 32 bits as the value of a tag."""
+    """Return 32-bit numbers as the value of a tag."""
     return Value(LONG, len(numbers), struct.pack(f"<{len(numbers)}I", *numbers))
 
 

@@ -1,8 +1,8 @@
 """Arithmetic on levels: checks, conversions, grey, luma, bicubic enlargement.
 
-Levels are uint8 or uint16, channels last. `to_float` and `to_levels` are the one door
-between levels and the float32 [0, 1] that networks see; they round. The other modules
-take these functions from `srlite.pictures.picture`.
+Levels are uint8 or uint16, channels last. Only `to_float` and `to_levels` convert
+between them and the float32 [0, 1] that networks see; they round. Other modules import
+these functions from `srlite.pictures.picture`.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ BT601 = (0.299, 0.587, 0.114)  # shares of red, green and blue in luma
 
 
 def native(image: np.ndarray) -> np.ndarray:
-    """Return an array in the byte order of this machine."""
+    """Return an array in this machine's byte order."""
     return image.astype(image.dtype.newbyteorder("="), copy=False)
 
 
@@ -46,7 +46,7 @@ def check_picture(image: npt.ArrayLike) -> np.ndarray:
     """Return a picture as an array, (height, width, 3) of levels or float in [0, 1].
 
     Raises:
-        ImageError: another shape, no pixel, or as `check_levels`.
+        ImageError: another shape, no pixels, or as `check_levels`.
     """
     image = native(np.asarray(image))
     if image.ndim != 3 or image.shape[-1] != 3 or 0 in image.shape:
@@ -86,10 +86,10 @@ def round_to_uint8(levels: np.ndarray) -> np.ndarray:
 
 
 def to_grey(rgb: np.ndarray) -> np.ndarray:
-    """Weigh RGB (..., 3) uint8 or uint16 to grey (...) of the same dtype and range.
+    """Convert RGB (..., 3) uint8 or uint16 to grey (...) of the same dtype and range.
 
-    The weights are those of ITU-R BT.601, as in Pillow's mode "L"; equal channels come
-    out as they are, and without a copy if they are one channel broadcast.
+    The weights are those of ITU-R BT.601, as in Pillow's mode "L"; equal channels keep
+    their levels, and one channel broadcast is not copied.
     """
     if rgb.strides[-1] == 0:
         return rgb[..., 0]
@@ -111,7 +111,7 @@ def luma(rgb: npt.ArrayLike) -> np.ndarray:
 
     Returns:
         float64 array (...) in 16..235, not rounded: ITU-R BT.601 for digital video, as
-        MATLAB's rgb2ycbcr.
+        in MATLAB's rgb2ycbcr.
     """
     return 16.0 + np.asarray(rgb, np.float64) @ [65.481, 128.553, 24.966] / 255.0
 
@@ -130,7 +130,7 @@ def flatten_on_white(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 def _by_strips(
     convert: Callable[..., np.ndarray], out: np.ndarray, *images: np.ndarray
 ) -> np.ndarray:
-    """Fill `out` 256 rows at a time, so that the floats in between stay small."""
+    """Fill `out` 256 rows at a time, so that intermediate floats stay small."""
     for top in range(0, len(out), 256):
         rows = slice(top, top + 256)
         out[rows] = convert(*(image[rows] for image in images))
@@ -140,7 +140,7 @@ def _by_strips(
 def join_channels(
     pixels: np.ndarray, alpha: np.ndarray | None = None, grey: bool = False
 ) -> np.ndarray:
-    """Join what a picture has into one array.
+    """Join the channels of a picture into one array.
 
     Args:
         pixels: levels (height, width, 3).
@@ -148,9 +148,8 @@ def join_channels(
         grey: whether colour is left out.
 
     Returns:
-        Array (height, width) of grey, (height, width, 2) of grey and alpha, (height,
-        width, 3) or (height, width, 4). Not a copy where `split_channels` made the
-        parts.
+        (height, width) of grey, (height, width, 2) of grey and alpha, else (height,
+        width, 3 or 4). Not a copy if `split_channels` made the parts.
     """
     colour = to_grey(pixels)[..., None] if grey else pixels
     if alpha is None:
@@ -169,7 +168,7 @@ def join_channels(
 def split_channels(
     channels: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray | None, bool]:
-    """Take apart what `join_channels` made, without a copy.
+    """Split what `join_channels` made, without a copy.
 
     Returns:
         (pixels, alpha, grey): views (height, width, 3) and (height, width) or None;
@@ -192,18 +191,18 @@ def resize(
     box: tuple[float, float, float, float] | None = None,
     resample: Image.Resampling = Image.Resampling.LANCZOS,
 ) -> np.ndarray:
-    """Resize by a filter of Pillow, which grows with the reduction.
+    """Resize by a filter of Pillow, which widens with the reduction.
 
     Args:
         image: uint8, uint16 or float, (height, width) or (height, width, channels).
         size: (height, width) of the result.
-        box: (left, top, right, bottom) of the part that becomes the result, in pixels,
-            fractions too; pixels around it count at its edges. The whole when None.
+        box: (left, top, right, bottom) of the part to resize, in pixels, fractions too;
+            pixels around it count at its edges. The whole picture when None.
         resample: `PIL.Image.Resampling` filter.
 
     Returns:
-        Array of `size`: of the same dtype for levels, else float32, which may pass the
-        range of the input a little.
+        Array of `size`: of the same dtype for levels, else float32, which may exceed
+        the input's range a little.
     """
     height, width = size
     if image.dtype == np.uint8:

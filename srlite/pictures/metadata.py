@@ -1,8 +1,8 @@
 """What a picture file says besides its pixels, made to hold for another file.
 
-What speaks of the old pixels (orientation, sizes, offsets, thumbnails) is left out,
+What describes the old pixels (orientation, sizes, offsets, thumbnails) is left out,
 because the enlarged picture is upright and larger; what belongs to other pictures in
-the file (gain maps, further pages, motion) is left out and said.
+the file (gain maps, further pages, motion) is left out with a note.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ from srlite.pictures.colour import by_table, grey_to_srgb
 from srlite.pictures.decoding import count_frames
 from srlite.pictures.embedded import (
     DAMAGED,
+    from_start,
     has_gain_map,
     has_samsung_video,
     raw_profile,
@@ -43,7 +44,6 @@ _ANNOUNCING = (
 )
 _MAX_SEGMENT = 65533 - 35  # bytes of a JPEG segment, less the longest name in it
 _MAX_PNG_PROFILE = 2**20  # bytes that Pillow, as it is, reads again
-# What may be lost, in words.
 _WORDS = {
     "icc_profile": "ICC profile",
     "exif": "EXIF",
@@ -55,8 +55,6 @@ _WORDS = {
     "time": "time of the last change of a PNG",
 }
 _MOTION = re.compile(rb"GCamera:(?:MotionPhoto|MicroVideo)\s*(?:=\s*[\"']|>)\s*1")
-
-
 _TAG = re.compile(rb"<(/?)([\w:.-]+)[^<>]*?(/?)>")
 _ELEMENT = re.compile(_STALE_XMP + b"|" + _ANNOUNCING)
 _ATTRIBUTE = re.compile(
@@ -67,17 +65,13 @@ _ATTRIBUTE = re.compile(
 def read_exif(image: Image.Image) -> Directories:
     """Read all EXIF of a file that was just opened; empty if there is none."""
     with contextlib.suppress(*DAMAGED):  # A camera's damaged note costs no photo.
-        file: Any = getattr(image, "fp", None)
-        if image.format in ("TIFF", "MPO") and hasattr(image, "tag_v2") and file:
-            before = file.tell()
-            try:
+        with from_start(image, "TIFF", "MPO") as file:
+            if file and hasattr(image, "tag_v2"):
                 return read_directories(file, image.tell())
-            finally:
-                file.seek(before)
         block = image.info.get("exif") or raw_profile(image, "exif")
         block = block or raw_profile(image, "APP1")
         if not isinstance(block, bytes) or not block.lstrip(b"Exif\0"):
-            if image.format == "PNG" and file:
+            if image.format == "PNG" and getattr(image, "fp", None):
                 # It may follow the pixels, and Pillow would decode them.
                 return Directories()
             block = image.getexif().tobytes()
@@ -92,7 +86,7 @@ def portable_xmp(image: Image.Image) -> bytes | None:
         return None
     kept, start = [], 0
     left: list[bytes] = []  # an element that is left out, and those of its name in it
-    # In one go, as its length is up to whoever made the file.
+    # In one pass: whoever made the file may have made it long.
     for tag in _TAG.finditer(packet):
         closing, name, empty = tag.groups()
         if left:
@@ -127,7 +121,7 @@ def portable_dpi(
     """Return (horizontal, vertical) pixels per inch of a file, or None."""
     dpi = image.info.get("dpi")
     first = directories.get(0, {})
-    # What Pillow makes up where a file says nothing.
+    # Pillow makes one up where a file states none.
     if image.format == "TIFF" and X_RESOLUTION not in first:
         return None
     if image.format in ("JPEG", "MPO") and not image.info.get("jfif_unit"):
@@ -149,7 +143,7 @@ def _ratio(value: Value) -> float:
 
 
 def portable_text(image: Image.Image) -> tuple[tuple[str, str], ...]:
-    """Return (key, value) of each text of a PNG whose pixels were decoded."""
+    """Return (key, value) of each text of a decoded PNG."""
     text = getattr(image, "text", None) if image.format == "PNG" else None
     return tuple(
         (key, str(value))
@@ -184,17 +178,11 @@ def left_in_file(image: Image.Image) -> tuple[str, ...]:
 def encode_exif(
     directories: Directories, dpi: tuple[float, float] | None = None
 ) -> bytes | None:
-    """Encode EXIF, with (horizontal, vertical) pixels per inch in it, or None."""
+    """Encode EXIF, with (horizontal, vertical) pixels per inch if given, or None."""
     if dpi is not None:
         first = {0: {**directories.get(0, {}), **resolution(dpi)}}
         directories = Directories({**directories, **first}).ordered(directories.order)
     return encode(directories) if directories else None
-
-
-def _photoshop_segment(resources: bytes) -> bytes:
-    """Encode Photoshop's resources, such as IPTC, as the segment of a JPEG."""
-    content = b"Photoshop 3.0\0" + resources
-    return b"\xff\xed" + struct.pack(">H", len(content) + 2) + content
 
 
 def fit_metadata(picture: Any, kind: str, holds: tuple[str, ...], grey: bool) -> Any:
@@ -203,8 +191,8 @@ def fit_metadata(picture: Any, kind: str, holds: tuple[str, ...], grey: bool) ->
     Args:
         picture: `srlite.pictures.picture.Picture`; its pixels may be float in [0, 1].
         kind: name of the format.
-        holds: names of the attributes that it does hold.
-        grey: whether it stores grey pictures as such; else a grey profile is applied.
+        holds: names of the attributes that it holds.
+        grey: whether it stores grey as such; else a grey profile is applied.
     """
     changes: dict[str, Any] = {}
     notes = list(picture.notes)
@@ -231,12 +219,12 @@ def fit_metadata(picture: Any, kind: str, holds: tuple[str, ...], grey: bool) ->
 
 
 def save_options(picture: Any, kind: str, dpi: bool) -> dict[str, Any]:
-    """Return what a fitted picture says besides its pixels, as Pillow's save options.
+    """Return a fitted picture's metadata as options of Pillow's `save`.
 
     Args:
-        picture: as of `fit_metadata`.
+        picture: as from `fit_metadata`.
         kind: name of the format.
-        dpi: whether it has a resolution of its own, and not in EXIF.
+        dpi: whether it stores a resolution outside EXIF.
     """
     options: dict[str, Any] = {}
     exif, xmp = picture.exif, picture.xmp
@@ -253,7 +241,9 @@ def save_options(picture: Any, kind: str, dpi: bool) -> dict[str, Any]:
     if kind == "JPEG":
         exif = exif and b"Exif\0\0" + exif
         if picture.iptc:
-            options["extra"] = _photoshop_segment(picture.iptc)
+            resources = b"Photoshop 3.0\0" + picture.iptc
+            length = struct.pack(">H", len(resources) + 2)
+            options["extra"] = b"\xff\xed" + length + resources
     if kind == "PNG":
         text = PngImagePlugin.PngInfo()
         for key, value in picture.text:
@@ -277,7 +267,7 @@ def save_options(picture: Any, kind: str, dpi: bool) -> dict[str, Any]:
 
 
 def _fit_to_segments(picture: Any, notes: list[str]) -> dict[str, Any]:
-    """Leave out what does not fit into a segment of a JPEG."""
+    """Leave out what does not fit into a JPEG segment."""
     changes = {}
     exif = picture.exif
     if exif and len(exif) > _MAX_SEGMENT:

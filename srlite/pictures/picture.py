@@ -1,8 +1,8 @@
 """Pictures at the edge of the program: files, dtypes, colour.
 
 Inside srlite a picture is RGB, float32, [0, 1], (height, width, 3). Files and user
-arrays are uint8 or uint16. This module is the door for all of it: it reads files, and
-offers the conversions of `levels` and the writing of `image_writing`.
+arrays are uint8 or uint16. This module reads them, and offers the conversions of
+`levels` and the writing of `writing`.
 
 `read_picture` and `write_picture` keep what a photo carries besides its colours:
 transparency, greyness, 16 bits of PNG and TIFF, ICC profile, EXIF, XMP and resolution.
@@ -100,8 +100,6 @@ __all__ = [
 ]
 
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
-
-
 # What is read before the pixels are decoded: EXIF, notes, cICP and tIME.
 _Said = tuple[Directories, tuple[str, ...], bytes | None, bytes | None]
 
@@ -120,8 +118,8 @@ class Picture:
         exif: bytes of an EXIF block without orientation, or None.
         dpi: (horizontal, vertical) pixels per inch, or None.
         xmp: bytes of an XMP packet without orientation, or None.
-        iptc: bytes of Photoshop's resources: IPTC, and the flag and address of
-            copyright; or None.
+        iptc: bytes of Photoshop's resources: IPTC, the flag and address of copyright;
+            or None.
         comment: bytes of the comment of a JPEG or GIF, or None.
         text: (key, value) of each text of a PNG.
         cicp: the four bytes by which a PNG states its colours as video does, or None.
@@ -145,14 +143,14 @@ class Picture:
 
 
 def read_rgb(source: Any, name: object = None) -> np.ndarray:
-    """Read a picture as 8-bit RGB, upright.
+    """Read a picture as 8-bit RGB, upright, without alpha.
 
     Args:
         source: path or binary file object.
-        name: what to call it in an error message; the path by default.
+        name: what an error message calls it; the path by default.
 
     Returns:
-        uint8 array (height, width, 3); EXIF orientation applied, alpha dropped.
+        uint8 array (height, width, 3).
 
     Raises:
         ImageError: the file is missing, is not a picture, is damaged or has more than
@@ -175,11 +173,11 @@ def read_picture(
 
     Args:
         path: a file in a format of `srlite.pictures.decoding`.
-        max_pixels: the largest picture that is decoded.
+        max_pixels: the largest picture to decode.
         page: of a TIFF, from 1 up.
 
     Returns:
-        `Picture`, upright; uint16 when the file has 16 bits a channel and is a PNG or a
+        `Picture`, upright; uint16 if the file has 16 bits a channel and is a PNG or a
         TIFF, or grey.
 
     Raises:
@@ -201,14 +199,14 @@ def read_picture(
 
 
 def _opener(source: Any, *page: Any) -> Callable[[], Image.Image]:
-    """Return a function that opens a picture, as often as it is called."""
+    """Return a function that opens a picture each time it is called."""
     if hasattr(source, "read"):
         content = source.read()
     elif os.path.isfile(source) or not os.path.exists(source):
         return lambda: open_page(source, *page)
     else:
         with open(source, "rb") as pipe:
-            content = pipe.read()  # which can be done once
+            content = pipe.read()  # possible only once
     return lambda: open_page(io.BytesIO(content), *page)
 
 
@@ -283,13 +281,13 @@ def picture_from_array(image: Any) -> Picture:
 
 
 def opaque_levels(picture: Picture) -> np.ndarray:
-    """Levels of a `Picture` to look at, uint8 (H, W, 3): flattened on white."""
+    """Return levels to look at, uint8 (H, W, 3): flattened on white."""
     pixels, alpha = picture.pixels, picture.alpha
     if pixels.dtype.kind == "f":
         pixels = to_uint8(pixels)
     if alpha is not None:
         pixels = flatten_on_white(pixels, alpha)
-    return pixels if pixels.dtype == np.uint8 else to_levels(to_float(pixels), np.uint8)
+    return round_to_uint8(pixels)
 
 
 def _before_decoding(image: Image.Image) -> _Said:
@@ -314,9 +312,9 @@ def _with_metadata(
     resources = resources_of(image, exif)
     profile = image.info.get("icc_profile") or None
     if profile is None and cicp is None:
-        profile = profile_of_png(image, grey) or (
-            None if grey else profile_of_exif(exif)
-        )
+        profile = profile_of_png(image, grey)
+        if profile is None and not grey:
+            profile = profile_of_exif(exif)
     elif profile is not None and profile[16:20] == b"CMYK":
         profile = None
     has_comment = image.format in ("JPEG", "MPO", "GIF")

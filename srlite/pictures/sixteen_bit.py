@@ -1,11 +1,10 @@
 """Read 16-bit PNG and TIFF files at full depth.
 
-Pillow has no mode for 16 bits of colour and keeps the high byte of each level. Its
+Pillow has no mode for 16-bit colour and keeps the high byte of each level. But its
 decoders can be asked for the low byte instead, so a file is decoded twice and the
-halves are joined. This reaches every compression that Pillow knows.
+halves are joined. This works for every compression that Pillow knows.
 
-The kind of file decides, never its levels: a 16-bit file that happens to be dark stays
-a 16-bit file.
+The kind of file decides, never its levels: a dark 16-bit file stays a 16-bit file.
 """
 
 import sys
@@ -21,9 +20,9 @@ from srlite.pictures.decoding import check_size, open_image, prepare, turn_to_pa
 _PHOTOMETRIC, _BITS, _SAMPLES, _PLANES = 262, 258, 277, 284  # TIFF tags
 _EXTRA_SAMPLES = 338
 
-# How Pillow names the bytes of a pixel, less depth and byte order, and how srlite has
-# them read: the colours of "RGBa" are multiplied with alpha.
-_LAYOUTS = {"RGB": "RGB", "RGBX": "RGBX", "RGBA": "RGBA", "RGBa": "RGBA"}
+# Pillow's raw modes, less depth and byte order; colours of "RGBa" are multiplied by
+# alpha, and are read as "RGBA".
+_LAYOUTS = ("RGB", "RGBX", "RGBA", "RGBa")
 
 
 class _GreyAlphaTiff(TiffImagePlugin.TiffImageFile):
@@ -43,9 +42,9 @@ class _GreyAlphaTiff(TiffImagePlugin.TiffImageFile):
 
 
 def open_page(source: Any, name: object, max_pixels: int, page: int) -> Image.Image:
-    """Open a picture file at a page, also 16-bit grey with alpha of a TIFF.
+    """Open a picture file at a page; also a TIFF of 16-bit grey with alpha.
 
-    `read_deep` decodes the image, where Pillow alone would misread it.
+    Decode the image by `read_deep`: Pillow alone would misread it.
 
     Raises:
         ImageError: as `open_image` and `turn_to_page`.
@@ -66,12 +65,12 @@ def open_page(source: Any, name: object, max_pixels: int, page: int) -> Image.Im
 
 
 def read_deep(image: Any, path: object, reopen: Callable[[], Any]) -> np.ndarray | None:
-    """Decode the levels of a file with 16 bits for each of several channels.
+    """Decode a file with 16 bits for each of several channels.
 
     Args:
         image: `PIL.Image.Image` just opened.
-        path: what to call it in an error message.
-        reopen: function without arguments that opens the same file again.
+        path: what an error message calls it.
+        reopen: function that opens the same file again.
 
     Returns:
         uint16 array (height, width, channels), upright, of 2 (grey, alpha), 3 (RGB) or
@@ -82,7 +81,7 @@ def read_deep(image: Any, path: object, reopen: Callable[[], Any]) -> np.ndarray
     """
     raw = _raw_mode(image)
     if isinstance(image, _GreyAlphaTiff):
-        native = image.tile[0][0] == "libtiff"  # which swaps bytes, when needed
+        native = image.tile[0][0] == "libtiff"  # which swaps bytes itself
         little = sys.byteorder == "little" if native else image.tag_v2.prefix == b"II"
         return _join_grey_alpha(image, "<u2" if little else ">u2", image.associated)
     if raw == "LA;16B":
@@ -101,7 +100,7 @@ def read_deep(image: Any, path: object, reopen: Callable[[], Any]) -> np.ndarray
         order = "L" if sys.byteorder == "little" else "B"
     halves = []
     for half, significant in ((image, order), (reopen(), "BL"[order == "B"])):
-        half.tile = _with_raw_mode(half, f"{_LAYOUTS[kind]};16{significant}")
+        half.tile = _with_raw_mode(half, f"{kind.upper()};16{significant}")
         halves.append(np.asarray(ImageOps.exif_transpose(half)))
     levels = halves[0].astype(np.uint16)
     levels <<= 8
@@ -110,9 +109,9 @@ def read_deep(image: Any, path: object, reopen: Callable[[], Any]) -> np.ndarray
 
 
 def grey_levels(image: Image.Image, upright: Image.Image) -> np.ndarray:
-    """Return the levels of an upright image of Pillow's 16-bit grey modes, as uint16.
+    """Return the levels of an upright image in a 16-bit grey mode of Pillow, as uint16.
 
-    A TIFF may hold 12 bits, or call its lowest level white.
+    A TIFF may hold 12 bits, or store white as its lowest level.
     """
     levels = np.asarray(upright).astype(np.uint16)
     tags = getattr(image, "tag_v2", {})
@@ -122,9 +121,9 @@ def grey_levels(image: Image.Image, upright: Image.Image) -> np.ndarray:
 
 
 def transparent_level_scale(image: Image.Image) -> int:
-    """Return what one step of the file's own levels is in those that Pillow returns.
+    """Return how many of Pillow's levels one level of the file is.
 
-    The transparent level of a PNG of 2 or 4 bits is counted in the former.
+    A PNG of 2 or 4 bits states its transparent level in its own.
     """
     return {"L;2": 85, "L;4": 17}.get(_raw_mode(image), 1)
 

@@ -1,25 +1,24 @@
 """Colours under transparent pixels, so that enlarging makes no fringe.
 
 The colour of a fully transparent pixel is arbitrary, usually black, and an enlargement
-would mix it into the visible edge. So the visible colours are extended outwards first:
-averaged into a pyramid, weighted by their alpha, and filled in from the coarse levels
-to the fine (push-pull; Gortler et al. 1996, "The Lumigraph", section 3.4).
+would mix it into the visible edge. So the visible colours are first extended outwards:
+averaged into a pyramid, weighted by their alpha, and filled in from coarse levels to
+fine ones (push-pull; Gortler et al. 1996, "The Lumigraph", section 3.4).
 """
 
 import numpy as np
 from PIL import Image, ImageFilter
 
-# Of full opacity. Fainter colours are few levels at best, and often no more than what
-# rounding left of them; a fringe can grow from there too.
+# Of full opacity. Rounding leaves little of fainter colours, so they cause fringes too.
 _FAINT = 1 / 16
 _AROUND = ImageFilter.MinFilter(5)  # LR pixels, as far as bicubic looks
 
 
 def settle_alpha(sr_alpha: np.ndarray, alpha: np.ndarray) -> None:
-    """Set, in place, what is opaque or empty around a pixel to just that.
+    """Set SR pixels, in place, to opaque or empty where all LR pixels around them are.
 
-    Enlarged by a model, `sr_alpha` may miss the end of the range by a level. Both are
-    (height, width) of one dtype, uint8 or uint16.
+    A model may miss the end of the range by a level. Both are (height, width) of one
+    dtype, uint8 or uint16.
     """
     size = sr_alpha.shape[1], sr_alpha.shape[0]
     for level in (0, np.iinfo(alpha.dtype).max):
@@ -35,8 +34,8 @@ def extend_colours(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
         alpha: uint8 or uint16 array (height, width), 0 is transparent; or None.
 
     Returns:
-        Array as `pixels`. Pixels of at least 1/16 opacity keep their colour to the
-        bit; `pixels` itself if that holds for all, or if none is visible.
+        Array as `pixels`. Pixels of at least 1/16 opacity keep their exact colour;
+        `pixels` itself if that holds for all, or if none is visible.
     """
     if alpha is None:
         return pixels
@@ -66,7 +65,7 @@ def _pyramid(plane: np.ndarray) -> list[Image.Image]:
 
 
 def _pull(colours: list[Image.Image], weights: list[Image.Image]) -> np.ndarray:
-    """Fill each level of a pyramid, where it lacks weight, from the coarser one."""
+    """Fill each level of a pyramid from the coarser one where it lacks weight."""
     filled = np.asarray(colours[-1]) / np.asarray(weights[-1])
     for colour, weight in zip(colours[-2:0:-1], weights[-2:0:-1], strict=True):
         coarser = _enlarge(filled, colour.size)
@@ -79,7 +78,7 @@ def _enlarge(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def opaque_but(pixels: np.ndarray, key: tuple[int, ...]) -> np.ndarray:
-    """Make an alpha channel from the one colour that a PNG calls transparent."""
+    """Make an alpha channel from the one transparent colour of a PNG."""
     opaque = np.zeros(pixels.shape[:2], bool)
     for channel, level in enumerate(key):
         opaque |= pixels[..., channel] != int(level)

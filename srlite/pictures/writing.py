@@ -2,11 +2,8 @@
 
 A format that cannot hold something gets the nearest thing it can, and `fit_to_format`
 says so: JPEG and BMP have no transparency, so it is flattened on white; JPEG, WebP, BMP
-and AVIF have 8 bits here, so 16-bit levels are rounded. An ICC profile is kept where
-the colours it speaks of are kept. What each format keeps stands in `_FORMATS`, and in
-the README's table.
-
-The other modules take these functions from `srlite.pictures.picture`.
+and AVIF have 8 bits here, so 16-bit levels are rounded. An ICC profile is kept if its
+colours are. `_FORMATS` lists what each format keeps, and so does docs/inference.md.
 """
 
 import contextlib
@@ -36,48 +33,36 @@ from srlite.pictures.metadata import fit_metadata, save_options
 DEFAULT_QUALITY = 95
 
 
+_MOST = 2**62  # no limit
+_OF_32_BITS = 2**32 - 2**26  # bytes of levels where file offsets have 32 bits
+_ALL = ("icc_profile", "exif", "xmp")
+
+
 @dataclass(frozen=True)
 class _Format:
     name: str
-    max_side: int  # pixels
-    max_pixels: int = 2**62
-    max_bytes: int = 2**62  # of levels, where file offsets have 32 bits
+    max_side: int = 2**31 - 1  # pixels
+    max_pixels: int = _MOST
+    max_bytes: int = _MOST
     alpha: bool = False
     sixteen_bit: bool = False
     grey: bool = True  # else it is stored as RGB
-    holds: tuple[str, ...] = ("icc_profile", "exif", "xmp")
+    holds: tuple[str, ...] = _ALL
     dpi: bool = True
     quality: bool = False
 
 
-_ALL = ("icc_profile", "exif", "xmp")
 _JPEG = _Format("JPEG", 65500, holds=(*_ALL, "iptc", "comment"), quality=True)
-_TIFF = _Format(
-    "TIFF",
-    2**31 - 1,
-    max_bytes=2**32 - 2**26,
-    alpha=True,
-    sixteen_bit=True,
-    holds=(*_ALL, "iptc"),
-)
-_LIKE_VIDEO: dict[str, Any] = {
-    "alpha": True,
-    "grey": False,
-    "dpi": False,
-}
+_LIKE_VIDEO: dict[str, Any] = {"alpha": True, "grey": False, "dpi": False}
+_DEEP: dict[str, Any] = {"alpha": True, "sixteen_bit": True}
+_TIFF = _Format("TIFF", max_bytes=_OF_32_BITS, holds=(*_ALL, "iptc"), **_DEEP)
 _FORMATS = {
-    # More pixels than this, decoders of AVIF refuse unless told otherwise.
+    # Decoders of AVIF refuse more pixels than this by default.
     ".avif": _Format("AVIF", 32768, 2**28, quality=True, **_LIKE_VIDEO),
-    ".bmp": _Format("BMP", 2**31 - 1, max_bytes=2**32 - 2**26, holds=()),
+    ".bmp": _Format("BMP", max_bytes=_OF_32_BITS, holds=()),
     ".jpeg": _JPEG,
     ".jpg": _JPEG,
-    ".png": _Format(
-        "PNG",
-        2**31 - 1,
-        alpha=True,
-        sixteen_bit=True,
-        holds=(*_ALL, "text", "cicp", "time"),
-    ),
+    ".png": _Format("PNG", holds=(*_ALL, "text", "cicp", "time"), **_DEEP),
     ".tif": _TIFF,
     ".tiff": _TIFF,
     ".webp": _Format("WEBP", 16383, quality=True, **_LIKE_VIDEO),
@@ -107,16 +92,16 @@ def check_writable(
     """Make sure, before the work is done, that a picture can be written.
 
     Args:
-        path: output file; its ending says the format.
+        path: output file; its ending chooses the format.
         height: SR pixels.
         width: SR pixels.
-        picture: `srlite.pictures.picture.Picture` whose enlargement will be written,
-            to check the size of the file too.
+        picture: `srlite.pictures.picture.Picture` that will be enlarged, to check the
+            size of the file too.
         quality: as for `write_picture`.
 
     Raises:
         ImageError: the ending is unknown, this Pillow does not write the format, the
-            folder is missing or takes no file, the path is not a regular file, or the
+            folder is missing or read-only, the path is not a regular file, or the
             format cannot hold such a picture.
         ConfigError: impossible quality, or a format without.
     """
@@ -157,7 +142,7 @@ def check_quality(quality: float | None) -> None:
 def check_place(path: str | os.PathLike) -> None:
     """Raise ImageError where no file can be made, or replaced, under a path."""
     path = Path(path)
-    # Not by `Path`, which raises on a name that is too long.
+    # Not by `Path`, which raises on an overlong name.
     if os.path.exists(path) and not os.path.isfile(path):
         raise ImageError(f"cannot write {path}: it is there and is not a file")
     if not os.path.isdir(path.parent):
@@ -173,13 +158,12 @@ def fit_to_format(path: str | os.PathLike, picture: Any) -> Any:
     """Leave out what the format cannot hold, before work and memory are spent on it.
 
     Args:
-        path: output file; its ending says the format.
+        path: output file; its ending chooses the format.
         picture: `srlite.pictures.picture.Picture`; its pixels may be float in [0, 1].
 
     Returns:
-        `Picture` without transparency, and with uint8 alpha and float pixels in place
-        of 16 bits, where the format has none, and without metadata that it does not
-        hold; `notes` say so.
+        `Picture` without the transparency and metadata that the format does not hold;
+        without 16 bits, uint8 alpha and float pixels replace them. `notes` say so.
 
     Raises:
         ImageError: the ending is unknown.
@@ -208,11 +192,11 @@ def write_picture(
     """Write a picture, whole or not at all.
 
     The file is encoded under a temporary name in the same folder, synced and renamed;
-    a failure leaves nothing behind and an existing file as it was.
+    after a failure nothing is left behind and an existing file is as it was.
 
     Args:
-        path: output file; its ending says the format: .png, .jpg, .jpeg, .webp, .tif,
-            .tiff, .bmp or .avif.
+        path: output file; its ending chooses the format: .png, .jpg, .jpeg, .webp,
+            .tif, .tiff, .bmp or .avif.
         picture: `srlite.pictures.picture.Picture` of uint8 or uint16.
         quality: 1 to 100, of JPEG (without chroma subsampling), WebP and AVIF;
             `DEFAULT_QUALITY` when None. WebP of quality 100 is lossless.
@@ -246,7 +230,7 @@ def write_picture(
 class _WholeFile(io.FileIO):
     """A file that hides its descriptor.
 
-    Pillow's encoders write to a descriptor by themselves, and take a disk that fills up
+    Pillow's encoders write to a descriptor themselves, and take a disk that fills up
     within the last piece for success.
     """
 
@@ -283,9 +267,5 @@ def _encoding(form: _Format, quality: float | None) -> dict[str, Any]:
 
 
 def writing(path: str | os.PathLike) -> contextlib.AbstractContextManager[None]:
-    """Turn what the encoder and the disk raise into one sentence.
-
-    Raises:
-        ImageError: the block raised anything but a `SrliteError`.
-    """
+    """Turn what an encoder or the disk raises into an ImageError of one sentence."""
     return writing_file(path, ImageError, Exception)  # encoders raise all kinds
