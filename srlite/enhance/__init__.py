@@ -12,7 +12,7 @@
 - `scenes`: scenes of a video or an animation: in each, the model is told one
   degradation
 - `video`: video files, enlarged frame by frame with PyAV, which is FFmpeg
-- `video_frames`: frames of a video, decoded, as RGB levels, and back in the colours
+- `video_frames`: frames of a video: decoded, as RGB levels, and back in the colours
   they came in
 - `video_segments`: segments of an enlarged video: written one by one, joined at the end
 """

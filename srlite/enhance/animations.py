@@ -1,8 +1,8 @@
 """Animated GIF, WebP, PNG and AVIF, enlarged frame by frame.
 
-Every frame is composed from the ones before it, whatever their disposal, so each is a
-whole picture here. Pillow gathers the enlarged frames before it writes the file, so
-the pixels of all frames together have a limit, beside that of one frame.
+Each frame is composed from the ones before it, so it is a whole picture here. Pillow
+gathers the enlarged frames before it writes the file, so the pixels of all frames
+together are limited, not only those of one frame.
 """
 
 import os
@@ -23,7 +23,6 @@ from srlite.pictures.animation_frames import (
     frames_of,
     read_animation,
 )
-from srlite.pictures.decoding import decoding, open_image
 from srlite.pictures.levels import join_channels, resize, to_grey
 from srlite.pictures.metadata import fit_metadata, save_options
 from srlite.pictures.picture import Picture, fit_to_format
@@ -42,7 +41,7 @@ from srlite.runtime.upscaler import Upscaler
 _MAX_GIF_SIDE = 65535  # pixels
 _CLEAR = 255  # the palette's entry for a transparent pixel
 _UNTIMED = 100  # milliseconds that players show a frame without a duration
-# What a GIF can count, and the least that browsers show as it is said, milliseconds.
+# Milliseconds: unit of a GIF, and the least that browsers obey.
 _GIF_STEP, _GIF_LEAST = 10, 20
 _OPAQUE_FROM = 128  # of 255: a GIF's pixels are transparent or not
 
@@ -58,26 +57,26 @@ def enhance_animation(
     alpha: str = "model",
     keep_hidden_colours: bool = False,
     wrap: bool = False,
-    warn: Callable[[str], object] | None = None,
+    warn: Callable[[str], object] = lambda note: None,
     **size_options: Any,
 ) -> tuple[int, int]:
     """Enlarge an animation, with its durations, loop count and transparency.
 
-    What else the file says is kept where the format holds it, and frames are upright. A
-    frame that equals the one before it may be joined with it: the time is the same.
+    Other metadata is kept where the format holds it, and frames are upright. Equal
+    successive frames may be joined; the time stays.
 
     Args:
         lr_path: a file for which `is_animation` holds.
         sr_path: where to write the result: .gif (up to 256 colours in each frame, each
             pixel transparent or not), .png, .webp or .avif.
         upscaler: `srlite.runtime.upscaler.Upscaler`.
-        progress: function (frames done, frames in all). What it raises comes out, and
-            nothing is written.
+        progress: function (frames done, frames in all). If it raises, the error comes
+            out and nothing is written.
         quality: 1 to 100, of a WebP or AVIF; `DEFAULT_QUALITY` when None; 100 is a
-            WebP without loss.
-        degradation: as of `Upscaler.upscale`; what it does not say is estimated for
-            each scene, as `srlite.enhance.scenes` has it.
-        say: function (line) that is told of each scene what was seen, and told.
+            lossless WebP.
+        degradation: as of `Upscaler.upscale`; the rest is estimated for each scene, as
+            in `srlite.enhance.scenes`.
+        say: function (line) for what was seen in each scene, and told.
         alpha: as of `srlite.runtime.layers.upscale_picture`, like the next two.
         keep_hidden_colours: see there.
         wrap: see there.
@@ -101,26 +100,34 @@ def enhance_animation(
     size = target_size(animation.size, upscaler.scale, **size_options)
     check_pixels(sr_path, len(animation.durations), size)
     _check_output(sr_path, kind, size, quality)
-    timing = _timing(animation.durations, kind == "GIF" and not _is_gif(lr_path))
+    timing = _timing(animation.durations, kind == "GIF" and animation.kind != "GIF")
     if kind == "GIF":
         said = fit_metadata(animation.said, kind, ("comment",), grey=False)
     else:
         said = fit_to_format(sr_path, animation.said)
     for note in (*said.notes, *_notes(animation, timing, kind)):
-        if warn is not None:
-            warn(note)
+        warn(note)
     told_of_frames = told_by_scene(
-        _timed(lr_path), upscaler, degradation, _visible, _thumbnail, say=say
+        _timed(lr_path),
+        upscaler,
+        degradation,
+        lambda frame: extend_colours(*frame),
+        _thumbnail,
+        say=say,
     )
-    ways: dict[str, Any] = {
-        "alpha": alpha,
-        "keep_hidden_colours": keep_hidden_colours,
-        "wrap": wrap,
-    }
     frames = []
     for frame, told in zip(frames_of(lr_path), told_of_frames):
         picture = Picture(frame[0], frame[1] if animation.transparent else None)
-        enlarged = upscale_picture(upscaler, picture, None, size, told, **ways)
+        enlarged = upscale_picture(
+            upscaler,
+            picture,
+            None,
+            size,
+            told,
+            alpha=alpha,
+            keep_hidden_colours=keep_hidden_colours,
+            wrap=wrap,
+        )
         sr = join_channels(enlarged.pixels, enlarged.alpha)
         frames.append(_as_palette(sr) if kind == "GIF" else Image.fromarray(sr))
         if progress is not None:
@@ -134,15 +141,10 @@ def enhance_animation(
     return size
 
 
-def _is_gif(path: str | os.PathLike) -> bool:
-    with decoding(path), open_image(path, path) as image:
-        return image.format == "GIF"
-
-
 def _notes(
     animation: Animation, timing: list[tuple[int, int]], kind: str
 ) -> Iterator[str]:
-    """Yield a sentence about frames that are lost, or a count of runs."""
+    """Yield a sentence about lost frames, and one about a lost count of runs."""
     if kind == "AVIF" and animation.plays:
         yield "AVIF says not how often an animation runs, so it runs without end"
     lost = len(animation.durations) - len(timing)
@@ -158,7 +160,7 @@ def _timing(durations: Sequence[float], for_gif: bool) -> list[tuple[int, int]]:
 
     Args:
         durations: milliseconds, with fractions.
-        for_gif: whether they are to be such that browsers show them as they are.
+        for_gif: whether browsers must be able to obey them.
 
     Returns:
         List of (index, milliseconds) of each frame that is kept.
@@ -205,10 +207,6 @@ def _timed(
         milliseconds += duration or _UNTIMED
 
 
-def _visible(frame: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    return extend_colours(*frame)
-
-
 def _thumbnail(frame: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     grey = to_grey(frame[0])
     return resize(grey, (THUMBNAIL, THUMBNAIL), resample=Image.Resampling.BOX)
@@ -217,7 +215,7 @@ def _thumbnail(frame: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
 def _as_palette(sr: np.ndarray) -> Image.Image:
     """Choose up to 255 colours for a frame, and one more for no colour.
 
-    Without dithering, whose pattern would flicker from frame to frame.
+    There is no dithering: its pattern would flicker from frame to frame.
     """
     frame = Image.fromarray(np.ascontiguousarray(sr[..., :3]))
     frame = frame.quantize(_CLEAR, Image.Quantize.MEDIANCUT)
@@ -236,7 +234,7 @@ def _encoding(animation: Animation, kind: str, quality: int | None) -> dict[str,
     plays = animation.plays
     options: dict[str, Any] = {"save_all": True}
     if kind == "GIF":
-        # Where a frame can be clear, none of the frame before it may stay.
+        # The frame before must not show through a clear pixel.
         options["disposal"] = 2 if animation.transparent else 1
         return options if plays == 1 else {**options, "loop": max(0, plays - 1)}
     quality = DEFAULT_QUALITY if quality is None else int(quality)

@@ -30,12 +30,13 @@ from srlite.runtime.sizes import target_size
 from srlite.runtime.telling import left_aside, parts_of
 
 _stop: Any = None  # of a worker: an event, set when the command is over
+# Options of `enhance_image`: those of `load_upscaler`, and those that others lack.
 _LOADING = (
     *("model", "sharp_model", "strength", "tile", "overlap", "num_threads"),
     "ensemble",
 )
-_OF_A_PICTURE = ("visualize", "size", "page")
-_OF_TRANSPARENCY = ("alpha", "keep_hidden_colours")
+_NOT_MOVING = ("visualize", "size", "page")
+_NOT_VIDEO = ("quality", "alpha", "keep_hidden_colours")
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Outcome:
         size: (height, width) of the result, pixels, or None.
         notes: sentences that the user should read.
         lines: what was seen of the picture or of each scene, and told the model; empty
-            unless it was asked for.
+            unless asked for.
     """
 
     pair: Pair
@@ -58,7 +59,7 @@ class Outcome:
     lines: tuple[str, ...] = ()
 
     def record(self) -> dict[str, Any]:
-        """Return what programs read of it, as JSON can hold it."""
+        """Return what programs read of it, for JSON."""
         names = {"input": str(self.pair.lr), "output": str(self.pair.sr)}
         if self.size is None:
             return names | {"status": "failed", "error": self.error}
@@ -69,17 +70,17 @@ class Outcome:
 
 def enhance_file(
     pair: Pair,
-    progress: Callable[[int, int], object] | None = None,
-    warn: Callable[[str], object] | None = None,
+    progress: Callable[[int, int], object] | None,
+    warn: Callable[[str], object],
     **options: Any,
 ) -> tuple[int, int]:
     """Enlarge one file: the one place where the kind of a file chooses the way.
 
     Args:
-        pair: `Pair`; folders of a result that we named are made.
-        progress: function (steps done, steps in all); what it raises cancels.
+        pair: `Pair`; folders for a result that srlite named are made.
+        progress: function (steps done, steps in all); an error in it cancels.
         warn: function (sentence) for what the user should know.
-        **options: of `enhance_image`.
+        **options: of `enhance_image`, and `deinterlace`.
 
     Returns:
         (height, width) of the result, pixels.
@@ -96,54 +97,38 @@ def enhance_file(
             raise ImageError(
                 f"cannot make the folder {pair.sr.parent}: {error.strerror}"
             ) from error
-    if pair.source is not None:
-        pair = replace(pair, lr=pair.source)
-    kind = kind_of(pair.lr)
+    lr = pair.source or pair.lr
+    kind = kind_of(lr)
     if kind != "video":
-        options = {n: v for n, v in options.items() if n != "deinterlace"}
+        options.pop("deinterlace", None)
     # The quality of a batch is meant for those of its files that have one.
     if not pair.named and (kind == "video" or not takes_quality(pair.sr)):
-        options = {**options, "quality": None}
-    if kind != "picture":
-        return _enhance_moving(kind, pair, progress, warn, options)
-    sr = enhance_image(
-        lr_path=pair.lr, sr_path=pair.sr, progress=progress, warn=warn, **options
-    )
-    return sr.shape[:2]
-
-
-def _enhance_moving(
-    kind: str,
-    pair: Pair,
-    progress: Callable[[int, int], object] | None,
-    warn: Callable[[str], object] | None,
-    options: dict[str, Any],
-) -> tuple[int, int]:
+        options["quality"] = None
+    if kind == "picture":
+        sr = enhance_image(
+            lr_path=lr, sr_path=pair.sr, progress=progress, warn=warn, **options
+        )
+        return sr.shape[:2]
     if options.get("visualize") or options.get("size"):
         raise ConfigError(
-            f"a figure shows one picture, and {pair.lr} has several frames; leave "
+            f"a figure shows one picture, and {lr} has several frames; leave "
             "--visualize and --size out"
         )
     if options.get("page", 1) != 1:
-        raise ConfigError(f"--page is for TIFF; {pair.lr} is of another kind")
-    upscaler = load_options(options)
-    rest = {n: v for n, v in options.items() if n not in (*_LOADING, *_OF_A_PICTURE)}
-    for note in left_aside(upscaler, rest.get("degradation", "auto")):
-        if warn is not None:
-            warn(note)
-    if kind == "animation":
-        return enhance_animation(
-            pair.lr, pair.sr, upscaler, progress, warn=warn, **rest
-        )
-    if rest.pop("quality", None) is not None:
+        raise ConfigError(f"--page is for TIFF; {lr} is of another kind")
+    if kind == "video" and options.get("quality") is not None:
         raise ConfigError(f"quality is for pictures; received one for {pair.sr}")
-    for name in _OF_TRANSPARENCY:
-        rest.pop(name, None)
-    return enhance_video(pair.lr, pair.sr, upscaler, progress, warn=warn, **rest)
+    upscaler = load_options(options)
+    for note in left_aside(upscaler, options.get("degradation", "auto")):
+        warn(note)
+    left = (*_LOADING, *_NOT_MOVING, *(_NOT_VIDEO if kind == "video" else ()))
+    rest = {name: value for name, value in options.items() if name not in left}
+    enhance = enhance_video if kind == "video" else enhance_animation
+    return enhance(lr, pair.sr, upscaler, progress, warn=warn, **rest)
 
 
 def load_options(options: dict[str, Any]) -> Any:
-    """Return the `Upscaler` of options of `enhance_image`; the last two are kept."""
+    """Return the `Upscaler` of options of `enhance_image`, as `load_upscaler` does."""
     return load_upscaler(
         **{name: options[name] for name in _LOADING if name in options}
     )
@@ -160,15 +145,14 @@ def enhance_files(
 
     Args:
         pairs: the files.
-        options: of `enhance_image`, the same for all. `num_threads` are divided among
-            the workers.
+        options: of `enhance_file`, for all. The workers share `num_threads`.
         workers: processes; 1 is this one.
-        progress: function (pair, steps done, steps in all), called within a file; by
-            one worker only.
+        progress: function (pair, steps done, steps in all), called within a file by a
+            single worker.
         verbose: whether outcomes have `lines`.
 
     Yields:
-        `Outcome` of each file as it is done.
+        `Outcome` of each file when it is done.
 
     Raises:
         ModelError: the model cannot be loaded; no file is begun.
@@ -181,7 +165,7 @@ def enhance_files(
         threads = options.get("num_threads") or cores()
         options = {**options, "num_threads": max(1, threads // workers)}
     _check(options)
-    with silence():  # LiteRT tells of its delegates.
+    with silence():  # LiteRT reports its delegates.
         load_options(options)
     if workers > 1:
         yield from _in_processes(pairs, options, workers, verbose)
@@ -241,11 +225,10 @@ def _in_processes(
             workers, context, initializer=_start_worker, initargs=(stop, options)
         )
     except (OSError, ImportError, NotImplementedError) as error:  # no shared memory
-        note = (
-            f"there are no worker processes here ({error_reason(error)}), so one does"
-        )
+        reason = error_reason(error)
+        note = f"there are no worker processes here ({reason}), so one does the work"
         for outcome in _one_by_one(pairs, options, verbose, None):
-            yield replace(outcome, notes=(*outcome.notes, f"{note} the work"))
+            yield replace(outcome, notes=(*outcome.notes, note))
         return
     try:
         with _ignoring_ctrl_c():
@@ -266,9 +249,9 @@ def _in_processes(
 
 @contextlib.contextmanager
 def _ignoring_ctrl_c() -> Iterator[None]:
-    """For the moment in which processes start, which then ignore it as well.
+    """Ignore Ctrl-C while processes start, which then ignore it too.
 
-    Ctrl-C reaches them all; it is the parent that stops the others, between tiles.
+    Ctrl-C reaches them all; the parent stops the others, between tiles.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

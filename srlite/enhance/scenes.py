@@ -1,14 +1,13 @@
 """Scenes of a video or an animation: in each, the model is told one degradation.
 
-An estimate for every frame would waver, and the result would flicker. So a scene is
-looked at in up to 5 frames, the first of each fifth of its first second, and the mean
-of their vectors holds until the scene ends.
+Estimates for every frame would waver, and the result would flicker. So up to 5 frames
+of a scene are looked at, the first of each fifth of its first second, and the mean of
+their vectors holds until the scene ends.
 
 A scene begins with the first frame and wherever a frame differs by more than 25 levels
 on average from the one before it, both reduced to 32 x 32 grey pixels: so few that
-what moves within a scene hardly counts. A fade or a cut between two dark pictures
-begins none, and what was seen before holds on. All this depends on the frames alone, so
-work that goes on after a stop finds the scenes that it had.
+motion within a scene hardly counts. A fade, or a cut between two dark pictures, begins
+none. All this depends on the frames alone, so resumed work finds the same scenes.
 """
 
 import itertools
@@ -41,7 +40,7 @@ class Scene:
         self._seen: Degradation | None = None
 
     def take(self, frame: Any, seconds: float) -> bool:
-        """Keep a frame if it is one to look at; return whether no later one will be."""
+        """Keep a frame if it is to be looked at; return whether no later one is."""
         elapsed = seconds - self.start
         if elapsed < _SECONDS and elapsed * _SAMPLES >= self._taken * _SECONDS:
             self._samples.append(frame)
@@ -49,11 +48,7 @@ class Scene:
         return self._taken == _SAMPLES or elapsed >= _SECONDS
 
     def look(self, estimate: Callable[[Any], Degradation]) -> Degradation:
-        """Estimate how the scene was made, once, and forget the frames.
-
-        Args:
-            estimate: function frame -> `Degradation`.
-        """
+        """Estimate how the scene was made, once, and forget the frames."""
         if self._seen is None:
             vectors = [estimate(frame).vector for frame in self._samples]
             self._seen = Degradation.from_vector(np.mean(vectors, axis=0))
@@ -64,9 +59,9 @@ class Scene:
 def scenes_of(
     frames: Iterable[tuple[Any, float]], shrink: Callable[[Any], npt.ArrayLike]
 ) -> Iterator[Scene]:
-    """Yield each frame's `Scene`, in which no later frame will be looked at.
+    """Yield the `Scene` of each frame, complete with the frames to look at.
 
-    So it reads ahead by up to a second of frames, of which it holds a few. `shrink`
+    This reads ahead by up to a second of frames, of which it holds a few. `shrink`
     makes grey levels (`THUMBNAIL`, `THUMBNAIL`), 0 to 255, of a frame.
     """
     scene: Scene | None = None
@@ -96,13 +91,13 @@ def told_by_scene(
     """Yield what `Upscaler.upscale` is to be told of each frame.
 
     Args:
-        frames: as of `scenes_of`; not read where nothing is to be estimated.
+        frames: as of `scenes_of`; not read if there is nothing to estimate.
         upscaler: `srlite.runtime.upscaler.Upscaler`.
         degradation: as of `srlite.runtime.telling.parts_of`.
         pixels: function frame -> picture, as of `Upscaler.estimate`.
         shrink: as of `scenes_of`.
-        begin: frames before the first that is asked for.
-        say: function (line) that is told of each scene what was seen, and told.
+        begin: number of frames to skip.
+        say: function (line) for what was seen in each scene, and told.
 
     Raises:
         ConfigError: as `parts_of`.

@@ -1,11 +1,10 @@
 """Video files, enlarged frame by frame with PyAV, which is FFmpeg.
 
-Frames are streamed: decoding, enlarging and encoding work at the same time, each in a
-thread, with a few frames between them. The enlarged ones are encoded into segments in a
-hidden folder beside the output; at the end the segments and the audio of the source are
-copied into one file, without encoding again. What stops on the way goes on after the
-last whole segment when the same work is asked for again. Time stamps stay as they are,
-so a variable frame rate does too.
+Frames are streamed: decoding, enlarging and encoding run at the same time, each in a
+thread, with a few frames waiting in between. Enlarged frames are encoded into segments
+in a hidden folder beside the output; at the end the segments and the source's audio are
+copied into one file without encoding again. After a stop, the same work goes on after
+the last whole segment. Time stamps stay, and so does a variable frame rate.
 """
 
 import contextlib
@@ -45,12 +44,10 @@ from srlite.pictures.writing import check_place, writing
 from srlite.runtime.sizes import target_size
 from srlite.runtime.telling import Told
 
-# Frames that are lost at most when the work is stopped.
-SEGMENT_FRAMES = 100
-# Frames that wait for each of the works on a frame, or are in it.
-_WAITING = 2
+SEGMENT_FRAMES = 100  # at most as many are lost when the work is stopped
+_WAITING = 2  # frames before each step, and in it
 
-# Its default preset takes longer than `light_rt_int8`; this one makes files up to a
+# The default preset takes longer than `light_rt_int8`; this one makes files up to a
 # tenth larger.
 _X264 = ("libx264", {"crf": "18", "preset": "veryfast"})
 # Scales of quality differ: 24 of VP9's 63 is near 18 of 51.
@@ -78,7 +75,7 @@ def enhance_video(
     upscaler,
     progress: Callable[[int, int], object] | None = None,
     segment_frames: int = SEGMENT_FRAMES,
-    warn: Callable[[str], object] | None = None,
+    warn: Callable[[str], object] = lambda note: None,
     degradation: Told = "auto",
     say: Callable[[str], object] | None = None,
     wrap: bool = False,
@@ -87,21 +84,21 @@ def enhance_video(
 ):
     """Enlarge a video file; audio is copied, subtitles are not.
 
-    Sides are rounded down to even numbers, which the encoders ask for. A rotation that
-    the file prescribes is carried out.
+    Sides are rounded down to even numbers, as the encoders demand. A rotation that the
+    file prescribes is carried out.
 
     Args:
         lr_path: the video file.
-        sr_path: where to write the result: .mp4, .mkv, .mov (H.264) or .webm (VP9).
-            Until it is whole, a hidden folder beside it holds its segments.
+        sr_path: where to write the result: .mp4, .m4v, .mkv, .mov (H.264) or .webm
+            (VP9). Until it is whole, a hidden folder beside it holds its segments.
         upscaler: `srlite.runtime.upscaler.Upscaler`.
-        progress: function (frames done, frames in all as far as the file tells). What
-            it raises comes out; the segments stay.
+        progress: function (frames done, frames in all as far as the file tells). If it
+            raises, the error comes out and the segments stay.
         segment_frames: frames in a segment.
         warn: function (sentence) for what is left out or changed.
-        degradation: as of `Upscaler.upscale`; what it does not say is estimated for
-            each scene, as `srlite.enhance.scenes` has it.
-        say: function (line) that is told of each scene what was seen, and told.
+        degradation: as of `Upscaler.upscale`; the rest is estimated for each scene, as
+            in `srlite.enhance.scenes`.
+        say: function (line) for what was seen in each scene, and told.
         wrap: as of `Upscaler.upscale`.
         deinterlace: make whole frames of interlaced ones.
         **size_options: as `srlite.runtime.sizes.target_size`.
@@ -130,51 +127,38 @@ def enhance_video(
     with opened(lr_path) as source:
         stream = video_stream(source, lr_path)
         _check_audio(source, sr_path, container)
-        others = len(source.streams) - len(source.streams.audio) - 1
-        damaged = len(source.streams.audio) - len(whole_audio(source))
-        if others and warn is not None:
-            warn(
-                f"{lr_path}: of {len(source.streams)} streams, the video and the audio "
-                f"are kept; {others} left out, such as subtitles"
-            )
-        if damaged and warn is not None:
-            warn(f"{lr_path}: {damaged} of its sound tracks damaged, and left out")
         first = first_frame(source, stream, lr_path)
         form = Form(stream, first, codec, start_of(source))
         stated = stated_frames(source, stream)
-        notes = list(lost_of(stream, first))
-        interlaced = bool(first.interlaced_frame)
-        if interlaced and not deinterlace:
-            notes.append(_INTERLACED)
-        if warn is not None:
-            for note in notes:
-                warn(note)
-    if form.rounded and warn is not None:
-        warn(f"{sr_path}: {form.codec} as installed here writes 8 bits, not 10")
-    elif form.colours.deep and upscaler.network.eight_bit and warn is not None:
-        warn(f"{lr_path}: the model keeps 8 bits of its colours")
+        notes = [*_lost_streams(source, lr_path), *lost_of(stream, first)]
+    interlaced = bool(first.interlaced_frame)
+    if interlaced and not deinterlace:
+        notes.append(_INTERLACED)
+    if form.rounded:
+        notes.append(f"{sr_path}: {form.codec} as installed here writes 8 bits, not 10")
+    elif form.colours.deep and upscaler.network.eight_bit:
+        notes.append(f"{lr_path}: the model keeps 8 bits of its colours")
     lr_size = (first.height, first.width)[:: -1 if is_turned(first) else 1]
     asked = target_size(lr_size, upscaler.scale, **size_options)
     size = tuple(max(2, side - side % 2) for side in asked)
-    if size != asked and warn is not None:
-        warn(
+    if size != asked:
+        notes.append(
             f"{sr_path}: {size[1]} x {size[0]} pixels instead of {asked[1]} x "
             f"{asked[0]}; videos have even sides"
         )
+    for note in notes:
+        warn(note)
     if max(size) > _MAX_SIDE:
         raise ImageError(
             f"cannot write {sr_path}: a video has at most {_MAX_SIDE} pixels along a "
             f"side, this one will have {size[1]} x {size[0]}; ask for a smaller size"
         )
-    work = identity_of(
-        lr_path,
-        size,
-        (*codec, deinterlace),
-        segment_frames,
-        upscaler,
-        degradation,
-        wrap,
-    )
+    settings = {
+        "size": size,
+        "codec": (*codec, deinterlace),
+        "segment_frames": segment_frames,
+    }
+    work = identity_of(lr_path, settings, upscaler, degradation, wrap)
     folder = segment_folder(sr_path, work)
     done = segment_frames * len(segments_in(folder))
     lines: list[str] = []
@@ -195,7 +179,8 @@ def enhance_video(
         nonlocal later
         frames = decode(lr_path, lr_size, deinterlace, damage)
         for frame, known in zip(itertools.islice(frames, done, None), told):
-            said = [lines.pop(0) for _ in range(len(lines))]
+            said = lines[:]
+            lines.clear()
             later |= frame.interlaced_frame and not interlaced
             yield frame, to_rgb(frame, form.colours), known, said
 
@@ -214,7 +199,6 @@ def enhance_video(
             if progress is not None:
                 progress(done, max(done, form.count))
 
-    # Decoding, enlarging and encoding, each by a thread: a few frames wait in between.
     sources = ahead(decoded(), _WAITING)
     results = ahead(enlarged(sources), _WAITING)
     try:
@@ -228,23 +212,30 @@ def enhance_video(
     finally:
         if not segments_in(folder):
             remove_folder(folder)  # There is nothing to go on with.
-    if later and not deinterlace and warn is not None:
+    if later and not deinterlace:
         warn(_INTERLACED)
-    if done < stated and warn is not None:
+    if done < stated:
         warn(f"{lr_path}: only {done} of {stated} frames could be decoded")
-    elif damage and warn is not None:
+    elif damage:
         warn(f"{lr_path}: the video is damaged, and {len(damage)} parts left out")
-    with (
-        opened(lr_path) as source,
-        writing(sr_path),
-        replacing(sr_path) as temporary,
-    ):
+    with opened(lr_path) as source, writing(sr_path), replacing(sr_path) as temporary:
         join(segments_in(folder), source, temporary, container, form)
-        if warn is not None:
-            for note in lost_words(source, temporary):
-                warn(f"{sr_path}: {note}")
+        for note in lost_words(source, temporary):
+            warn(f"{sr_path}: {note}")
     remove_folder(folder)
     return size
+
+
+def _lost_streams(source, path):
+    """Yield a sentence about subtitles and the like, and one about damaged sound."""
+    audio, count = source.streams.audio, len(source.streams)
+    if others := count - len(audio) - 1:
+        yield (
+            f"{path}: of {count} streams, the video and the audio are kept; {others} "
+            "left out, such as subtitles"
+        )
+    if damaged := len(audio) - len(whole_audio(source)):
+        yield f"{path}: {damaged} of its sound tracks damaged, and left out"
 
 
 def _load_av():
@@ -273,7 +264,7 @@ def _encode(path, sr_path, form, size, frames):
 
 
 def _check_audio(source, sr_path, container):
-    """Refuse audio that the kind of the output does not hold, by writing a header."""
+    """Refuse audio that the output's container cannot hold, by writing a header."""
     import av
 
     for stream in whole_audio(source):
@@ -281,7 +272,7 @@ def _check_audio(source, sr_path, container):
             with av.open(io.BytesIO(), "w", format=container) as scratch:
                 scratch.add_stream_from_template(stream)
                 scratch.start_encoding()
-        except Exception as error:  # Which kind, is not documented.
+        except Exception as error:  # The kind is not documented.
             raise ImageError(
                 f"cannot write {sr_path}: its kind does not hold "
                 f"{stream.codec_context.name} audio, and audio is copied as it is; use "

@@ -1,8 +1,8 @@
-"""Frames of a video, decoded, as RGB levels, and back in the colours they came in.
+"""Frames of a video: decoded, as RGB levels, and back in the colours they came in.
 
 The matrix and the range of YCbCr stay. Where a file does not name its matrix, players
-choose by the size, and would choose another one for the enlarged video: so it is named
-then. PyAV is imported by those who call.
+guess it from the size, and would guess another for the enlarged video, so the result
+names it. Callers import PyAV.
 """
 
 import collections
@@ -24,16 +24,16 @@ from srlite.pictures.levels import resize
 # Numbers of ITU-T H.273, which PyAV uses too.
 _BT709, _BT601 = 1, 6
 _UNKNOWN = 2
-# Side data that speak of brightness.
+# Side data about brightness.
 _HDR = {
     *("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "DYNAMIC_HDR_PLUS"),
     *("DOVI_RPU_BUFFER", "DOVI_METADATA"),
 }
 _FULL, _LIMITED = 2, 1
-# Matrix by its number: that of the converter, where 5 stands for both forms of BT.601.
+# Number of a matrix: number in the converter, whose 5 is both forms of BT.601.
 _MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9}
-_JUMP = 10  # seconds; more is a jump of the clock and no pause, as FFmpeg has it too
-# Pixels: what is larger than the standards of television before HD.
+_JUMP = 10  # seconds; more is a jump of the clock, not a pause, as in FFmpeg
+# Pixels: larger than television before HD.
 _HD_WIDTH, _HD_HEIGHT = 1280, 577
 
 # Files may name other files and addresses: no other is opened, no playlist is read.
@@ -64,13 +64,11 @@ class Colours:
     @property
     def pixel_format(self) -> str:
         """What an enlarged frame is encoded as."""
-        if self.deep:
-            return "yuv420p10le"
-        return "yuv420p"
+        return "yuv420p10le" if self.deep else "yuv420p"
 
 
 def colours_of(frame: Any) -> Colours:
-    """Read the colours of an `av.VideoFrame`; what it leaves open, from its size."""
+    """Read the colours of an `av.VideoFrame`; guess an unnamed matrix from its size."""
     matrix = frame.colorspace
     if matrix not in _MATRICES:
         large = frame.width >= _HD_WIDTH or frame.height >= _HD_HEIGHT
@@ -78,7 +76,7 @@ def colours_of(frame: Any) -> Colours:
     full = frame.color_range == _FULL or frame.format.name.startswith("yuvj")
     return Colours(
         matrix,
-        # RGB is full, but as YCbCr most players expect it limited.
+        # RGB is full range, but most players expect limited YCbCr.
         _FULL if full and not frame.format.is_rgb else _LIMITED,
         frame.color_primaries,
         frame.color_trc,
@@ -90,7 +88,7 @@ def opened(path):
     """Open a video file for reading."""
     import av
 
-    # A name with a colon is not a protocol.
+    # `file:`, so that a colon in the name is no protocol.
     with decoding(path, "a video"):
         if not os.path.isfile(path):
             raise ImageError(f"cannot read {path} as a video: there is no such file")
@@ -98,7 +96,7 @@ def opened(path):
 
 
 def video_stream(source, path):
-    """Return the stream of an open file that is shown; refuse one too large."""
+    """Return the stream that players show; refuse one too large."""
     stream = source.streams.best("video")
     if stream is None:
         raise ImageError(f"{path} holds no video")
@@ -119,25 +117,25 @@ def first_frame(source, stream, path):
 
 
 def start_of(source):
-    """Return when the clock of a file starts, in seconds, as it may at any time."""
+    """Return when the clock of a file starts, in seconds."""
     return Fraction(source.start_time or 0, 1_000_000)
 
 
 class Clock:
     """The times of a stream: from the start of the file, and never back.
 
-    Where recordings were put one after the other, a broadcast's clock jumps: then the
-    times go on from where they were.
+    Where recordings were put one after the other, the clock of a broadcast jumps; the
+    times then go on from where they were.
     """
 
     def __init__(self, source, unit):
-        """Count in units of some seconds."""
+        """Count in units of so many seconds."""
         self._offset, self._last = -round(start_of(source) / unit), None
         broadcast = source.format.name in ("mpegts", "mpeg")
         self._limit = _JUMP / unit if broadcast else math.inf
 
     def time(self, stated, step):
-        """Return the time of what lasts a step, where None or a time is stated."""
+        """Return the time of what lasts a step and states a time or None."""
         following = 0 if self._last is None else self._last + step
         time = following if stated is None else stated + self._offset
         if self._last is not None and abs(time - self._last) > self._limit:
@@ -151,12 +149,12 @@ class Clock:
 def decode(path, size, deinterlace, damage=None):
     """Yield the frames in the order of showing, each with a later time stamp.
 
-    What is damaged is passed over, and an error for it added to a list, `damage`.
+    Damaged parts are skipped, and an error for each is added to the list `damage`.
     """
     damage = [] if damage is None else damage
     with decoding(path, "a video"), opened(path) as source:
         stream = video_stream(source, path)
-        # With threads for frames, damage in an AVI would be told too late.
+        # With frame threads, damage in an AVI would be reported too late.
         stream.thread_type = "SLICE" if source.format.name == "avi" else "AUTO"
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         step = max(1, round(1 / (rate * stream.time_base)))
@@ -179,7 +177,7 @@ def decode(path, size, deinterlace, damage=None):
 def _timed(source, stream, damage):
     """Decode frames with their times, also of AVI.
 
-    It says when each packet is decoded, not when its frame is shown, which FFmpeg
+    AVI states when each packet is decoded, not when its frame is shown, and FFmpeg
     guesses wrongly where these differ: the frames take the times in turn.
     """
     import av
@@ -200,7 +198,7 @@ def _timed(source, stream, damage):
 
 
 def packets_of(source, streams, damage):
-    """Yield the packets of streams, up to the end or to where nothing leads on."""
+    """Yield the packets of streams, to the end or to fatal damage."""
     import av
 
     try:
@@ -215,10 +213,8 @@ def _deinterlaced(frames, stream):
 
     graph = Graph()
     source = graph.add_buffer(template=stream)
-    bwdif, sink = (
-        graph.add("bwdif", "send_frame:auto:interlaced"),
-        graph.add("buffersink"),
-    )
+    bwdif = graph.add("bwdif", "send_frame:auto:interlaced")
+    sink = graph.add("buffersink")
     source.link_to(bwdif)
     bwdif.link_to(sink)
     graph.configure()
@@ -250,13 +246,13 @@ def to_rgb(frame: Any, colours: Colours) -> np.ndarray:
 
 def thumbnail(frame: Any, side: int) -> np.ndarray:
     """Reduce an `av.VideoFrame` to grey levels, uint8 (side, side), as it lies."""
-    # At its own size: FFmpeg reduces in ways that differ by processor, some wrong.
+    # FFmpeg's own reduction differs by processor, and some are wrong.
     grey = frame.reformat(format="gray").to_ndarray()
     return resize(grey, (side, side), resample=Image.Resampling.BOX)
 
 
 def upright(rgb: np.ndarray, frame: Any) -> np.ndarray:
-    """Turn and mirror pixels as the display matrix of their frame asks for."""
+    """Turn and mirror pixels as the display matrix of their frame prescribes."""
     transposed, down, across = _placing(frame)
     if transposed:
         rgb = rgb.swapaxes(0, 1)
@@ -271,8 +267,8 @@ def is_turned(frame: Any) -> bool:
 def _placing(frame: Any) -> tuple[bool, bool, bool]:
     """Whether a frame is transposed, then flipped upside down, then from side to side.
 
-    The matrix maps (x, y), a row, to the place where it is shown. Angles in between,
-    which hardly any program writes, are left aside.
+    The matrix maps (x, y), a row, to its place on the screen. Angles in between, which
+    hardly any program writes, are ignored.
     """
     for data in _side_data(frame):
         if data.type.name == "DISPLAYMATRIX":
@@ -285,7 +281,7 @@ def _placing(frame: Any) -> tuple[bool, bool, bool]:
 
 
 def _side_data(frame: Any) -> list[Any]:
-    # By number, as iterating gives values in PyAV 18 and kinds in PyAV 19.
+    # Iterating yields values in PyAV 18 and kinds in PyAV 19.
     return [frame.side_data[i] for i in range(len(frame.side_data))]
 
 

@@ -1,7 +1,7 @@
 """Segments of an enlarged video: written one by one, joined at the end.
 
-They stand in a hidden folder beside the output, with a note of the work they belong to.
-Joining copies packets: nothing is encoded twice. PyAV is imported by those who call.
+They lie in a hidden folder beside the output, with a note of the work they belong to.
+Joining copies packets: nothing is encoded twice. Callers import PyAV.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ from srlite.files import remove_leftovers, replacing
 from srlite.pictures.writing import writing
 from srlite.runtime.telling import parts_of
 
-# Names of QuickTime, and what FFmpeg calls the same elsewhere.
+# QuickTime's names, and FFmpeg's for the same elsewhere.
 _NAMES = {
     "name": "title",
     "com.apple.quicktime.location.iso6709": "location",
@@ -44,7 +44,7 @@ _OF_THE_PROGRAM = {
     *("_statistics_writing_date_utc", "timecode", "software"),
     *("com.apple.quicktime.software", "service_name", "service_provider"),
 }
-# Languages that QuickTime has under older names.
+# Languages to which QuickTime gives older names.
 _QUICKTIME = {"deu": "ger", "nld": "dut", "ell": "gre", "isl": "ice", "zho": "chi"}
 
 
@@ -55,7 +55,7 @@ class Form:
         codec: name of the encoder.
         options: of the encoder.
         colours: `srlite.enhance.video_frames.Colours`.
-        rounded: whether the encoder has not as many bits as the source.
+        rounded: whether the encoder has fewer bits than the source.
         time_base: seconds of one unit of the time stamps.
         rate: frames per second, on average.
         aspect: width of a pixel by its height.
@@ -63,7 +63,7 @@ class Form:
         start: time at which the source's clock starts, seconds.
     """
 
-    def __init__(self, stream, frame, codec, start=0):
+    def __init__(self, stream, frame, codec, start):
         """Read the form off an `av.VideoStream` and its first `av.VideoFrame`."""
         self.codec, self.options = codec
         self.colours = colours_of(frame)
@@ -79,10 +79,10 @@ class Form:
 
 
 def stated_frames(source, stream):
-    """Return how many frames a file says that it holds; 0 where it does not."""
+    """Return how many frames a file claims to hold; 0 if it does not say."""
     if not (source.format.name == "avi" and stream.index_entries):
         return stream.frames
-    # AVI also counts the places of frames that were left out.
+    # AVI also counts frames that were left out.
     last = stream.index_entries[-1].timestamp
     return stream.frames - (last + 1 - len(stream.index_entries))
 
@@ -95,10 +95,10 @@ def _encodes(codec, colours):
 
 
 class Encoder:
-    """A segment while it is written; in NUT, which holds any time base exactly."""
+    """A segment being written; in NUT, which holds any time base exactly."""
 
     def __init__(self, path, form, size):
-        """Begin a file, of frames of `size`, (height, width)."""
+        """Begin a file of frames of `size`, (height, width)."""
         import av
 
         self._container = av.open(f"file:{path}", "w", format="nut")
@@ -110,8 +110,8 @@ class Encoder:
         context.height, context.width = size
         context.pix_fmt = form.colours.pixel_format
         context.time_base = form.time_base
-        context.bit_rate = 0  # else it would bound the quality of VP9
-        # Segments can follow each other when decoding in the order of showing.
+        context.bit_rate = 0  # or it would limit the quality of VP9
+        # Segments can be joined if frames are decoded in the order of showing.
         context.max_b_frames = 0
         context.sample_aspect_ratio = form.aspect
         context.color_range = form.colours.range
@@ -120,7 +120,7 @@ class Encoder:
         context.color_trc = form.colours.transfer
 
     def add(self, sr: np.ndarray, source: Any) -> None:
-        """Encode levels, (*size, 3), at the time of the frame they came from."""
+        """Encode levels, (*size, 3), at the time of their source frame."""
         frame = from_rgb(sr, self._form.colours)
         frame.pts, frame.time_base = source.pts, self._form.time_base
         frame.duration = source.duration
@@ -137,20 +137,15 @@ class Encoder:
             self._container.close()
 
 
-def identity_of(
-    lr_path, size, codec, segment_frames, upscaler, degradation="auto", wrap=False
-):
-    """What must be the same for segments to be of use, as JSON."""
+def identity_of(lr_path, settings, upscaler, degradation, wrap):
+    """Return, as JSON, what must be the same for segments to be reused."""
     status = os.stat(lr_path)
     pattern = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
     sr = upscaler.upscale(pattern, degradation=degradation, wrap=wrap)
-    work = {
+    work = settings | {
         "source": os.path.realpath(lr_path),
         "source_bytes": status.st_size,
         "source_modified": status.st_mtime_ns,
-        "size": size,
-        "codec": codec,
-        "segment_frames": segment_frames,
         # By what it does: the same name may stand for another model.
         "upscaler": hashlib.sha256(sr).hexdigest(),
         "estimator": upscaler.estimate(pattern).vector.tolist(),
@@ -196,7 +191,7 @@ def join(
         with av.open(f"file:{segments[0]}") as segment:
             video = result.add_stream_from_template(segment.streams.video[0])
         video.time_base = form.time_base
-        # Where frames do not come at this rate, a player must not be told that they do.
+        # A player must not be told a rate that the frames do not keep.
         constant = _is_constant(segments, form.rate, form.time_base)
         video.codec_context.framerate = form.rate if constant else Fraction(0)
         _describe(video, source.streams.best("video"), container)
@@ -217,9 +212,9 @@ def join(
 
 
 def whole_audio(source: Any) -> list[Any]:
-    """Return the audio streams of an open file, but those of which no decoder starts.
+    """Return the audio streams of an open file that a decoder can open.
 
-    No player could open the copy of one that is damaged.
+    No player could open a copy of the others.
     """
     import av
 
@@ -233,7 +228,7 @@ def whole_audio(source: Any) -> list[Any]:
 
 
 def _said(source):
-    """What a file or stream says of itself, but by which program it was written."""
+    """Return what a file or stream says of itself, except which program wrote it."""
     said = {}
     for key, value in source.metadata.items():
         key = key.lower()
@@ -282,7 +277,7 @@ def _moved(chapter, start):
 
 
 def _is_constant(segments, rate, unit):
-    """Whether frames come at a rate, as far as a clock of such units can tell."""
+    """Whether frames come at a rate, as far as a clock of this unit can tell."""
     import av
 
     slack = unit if 4 * rate * unit < 1 else 0

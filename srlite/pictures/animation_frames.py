@@ -41,6 +41,7 @@ class Animation:
     """What the frames of a file have in common.
 
     Attributes:
+        kind: name of the format.
         size: (height, width) in pixels, upright.
         durations: milliseconds that each frame is shown.
         plays: how often the animation runs, 0 for endlessly.
@@ -48,6 +49,7 @@ class Animation:
         said: the metadata, in a `Picture` of one pixel.
     """
 
+    kind: str
     size: tuple[int, int]
     durations: tuple[float, ...]
     plays: int
@@ -74,14 +76,15 @@ def read_animation(path: str | os.PathLike) -> Animation:
     """
     with decoding(path), open_image(path, path) as image:
         check_pixels(path, count_frames(image), (image.height, image.width))
+        kind = str(image.format)
         # A GIF counts repetitions, other formats count runs; a GIF without a count
         # runs once.
         loop = image.info.get("loop")
-        if image.format == "GIF":
+        if kind == "GIF":
             loop = 1 if loop is None else loop + 1 if loop else 0
         first = picture_from_image(image, path)
     notes, durations, transparent = first.notes, [], False
-    if image.format == "PNG" and Path(path).read_bytes()[24] == 16:
+    if kind == "PNG" and Path(path).read_bytes()[24] == 16:
         notes += ("animations are written with 8 of the 16 bits",)
     for pixels, alpha, duration in frames_of(path):
         durations.append(duration)
@@ -90,7 +93,7 @@ def read_animation(path: str | os.PathLike) -> Animation:
     pixel = np.zeros((1, 1, 3), np.uint8)
     said = replace(first, pixels=pixel, alpha=None, grey=False, notes=notes)
     size = (pixels.shape[0], pixels.shape[1])
-    return Animation(size, tuple(durations), loop or 0, transparent, said)
+    return Animation(kind, size, tuple(durations), loop or 0, transparent, said)
 
 
 def frames_of(
