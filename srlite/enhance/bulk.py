@@ -1,16 +1,17 @@
 """The command `srlite bulk`: any number of pictures, by an engine of Apache Beam.
 
-The plan is made here, before the first picture is read: which files, where each result
-goes, that nothing is replaced by surprise. The engine hands the pairs to its workers;
-each process loads the model once, and enlarges a file as `srlite enhance` does, to the
-same bytes. Files may lie wherever Beam reads and writes: names with `://` are copied to
-the worker's disk and the result is renamed into place when it is whole. What became of
-each file is a line of JSON in a folder inside the results.
+The command first decides which files are enlarged and where each result goes, and that
+nothing is replaced by surprise. The engine hands the pairs to its workers; each process
+loads the model once and enlarges files as `srlite enhance` does, to the same bytes.
+Files may lie wherever Beam reads and writes: files with `://` in their names are copied
+to the worker's disk, and the result is renamed into place when it is whole. Each file's
+outcome becomes a line of JSON in a folder inside the results.
 
 Everything after `--` is an option of Beam, such as `--runner FlinkRunner`.
 """
 
 import csv
+import glob
 import io
 import json
 import os
@@ -77,7 +78,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "srlite bulk") -> int:
     plan = _plan(options)
     # The workers are the parallelism.
     options["num_threads"] = options.pop("threads") or 1
-    load_options(options)  # A model that cannot be loaded is said before the start.
+    load_options(options)  # Refuse an unusable model before the start.
     folder = _join(out, f"manifest-{time.strftime('%Y%m%dT%H%M%S')}")
     start = time.perf_counter()
     _run(plan, options, folder, argv[cut + 1 :])
@@ -89,7 +90,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "srlite bulk") -> int:
 
 
 def _run(plan, options, folder, arguments):
-    """Enlarge the files of a plan and write the lists of what became of them."""
+    """Enlarge the files of a plan and list the outcomes."""
     from apache_beam.options.pipeline_options import PipelineOptions
 
     kept, skipped, failures = plan
@@ -128,7 +129,7 @@ def _has_status(row, status):
 
 
 class Enlarge(beam.DoFn if beam else object):  # type: ignore[misc]
-    """One picture after the other, with one model for each worker process."""
+    """Enlarge pictures one by one, with one model in each worker process."""
 
     def __init__(self, options: dict[str, Any]):
         """Keep what `srlite.enhance.inference.enhance_image` takes."""
@@ -139,7 +140,7 @@ class Enlarge(beam.DoFn if beam else object):  # type: ignore[misc]
         load_options(self._options)
 
     def process(self, element: tuple[str, str]) -> Iterator[dict[str, Any]]:
-        """Enlarge a file, by its name and its result's; yield a line of `--json`."""
+        """Enlarge a file, given its name and its result's; yield a line of `--json`."""
         lr, sr = element
         with tempfile.TemporaryDirectory(prefix="srlite.") as folder:
             near = Pair(_near(lr, folder, "lr"), _near(sr, folder, "sr"))
@@ -159,8 +160,8 @@ def _plan(options):
     """Decide which files are enlarged, and where to; take these options out.
 
     Returns:
-        (kept, skipped, failures): lists of (name, name of the result) of the files to
-        do and of those that are done; sentences about inputs with nothing in them.
+        (kept, skipped, failures): lists of (name, name of the result), to do and done;
+        sentences about inputs with nothing in them.
     """
     lr_paths = [str(path) for path in options.pop("lr_path")]
     out, recursive = str(options.pop("sr_path")), options.pop("recursive")
@@ -187,7 +188,7 @@ def _plan(options):
     if clash := inputs.keys() & inputs.values():
         raise ImageError(f"{min(clash)} is both input and output; write elsewhere")
     share = sorted(inputs.items())[shard[0] - 1 :: shard[1]]
-    there = _existing(out, inputs) if not overwrite else set()
+    there = _existing(inputs) if not overwrite else set()
     if there and not skip:
         raise ConfigError(
             f"{min(there)} exists already; pass --overwrite to replace, or "
@@ -250,13 +251,14 @@ def _matches(sources, recursive):
             yield name, name.removeprefix(root).lstrip("/")
 
 
-def _existing(out, names):
+def _existing(names):
     """Return those of some names that are files."""
-    if not any(map(_is_far, (out, *names))):
-        return {name for name in names if os.path.exists(name)}
-    found = FileSystems.match([_join(out, "**")])[0].metadata_list
-    there = {entry.path for entry in found}
-    return {name for name in names if name in there}
+    far = {name for name in names if _is_far(name)}
+    there = {name for name in names if name not in far and os.path.exists(name)}
+    for folder in {name.rpartition("/")[0] for name in far}:
+        (found,) = FileSystems.match([f"{glob.escape(folder)}/*"])
+        there |= far & {entry.path for entry in found.metadata_list}
+    return there
 
 
 def _is_far(name):
@@ -271,7 +273,7 @@ def _join(folder, name):
 
 
 def _near(name, folder, kind):
-    """Where a worker has a file: there, or on its own disk."""
+    """Return where a worker has a file: there, or on its own disk."""
     return Path(folder, f"{kind}{Path(name).suffix}") if _is_far(name) else Path(name)
 
 
@@ -281,7 +283,7 @@ def _copy(source, target):
 
 
 def _store(path, name):
-    """Bring a file to a far place: under its name it is whole."""
+    """Copy a file to a far place; under its name it is always whole."""
     folder, _, last = name.rpartition("/")
     _make_folder(folder)
     draft = f"{folder}/.{uuid.uuid4().hex}.unfinished-{last}"

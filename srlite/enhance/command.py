@@ -11,17 +11,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import Any, TextIO
 
 from srlite.data.degradation_vector import parse_degradation
 from srlite.enhance.batch import enhance_files
-from srlite.enhance.file_plan import (
-    STREAM,
-    FilePlan,
-    Pair,
-    kind_of,
-    plan_files,
-)
+from srlite.enhance.file_plan import STREAM, FilePlan, Pair, kind_of, plan_files
 from srlite.enhance.options import checked_ending, could_be_faster, parse_options
 from srlite.enhance.video import can_write_video
 from srlite.errors import ConfigError, ImageError, SrliteError, one_line
@@ -30,8 +24,7 @@ from srlite.pictures.decoding import count_pixels, decoding, in_kinds
 from srlite.pictures.writing import writing
 
 _STDIN = "/dev/stdin"
-# Seconds that work may still take before a faster way is named.
-_LONG = 60
+_LONG = 60  # seconds left, from which a faster way is named
 _COMPARISON = ("compare", "compare_models", "hr_path")
 
 
@@ -68,7 +61,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "inference.py") -> int:
 
 
 def _main(options: dict[str, Any], folder: Path) -> int:
-    """Run the command; `folder` is for what can be read only once."""
+    """Run the command; `folder` is for input that can be read only once."""
     parse_degradation(options["degradation"])
     as_json, verbose = options.pop("json"), options.pop("verbose")
     quiet = options.pop("quiet") or as_json
@@ -102,11 +95,11 @@ def _main(options: dict[str, Any], folder: Path) -> int:
 
 
 def _spooled(pair: Pair, folder: Path) -> Pair:
-    """Keep what comes by a pipe in a file, since it can be read only once."""
+    """Copy what comes through a pipe to a file, because it can be read only once."""
     is_stdin = pair.lr == Path(_STDIN)
     if is_stdin and not pair.named:
         raise ConfigError("name the result of stdin: a file, or - for stdout")
-    # Of stdin, the name of the result says whether it is a video.
+    # The name of the result says whether stdin is a video.
     ending = pair.sr.suffix if is_stdin and can_write_video(pair.sr.suffix) else ""
     if not os.path.exists(pair.lr) or (os.path.isfile(pair.lr) and not ending):
         return pair
@@ -123,24 +116,29 @@ def _compare(
     verbose: bool,
     comparison: dict[str, Any],
 ) -> int:
-    """Do the work for one picture, and compare."""
+    """Enlarge one picture, and compare."""
     # Only here, because it imports matplotlib.
     from srlite.enhance.compare import check_comparison, write_comparison
 
     pair, path = plan.pairs[0], comparison["compare"]
     hr_path = comparison["hr_path"]
+    models = comparison["compare_models"] or ()
     check_comparison(path, [pair.lr, pair.sr, *([hr_path] if hr_path else [])])
-    for model in comparison["compare_models"] or ():
+    for model in models:
         find_model(model)
     status, lines = _run(plan, options, 1, quiet, verbose, for_caption=True)
-    mixing = (
-        *("model", "sharp_model", "strength", "visualize", "size", "quality"),
-        "deinterlace",
+    own = {"model", "sharp_model", "strength", "visualize", "size", "quality"}
+    own.add("deinterlace")
+    write_comparison(
+        path,
+        pair.lr,
+        pair.sr,
+        models,
+        hr_path,
+        caption=" ".join(lines),
+        warn=lambda note: _say(f"note: {note}"),
+        **{name: value for name, value in options.items() if name not in own},
     )
-    others = {name: value for name, value in options.items() if name not in mixing}
-    models = comparison["compare_models"] or ()
-    others |= {"caption": " ".join(lines), "warn": lambda note: _say(f"note: {note}")}
-    write_comparison(path, pair.lr, pair.sr, models, hr_path, **others)
     if not quiet:
         print(f"comparison: {one_line(path)}")
     return status
@@ -155,7 +153,7 @@ def _run(
     for_caption: bool = False,
     as_json: bool = False,
 ) -> tuple[int, list[str]]:
-    """Do the work, tell of it, and return the exit status and what else was said."""
+    """Do the work, report it, and return the exit status and the lines of outcomes."""
     single = len(plan.pairs) == 1 and not plan.skipped and not plan.failures
     for sentence in plan.failures:
         _say(f"error: {sentence}")
@@ -172,14 +170,12 @@ def _run(
     lines: list[str] = []
     try:
         with contextlib.ExitStack() as stack:
-            bar: _Bar | _FrameBar | None = None
+            bar: _FileBar | _FrameBar | None = None
             if not quiet:
-                moving = (
-                    single
-                    and kind_of(plan.pairs[0].source or plan.pairs[0].lr) != "picture"
-                )
-                bar = _FrameBar() if moving else _Bar(plan.pairs, options)
-                stack.enter_context(bar)
+                lr = plan.pairs[0].source or plan.pairs[0].lr if single else None
+                moving = lr and kind_of(lr) != "picture"
+                bar = _FrameBar() if moving else _FileBar(plan.pairs, options)
+                stack.callback(bar.close)
             outcomes = enhance_files(
                 plan.pairs,
                 options,
@@ -190,7 +186,7 @@ def _run(
             for outcome in stack.enter_context(contextlib.closing(outcomes)):
                 if bar:
                     bar.finish(outcome.pair)
-                # One that holds for all files is said once.
+                # A note that holds for all files is printed once.
                 for note in [n for n in outcome.notes if n not in notes]:
                     _say(f"note: {note}")
                     notes.append(note)
@@ -233,29 +229,41 @@ def _say(sentence: str, file: TextIO | None = None) -> None:
 
 
 class _Bar:
+    """A bar that appears with the first step that is done.
+
+    So a command that is refused says its one sentence only.
+    """
+
+    _bar: Any = None
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def _open(self, bar_format: str, **options: Any) -> Any:
+        from tqdm import tqdm
+
+        times = "[{elapsed}<{remaining}, {rate_noinv_fmt}]"
+        self._bar = tqdm(bar_format=f"{bar_format} {times}", **options)
+        return self._bar
+
+
+class _FileBar(_Bar):
     """One bar over all files, in megapixels of input.
 
-    It appears with the first tile or file that is done, so that a command that is
-    refused says its one sentence only. Where much is left, `--fast` is named once.
+    If much is left, it names `--fast` once.
     """
 
     def __init__(self, pairs: Sequence[Pair], options: dict[str, Any]):
         self._megapixels = {p: count_pixels(p.source or p.lr) / 1e6 for p in pairs}
         self._finished = 0.0
         self._count = 0
-        self._bar: Any = None
         self._start = time.time()
         self._options = options  # until it is known whether there is a faster way
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
     def within_file(self, pair: Pair, done: int, total: int) -> None:
-        """Move on within a file, but not for one that is done in one step."""
+        """Move on within a file, unless it is done in one step."""
         if total > 1:
             self._show(self._finished + self._megapixels[pair] * done / total)
 
@@ -268,16 +276,12 @@ class _Bar:
 
     def _show(self, megapixels: float) -> None:
         if self._bar is None:
-            from tqdm import tqdm
-
-            self._bar = tqdm(
+            self._open(
+                "{desc}{percentage:3.0f}%|{bar}| {n:.2f}/{total:.2f} MP",
                 total=sum(self._megapixels.values()),
                 unit="MP",
                 smoothing=0,  # The mean speed: files differ.
-                bar_format="{desc}{percentage:3.0f}%|{bar}| {n:.2f}/{total:.2f} MP "
-                "[{elapsed}<{remaining}, {rate_noinv_fmt}]",
-            )
-            self._bar.start_t = self._start
+            ).start_t = self._start
         if len(self._megapixels) > 1:
             done = f"{self._count}/{len(self._megapixels)} files "
             self._bar.set_description_str(done, refresh=False)
@@ -295,33 +299,20 @@ class _Bar:
             self._options = {}
 
 
-class _FrameBar:
+class _FrameBar(_Bar):
     """A bar in frames, for one animation or video."""
 
-    def __init__(self) -> None:
-        self._bar: Any = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
     def within_file(self, _: Pair, done: int, total: int) -> None:
-        """Move on by what is done."""
+        """Move to the frames that are done."""
         if self._bar is None:
-            from tqdm import tqdm
-
-            self._bar = tqdm(
+            self._open(
+                "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} frames",
                 initial=done - 1,  # of work that goes on
                 total=total,
                 unit="frame",
-                bar_format="{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} frames "
-                "[{elapsed}<{remaining}, {rate_noinv_fmt}]",
             )
         self._bar.total = total
         self._bar.update(done - self._bar.n)
 
     def finish(self, _: Pair) -> None:
-        """Do nothing: the last frame was told."""
+        """Do nothing: the last frame was counted."""

@@ -5,13 +5,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
-from srlite.enhance.inference import (
-    enhance_image,
-    save_figure,
-)
+from srlite.enhance.inference import enhance_image, save_figure
 from srlite.errors import ConfigError, ImageError
 from srlite.figures.slider_page import slider_page
 from srlite.files import is_same_file, replacing
@@ -47,24 +43,24 @@ def write_comparison(
     path: str | os.PathLike,
     lr_path: str | os.PathLike,
     sr_path: str | os.PathLike,
-    models: Sequence[str | os.PathLike] = (),
-    hr_path: str | os.PathLike | None = None,
-    caption: str = "",
-    warn: Callable[[str], object] | None = None,
+    models: Sequence[str | os.PathLike],
+    hr_path: str | os.PathLike | None,
+    caption: str,
+    warn: Callable[[str], object],
     **options: Any,
 ) -> None:
     """Compare the result for a picture with LR, bicubic, other models and HR.
 
     Args:
-        path: `.html` for a page with a slider, `.png` for a figure.
+        path: as of `check_comparison`; `.html` is a page with a slider, `.png` a
+            figure.
         lr_path: the picture.
         sr_path: its result, as written.
         models: further models that enlarge the picture, as `model` of
             `enhance_image`.
         hr_path: the original in the size of the result, if there is one.
         caption: what a page says of the result, besides its size.
-        warn: function (sentence) for what the user should know of the further models;
-            they are passed over when None.
+        warn: function (sentence) for what the user should know of the further models.
         **options: of `enhance_image` for these models.
 
     Raises:
@@ -72,27 +68,26 @@ def write_comparison(
         ModelError: as `enhance_image`.
         ConfigError: as `enhance_image`, or a model that enlarges to another size.
     """
-    check_comparison(path, [lr_path, sr_path, *([hr_path] if hr_path else [])])
     picture = read_picture(lr_path, page=options.get("page", 1))
     lr = opaque_levels(picture)
     sr = opaque_levels(read_picture(sr_path, max_pixels=MAX_SR_PIXELS))
     size = sr.shape[:2]
     more = []
     for model in models:
+        name = Path(model).name
         notes: list[str] = []
         other = enhance_image(
             lr_path=lr_path, model=model, warn=notes.append, **options
         )
-        # What the picture itself gave rise to was said before.
+        # Notes about the picture itself were printed before.
         for note in [note for note in notes if note not in picture.notes]:
-            if warn is not None:
-                warn(f"{_name(model)}: {note}")
+            warn(f"{name}: {note}")
         if other.shape[:2] != size:
             raise ConfigError(
                 f"{model} enlarges to {other.shape[1]} x {other.shape[0]} pixels, but "
                 f"{sr_path} has {size[1]} x {size[0]}; give --width and --height"
             )
-        more.append((_name(model), opaque_levels(picture_from_array(other))))
+        more.append((name, opaque_levels(picture_from_array(other))))
     if hr_path is not None:
         hr = opaque_levels(read_picture(hr_path, max_pixels=MAX_SR_PIXELS))
         if hr.shape[:2] != size:
@@ -103,7 +98,9 @@ def write_comparison(
         more.append(("HR", hr))
     bicubic = resize(lr, size, resample=Image.Resampling.BICUBIC)
     if Path(path).suffix.lower() == ".png":
-        _write_figure(path, lr, bicubic, sr, more)
+        from srlite.figures.figure import draw_comparison
+
+        save_figure(draw_comparison(lr, bicubic, sr, more=more), path)
         return
     panels = [("LR", lr), ("bicubic", bicubic), ("SR", sr), *more]
     text = f"{size[1]} x {size[0]} pixels."
@@ -120,24 +117,3 @@ def write_comparison(
     with replacing(path, ImageError) as temporary:
         # A name may hold bytes that are not text.
         temporary.write_text(page, "utf-8", "backslashreplace")
-
-
-def _write_figure(
-    path: str | os.PathLike,
-    lr: np.ndarray,
-    bicubic: np.ndarray,
-    sr: np.ndarray,
-    more: list[tuple[str, np.ndarray]],
-) -> None:
-    import matplotlib.pyplot as plt
-
-    from srlite.figures.figure import draw_comparison
-
-    figure = draw_comparison(lr, bicubic, sr, more=more)
-    save_figure(figure, path)
-    plt.close(figure)
-
-
-def _name(model: str | os.PathLike) -> str:
-    """What tells models apart: the name of a shipped one, or the end of a path."""
-    return Path(model).name

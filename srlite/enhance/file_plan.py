@@ -27,8 +27,8 @@ class Pair:
     Attributes:
         lr: the file to read.
         sr: the file to write.
-        named: whether the user gave the name of the result, and not we.
-        source: where `lr` is read from, if not there: it can be read only once.
+        named: whether the user named the result, and not srlite.
+        source: where to read `lr` from, if not there: it can be read only once.
     """
 
     lr: Path
@@ -75,17 +75,17 @@ def plan_files(
     """Pair inputs and results.
 
     Args:
-        lr_paths: files, folders, and patterns such as `photos/*.jpg`; a file that is
-            there under the very name of a pattern is that file.
+        lr_paths: files, folders, and patterns such as `photos/*.jpg`; a file whose name
+            is the very pattern is that file.
         sr_path: a file, for one input that is a file; else a folder, which keeps the
             tree of each folder or pattern. When None, results stand beside their
             inputs, with `SUFFIX`.
-        recursive: take the folders in the folders too.
-        ending: of the results that are not named by `sr_path`, such as ".png"; that
-            of the input when None, or ".png" where srlite cannot write it.
-        skip: leave out inputs whose result is there.
-        overwrite: replace results that are there. Without `skip` and `overwrite`, only
-            a file named by `sr_path` is replaced.
+        recursive: take subfolders too.
+        ending: of the results that `sr_path` does not name, such as ".png"; that of
+            the input when None, or ".png" where srlite cannot write it.
+        skip: leave out inputs whose result exists.
+        overwrite: replace existing results. Without `skip` and `overwrite`, only a file
+            named by `sr_path` is replaced.
         shard: (k, n): only every n-th file, from the k-th on. Chosen before `skip`, so
             that n calls share the files whatever the others have done by then.
 
@@ -95,8 +95,8 @@ def plan_files(
         `a` is an input too.
 
     Raises:
-        ConfigError: options that do not go together, two inputs with one result, or
-            results that are there already.
+        ConfigError: options that exclude each other, two inputs with one result, or
+            existing results.
         ImageError: a result would replace an input.
     """
     found: list[_Found] = []
@@ -201,7 +201,7 @@ def _walk(folder: Path, recursive: bool, failures: list[str]) -> list[Path]:
 
 
 def _fixed_part(pattern: Path) -> Path:
-    """The folder above the first part of a pattern that is one."""
+    """Return the folder above the first part that is a pattern."""
     parts = []
     for part in pattern.parts[:-1]:
         if glob.has_magic(part):
@@ -215,7 +215,7 @@ def _names_a_file(
     lr_paths: Sequence[str | os.PathLike],
     found: list[_Found],
 ) -> bool:
-    """Whether the result's path is that of a file; refuse one for several inputs."""
+    """Whether the result's path is a file; refuse one for several inputs."""
     is_folder = os.path.isdir(sr_path) or os.fspath(sr_path).endswith(("/", os.sep))
     if len(lr_paths) == 1 and found and not found[0].searched:
         return not is_folder
@@ -227,7 +227,7 @@ def _names_a_file(
 
 
 def _is_result(found: _Found, folder: Path) -> bool:
-    """Whether a found file lies in the folder of the results, inside the tree."""
+    """Whether a found file lies in the folder of results, inside the tree."""
     root, folder = (Path(os.path.realpath(p)) for p in (found.root, folder))
     parent = Path(os.path.realpath(found.path.parent))
     return found.searched and root in folder.parents and parent.is_relative_to(folder)
@@ -243,7 +243,7 @@ def _with_ending(path: Path, ending: str | None, stem: str | None = None) -> Pat
 
 
 def _refuse_clashes(pairs: list[Pair], named: list[Path]) -> None:
-    """Raise for results that would fall on each other or on an input, `named` too."""
+    """Refuse results that fall on each other, on an input, or on one of `named`."""
     inputs = {_identity(path) for path in (*named, *(pair.lr for pair in pairs))}
     outputs: dict[object, Pair] = {}
     for pair in pairs:
@@ -272,10 +272,9 @@ def _refuse_replacing(pairs: list[Pair]) -> None:
 
 
 def _identity(path: Path, links: bool = True) -> str | tuple[int, int]:
-    """What two names of one file have in common.
+    """Return what two names of one file have in common.
 
-    Of files that are there it is the file itself, which also holds where upper case
-    does not count.
+    Of existing files it is the file itself, also where case does not count.
     """
     if not links:
         return os.path.normcase(os.path.abspath(path))

@@ -1,7 +1,7 @@
 """Enhance a picture: `enhance_image`, for programs and notebooks.
 
-Pictures leave as they came: grey stays grey, transparency stays,
-uint16 stays uint16. Needs no TensorFlow; matplotlib is imported for the figure alone.
+Grey stays grey, transparency stays, and uint16 stays uint16. Needs no TensorFlow;
+matplotlib is imported for the figure alone.
 """
 
 import contextlib
@@ -81,8 +81,8 @@ def enhance_image(
         lr_image: the picture: a path, a PIL image, or anything that `np.asarray` takes
             (NumPy, TensorFlow, JAX): (H, W) grey, (H, W, 2) grey with alpha, (H, W, 3)
             RGB or (H, W, 4) RGBA; uint8, uint16, or float in [0, 1].
-        sr_path: where to write the result; its ending says the format. Not written
-            when None.
+        sr_path: where to write the result, in the format of its ending; nothing is
+            written when None.
         visualize: show LR, bicubic and SR side by side; without a display the figure
             is saved as a PNG, beside `sr_path` or in the current folder, and its path
             is printed.
@@ -90,8 +90,8 @@ def enhance_image(
         lr_path: the picture file, if there is no `lr_image`.
         model: a `.tflite` file, a `.keras` file, a checkpoint or a run directory, or
             the name of a shipped model; `DEFAULT_MODEL` when None.
-        tile: largest part of the picture that is upscaled at once, in LR pixels;
-            smaller takes less memory and more time; by the free memory when None.
+        tile: largest part of the picture to upscale at once, in LR pixels; smaller
+            takes less memory and more time; by the free memory when None.
         overlap: context around each tile, in LR pixels.
         num_threads: CPU threads; all cores when None.
         progress: function (tiles done, tiles in all), called after each tile. To
@@ -102,20 +102,18 @@ def enhance_image(
         width: pixels of the result; keeps the proportions, unless `height` is given.
         height: pixels of the result, as `width`.
         max_side: pixels of the result's longer side.
-        strength: 0 (faithful) to 1 (sharp): in between, the pictures of `model` and
-            `sharp_model` are mixed. `model` alone when None.
+        strength: 0 (faithful) to 1 (sharp) mixes the pictures of `model` and
+            `sharp_model`; `model` alone when None.
         sharp_model: as `model`; `SHARP_MODEL` when None.
-        degradation: how the picture was made, of which the model is told: "auto" to
-            estimate all of it from the picture; "clean"; or parts such as
+        degradation: how the picture was made, as the model is told: "auto" to estimate
+            it from the picture; "clean"; parts such as
             "jpeg=60,noise=5,blur=0,kernel=bicubic", of which the rest is estimated
             (`srlite.data.degradation_vector.parse_degradation`); a mapping of such
-            parts; a `Degradation` or its vector (10,), [0, 1]. Left aside, with a note,
-            by a model that is not told.
+            parts; a `Degradation` or its vector (10,), [0, 1]. Models that take none
+            ignore it, with a note.
         ensemble: 2, 4 or 8 for the mean over as many flips and turns of the picture,
-            before rounding, which is a little closer to the original and takes as many
-            times as long.
-        quality: 1 to 100, of a JPEG, WebP or AVIF; 95 when None, and 100 writes WebP
-            without loss.
+            before rounding: a little closer to the original, and as many times slower.
+        quality: 1 to 100, of a JPEG, WebP or AVIF; 95 when None; 100 is lossless WebP.
         alpha: "model" to enlarge transparency by the model, or "bicubic", which takes
             half the time and is softer.
         keep_hidden_colours: enlarge the colours under transparent pixels as they are,
@@ -133,8 +131,8 @@ def enhance_image(
     Returns:
         Array (4 * H, 4 * W) of a grey picture, (4 * H, 4 * W, 3) of RGB, with one
         channel more if the picture has transparency; uint16 if the picture has 16 bits,
-        else uint8. The same as `sr_path` holds, before lossy compression: where its
-        format has no transparency or no 16 bits, there are none here either.
+        else uint8. It is what `sr_path` holds, before lossy compression: without
+        transparency or 16 bits if the format has none.
 
     Raises:
         ImageError: the picture cannot be read, used or written.
@@ -155,7 +153,10 @@ def enhance_image(
     if lr_path is None:
         picture = picture_from_array(lr_image)
     else:
-        _refuse_same_file(lr_path, sr_path)
+        if sr_path is not None and is_same_file(lr_path, sr_path):
+            raise ImageError(
+                f"{sr_path} is both input and output; write to another file to keep it"
+            )
         picture = read_picture(lr_path, page=page)
     upscaler = load_upscaler(
         model, sharp_model, strength, tile, overlap, num_threads, ensemble
@@ -184,7 +185,7 @@ def enhance_image(
         keep_hidden_colours=keep_hidden_colours,
         wrap=wrap,
     )
-    # A large one is not kept while Pillow makes its copy of the result.
+    # A large picture is not kept while Pillow copies the result.
     shown = picture if visualize else None
     del picture
     if sr_path is not None:
@@ -203,7 +204,7 @@ def _tell(
     degradation: Told,
     say: Callable[[str], object],
 ) -> Any:
-    """Look at a picture, say what is seen and told, and return what is to be told."""
+    """Look at a picture, say what is seen and told, and return what to tell."""
     if not upscaler.conditional:
         say(in_words(None, None))
         return degradation
@@ -217,15 +218,6 @@ def _tell(
     return told
 
 
-def _refuse_same_file(
-    lr_path: str | os.PathLike, sr_path: str | os.PathLike | None
-) -> None:
-    if sr_path is not None and is_same_file(lr_path, sr_path):
-        raise ImageError(
-            f"{sr_path} is both input and output; write to another file to keep it"
-        )
-
-
 def load_upscaler(
     model: str | os.PathLike | None = None,
     sharp_model: str | os.PathLike | None = None,
@@ -235,7 +227,7 @@ def load_upscaler(
     num_threads: int | None = None,
     ensemble: int = 1,
 ) -> Upscaler:
-    """Load the models that `enhance_image` runs; the last two choices are kept.
+    """Load the models that `enhance_image` runs, and keep the last two choices.
 
     Arguments and errors are those of `enhance_image`.
     """
@@ -256,7 +248,7 @@ def load_upscaler(
 
 
 def _modified(path: Path) -> Iterator[object]:
-    """Times of the files of a model: one that is trained anew is another."""
+    """Yield the times of a model's files: one that is trained anew is another."""
     yield path.stat().st_mtime_ns
     with contextlib.suppress(ModelError):
         estimator = find_estimator(path)
@@ -289,26 +281,27 @@ def _show_comparison(
     bicubic = resize(lr, sr.shape[:2], resample=Image.Resampling.BICUBIC)
     figure = draw_comparison(lr, bicubic, sr, size)
     silent = backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE)
-    if plt.get_backend().lower() in silent:
-        beside = Path("srlite.png" if sr_path is None else sr_path)
-        names = itertools.chain(
-            ["comparison"], map("comparison_{}".format, range(2, 999))
-        )
-        paths = (beside.with_name(f"{beside.stem}_{name}.png") for name in names)
-        path = next(path for path in paths if not path.exists())
-        save_figure(figure, path)
-        print(f"comparison: {path}")
-    else:
+    if plt.get_backend().lower() not in silent:
         plt.show()
-    plt.close(figure)
+        plt.close(figure)
+        return
+    beside = Path("srlite.png" if sr_path is None else sr_path)
+    names = itertools.chain([""], map("_{}".format, itertools.count(2)))
+    paths = (beside.with_name(f"{beside.stem}_comparison{name}.png") for name in names)
+    path = next(path for path in paths if not path.exists())
+    save_figure(figure, path)
+    print(f"comparison: {path}")
 
 
 def save_figure(figure: Any, path: str | os.PathLike) -> None:
-    """Write a figure as a PNG, by way of memory: whole or not at all.
+    """Write a figure of pyplot as a PNG, whole or not at all, and close it.
 
     Raises:
         ImageError: the file cannot be written.
     """
+    import matplotlib.pyplot as plt
+
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=120)
+    plt.close(figure)
     write_picture(path, picture_from_image(Image.open(drawn)))

@@ -24,11 +24,11 @@ def parse_options(argv: Sequence[str] | None, prog: str) -> dict[str, Any]:
     """Parse the arguments of the command behind `inference.py`.
 
     Returns:
-        dict of option to value; paths without an option are its `lr_path`, or where
-        the last of two is to be written, its `sr_path`.
+        dict of option to value; paths without an option become its `lr_path`, and the
+        last of two, if it is to be written, its `sr_path`.
 
     Raises:
-        ConfigError: a folder given without an option would be written over.
+        ConfigError: a folder given without an option would be overwritten.
     """
     parser = _parser(prog)
     # Intermixed, so that options may stand between IN and OUT.
@@ -53,7 +53,7 @@ def parse_options(argv: Sequence[str] | None, prog: str) -> dict[str, Any]:
 
 
 def _fast_files(options: dict[str, Any]) -> dict[str, Path]:
-    """Find the int8 files of the chosen models: a dict of option to path."""
+    """Find the int8 files of the chosen models: dict of option to path."""
     mixed = options["strength"] is not None
     usual = FAITHFUL_MODEL if mixed else DEFAULT_MODEL
     found = {"model": fast_model(options["model"] or usual)}
@@ -63,7 +63,7 @@ def _fast_files(options: dict[str, Any]) -> dict[str, Path]:
 
 
 def could_be_faster(options: dict[str, Any]) -> bool:
-    """Return whether `--fast` would run other files than options say."""
+    """Whether `--fast` would run other files than the chosen ones."""
     try:
         found = _fast_files(options)
     except ModelError:
@@ -75,7 +75,7 @@ def could_be_faster(options: dict[str, Any]) -> bool:
 def _is_output(path: str) -> bool:
     """Whether the second of two paths is one to write.
 
-    A shell may have made both of a pattern, so a file that is there is an input.
+    A shell may have made both of a pattern, so an existing file is an input.
     """
     return path == STREAM or not os.path.lexists(path) or os.path.isdir(path)
 

@@ -160,6 +160,21 @@ def test_far_files(folder):
 
 
 @needs_beam
+@pytest.mark.parametrize("place", ["store://elsewhere", "elsewhere"])
+def test_results_elsewhere_stay(folder, place):
+    Path("elsewhere").mkdir()
+    Path("elsewhere", "x.png").write_bytes(b"mine")
+    where = place if "://" in place else folder / place
+    Path("list.csv").write_text(f"input,output\n{folder}/in/000.png,{where}/x.png\n")
+    for out in ("out", "store://out"):
+        with pytest.raises(ConfigError, match="elsewhere/x.png exists already"):
+            bulk.main(["list.csv", "--sr-path", out, *MODEL])
+        arguments = ["list.csv", "--sr-path", out, "--skip-existing", "--quiet"]
+        assert bulk.main([*arguments, *MODEL]) == 0
+    assert Path("elsewhere", "x.png").read_bytes() == b"mine"
+
+
+@needs_beam
 def test_lists_that_cannot_be_used(folder):
     Path("two.csv").write_text("input,output\na.png,x.png\nb.png,x.png\n")
     Path("none.csv").write_text("name\na.png\n")

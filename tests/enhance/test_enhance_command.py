@@ -1,5 +1,6 @@
 """The command behind `inference.py`."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from conftest import PHOTO
 from PIL import Image
 
 from srlite.enhance import command
-from srlite.enhance.command import _Bar, main
+from srlite.enhance.command import _FileBar, main
 from srlite.enhance.file_plan import Pair
 from srlite.enhance.inference import enhance_image
 from srlite.errors import ConfigError, ImageError
@@ -88,7 +89,8 @@ def test_a_bar_ends_at_its_total(tmp_path, size, steps, capsys):
     """Parts of these pictures, added up in floats, are more than the whole."""
     Image.new("L", size).save(tmp_path / "a.png")
     pair = Pair(tmp_path / "a.png", tmp_path / "b.png")
-    with _Bar([pair], {}) as bar, warnings.catch_warnings():
+    bar = _FileBar([pair], {})
+    with contextlib.closing(bar), warnings.catch_warnings():
         warnings.simplefilter("error")  # tqdm warns
         for done in range(1, steps + 1):
             bar.within_file(pair, done, steps)
