@@ -1,13 +1,12 @@
 """What is compared: models, plain filters and foreign programs, all as one function.
 
-A contender is given by one string, with a name and `=` in front if it wants another
-one in tables: a shipped name, a `.tflite` or `.keras` file, a checkpoint, a run
-directory, `bicubic`, `lanczos`, a command in which `{lr}` and `{sr}` stand for the
-PNG files that it reads and writes, or a folder of pictures that were enlarged before.
+A contender is given by one string: a shipped name, a `.tflite` or `.keras` file, a
+checkpoint, a run directory, `bicubic`, `lanczos`, a command in which `{lr}` and `{sr}`
+stand for the PNG files that it reads and writes, or a folder of pictures that were
+enlarged before. `NAME=` in front chooses the name in tables.
 
 Papers measure the bare network: the whole picture, in one call, as it is. The command
-that enlarges pictures shows a model one tile after the other. `edges` says which of the
-two is measured.
+that enlarges pictures shows a model one tile after the other. `edges` chooses.
 
 A conditional model is told how LR was made: what its estimator sees, as users have it;
 what a user may set; or, to measure what the estimator costs, the truth.
@@ -32,7 +31,7 @@ from srlite.backend import silence
 from srlite.data.degradation_vector import parse_degradation
 from srlite.data.sources import pictures_in
 from srlite.errors import ConfigError, ImageError, ModelError
-from srlite.evaluation.data_sets import file_name, results_in, unique_name
+from srlite.evaluation.data_sets import file_name, results_in, unique_names
 from srlite.memory import available_memory
 from srlite.metrics.psnr_ssim import centre_crop
 from srlite.models.model_files import find_estimator, find_model
@@ -60,11 +59,11 @@ class Contender:
     Attributes:
         name: what tables call it.
         upscale: function from uint8 LR (h, w, 3) to uint8 SR, which takes
-            `degradation` as `Upscaler.upscale` does where it is conditional; of a
+            `degradation` as `Upscaler.upscale` does if it is conditional; of a
             folder, from the HR picture's path.
-        identity: stands for it in the keys of records: the SHA-256 of its file, with
-            that of its estimator behind, or what it is.
-        note: sentence that belongs beside its figures, or None.
+        identity: stands for it in the keys of records: the SHA-256 of its file, then
+            that of its estimator, or what it is.
+        note: sentence for readers of its figures, or None.
         conditional: whether it is told how LR was made.
         degradation: what it is told: text for `parse_degradation`, or `TRUE`.
         finished: whether it is a folder of pictures.
@@ -78,15 +77,11 @@ class Contender:
     degradation: str = "auto"
     finished: bool = False
 
-    def renamed(self, name):
-        """Return the same contender under another name."""
-        return replace(self, name=name)
-
     def told(self, degradation):
         """Return the same contender, told another `degradation`.
 
         Raises:
-            ConfigError: a degradation that cannot be.
+            ConfigError: an impossible degradation.
         """
         if degradation != TRUE:
             parse_degradation(degradation)
@@ -109,20 +104,20 @@ class Contender:
         return self.upscale(lr, degradation=told)
 
 
-def open_contenders(texts, protocol, sets=(), num_threads=None, degradations=()):
+def open_contenders(texts, protocol, sets, num_threads, degradations):
     """Load what is compared, each under a name of its own; `texts` as in the module.
 
     Args:
         texts: list of strings.
-        protocol: `Protocol`; where LR is damaged, bicubic is added if it is not there.
-        sets: list of `DataSet`, of which a folder must have the results.
+        protocol: `Protocol`; with damaged LR, bicubic is added unless it is there.
+        sets: list of `DataSet`, whose results a folder must have.
         num_threads: CPU threads of a `.tflite`; all cores when None.
         degradations: what conditional models are told, each measured side by side;
             "auto" when there is none.
 
     Raises:
         ModelError: as `open_contender`.
-        ConfigError: a degradation that cannot be, or that no model takes; a folder
+        ConfigError: an impossible degradation, or one that no model takes; a folder
             where LR is made in several ways.
         DataError: a folder lacks results.
     """
@@ -132,7 +127,7 @@ def open_contenders(texts, protocol, sets=(), num_threads=None, degradations=())
         if folder := _open_folder(text, protocol, sets):
             opened.append(folder)
             continue
-        with silence():  # LiteRT tells of its delegates.
+        with silence():  # LiteRT reports its delegates.
             contender = open_contender(
                 text, protocol.scale, protocol.edges, num_threads
             )
@@ -141,18 +136,15 @@ def open_contenders(texts, protocol, sets=(), num_threads=None, degradations=())
             continue
         for degradation in told:
             name = f"{contender.name}-{degradation}"
-            opened.append(contender.told(degradation).renamed(name))
+            opened.append(replace(contender.told(degradation), name=name))
     if degradations and not any(contender.conditional for contender in opened):
         raise ConfigError(
             "none of the models takes a degradation; leave out --degradation"
         )
     if protocol.damaged and all(c.identity != PLAIN for c in opened):
         opened.append(open_contender(PLAIN, protocol.scale))
-    found = []
-    for contender in opened:
-        taken = [*_RESERVED, *(other.name for other in found)]
-        found.append(contender.renamed(unique_name(file_name(contender.name), taken)))
-    return found
+    names = unique_names([file_name(c.name) for c in opened], _RESERVED)
+    return [replace(c, name=name) for c, name in zip(opened, names)]
 
 
 def open_contender(text, scale, edges="none", num_threads=None):
@@ -160,7 +152,7 @@ def open_contender(text, scale, edges="none", num_threads=None):
 
     Raises:
         ModelError: the model is missing, damaged or of another scale, or the command
-            names no `{lr}` or no `{sr}`.
+            lacks `{lr}` or `{sr}`.
     """
     name, text = _split(text)
     if text in FILTERS:
@@ -222,8 +214,8 @@ def _open_folder(text, protocol, sets):
 def enlarge_plainly(lr, scale, resample):
     """Enlarge uint8 LR (h, w, 3) by a Pillow filter, the picture mirrored at its edges.
 
-    With `BICUBIC` this is MATLAB's `imresize`, but for the rounding between its two
-    passes.
+    With `BICUBIC` this is MATLAB's `imresize`, except that it does not round between
+    the two passes.
     """
     border = ((_REACH, _REACH), (_REACH, _REACH), (0, 0))
     mirrored = np.pad(lr.astype(np.float32), border, mode="symmetric")
@@ -244,7 +236,7 @@ def _upscale_whole(upscaler, name, lr, degradation="auto"):
 
 
 def _digest(path):
-    """SHA-256 of a model file, of all files of a checkpoint in parts."""
+    """SHA-256 of a model file, or of all files of a checkpoint in parts."""
     digest = hashlib.sha256()
     folder = path.suffix == ".json"  # the index of a checkpoint
     for file in sorted(path.parent.iterdir()) if folder else [path]:

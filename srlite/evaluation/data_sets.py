@@ -1,12 +1,13 @@
 """The pictures that models are measured on: folders of HR, pairs, and known sets.
 
-Files are listed first and decoded one at a time, so a set may be larger than the
-memory. An HR picture is cut to multiples of the scale, as the literature does.
+Files are listed first and decoded one at a time, so a set may exceed the memory. HR is
+cut to multiples of the scale, as the literature does.
 """
 
+import itertools
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from srlite.data.pairs import fit_pair, match_pairs
@@ -16,7 +17,7 @@ from srlite.metrics.psnr_ssim import centre_crop
 from srlite.pictures.decoding import is_picture_name
 from srlite.pictures.picture import read_rgb
 
-# What folders of HR are called inside a set, whose name is then that of the set.
+# Folders of HR inside a set, which is then called by its own name.
 _HR_FOLDERS = frozenset(("hr", "gt", "original"))
 
 
@@ -59,7 +60,6 @@ class _KnownSet:
     source: str
 
 
-_SELF_EX_SR = "github.com/jbhuang0604/SelfExSR"
 # Folders in the order in which they are tried, with the files that count. SelfExSR puts
 # HR and LR into one folder.
 KNOWN_SETS = {
@@ -70,21 +70,14 @@ KNOWN_SETS = {
             for inner in ("/HR/*", "/image_SRF_4/*_HR.*", "/GTmod12/*", "/original/*")
         )
         + tuple(f"{folder}/*" for folder in folders),
-        f"{source}: put its HR pictures into {name}/HR",
+        f"{name} ({paper}) comes with github.com/jbhuang0604/SelfExSR: put its HR "
+        f"pictures into {name}/HR",
     )
-    for name, folders, source in (
-        ("Set5", ("Set5",), f"Set5 (Bevilacqua et al. 2012) comes with {_SELF_EX_SR}"),
-        ("Set14", ("Set14",), f"Set14 (Zeyde et al. 2010) comes with {_SELF_EX_SR}"),
-        (
-            "BSD100",
-            ("BSD100", "B100", "BSDS100"),
-            f"BSD100 (Martin et al. 2001) comes with {_SELF_EX_SR}",
-        ),
-        (
-            "Urban100",
-            ("Urban100",),
-            f"Urban100 (Huang et al. 2015) comes with {_SELF_EX_SR}",
-        ),
+    for name, folders, paper in (
+        ("Set5", ("Set5",), "Bevilacqua et al. 2012"),
+        ("Set14", ("Set14",), "Zeyde et al. 2010"),
+        ("BSD100", ("BSD100", "B100", "BSDS100"), "Martin et al. 2001"),
+        ("Urban100", ("Urban100",), "Huang et al. 2015"),
     )
 } | {
     "DIV2K": _KnownSet(
@@ -127,7 +120,10 @@ def known_set(name, root):
     if not Path(root).is_dir():
         raise DataError(f"no such folder of data sets: {root}")
     for place in known.places:
-        if found := [path for path in Path(root).glob(place) if _is_picture(path)]:
+        found = [
+            p for p in Path(root).glob(place) if is_picture_name(p) and p.is_file()
+        ]
+        if found:
             return DataSet(name, _items(found, found[0].parent))
     raise DataError(f"{name} is not in {root}. {known.source}")
 
@@ -159,8 +155,8 @@ def results_in(folder, sets):
     """Find the enlarged picture that a folder holds of each picture of some sets.
 
     Args:
-        folder: where they are, named as the HR pictures but for marks such as `_SR`; in
-            folders with the names of the sets, if there are such.
+        folder: holds them, named as the HR pictures except for marks such as `_SR`; in
+            folders named as the sets, if there are such.
         sets: list of `DataSet`.
 
     Returns:
@@ -182,25 +178,23 @@ def results_in(folder, sets):
 
 def rename_apart(sets):
     """Rename data sets of the same name: `a`, `a-2`, ..."""
-    names, apart = [], []
-    for data_set in sets:
-        name = unique_name(data_set.name, names)
-        names.append(name)
-        apart.append(DataSet(name, data_set.items, data_set.paired))
-    return apart
+    names = unique_names([data_set.name for data_set in sets])
+    return [replace(data_set, name=name) for data_set, name in zip(sets, names)]
 
 
-def unique_name(name, taken):
-    """Return a name that is not taken, on disks without case either."""
-    taken = {other.lower() for other in taken}
-    candidate, number = name, 2
-    while candidate.lower() in taken:
-        candidate, number = f"{name}-{number}", number + 1
-    return candidate
+def unique_names(names, taken=()):
+    """Make names differ from each other and those taken, without case too."""
+    known, unique = {name.lower() for name in taken}, []
+    for name in names:
+        numbered = (f"{name}-{number}" for number in itertools.count(2))
+        candidates = itertools.chain([name], numbered)
+        unique.append(next(c for c in candidates if c.lower() not in known))
+        known.add(unique[-1].lower())
+    return unique
 
 
 def file_name(text):
-    """Turn a text into one that can be the name of a file, at most 100 letters."""
+    """Turn a text into a possible file name of at most 100 letters."""
     return re.sub(r"[^\w.+-]+", "_", text)[:100].strip(".") or "_"
 
 
@@ -208,10 +202,6 @@ def _name(folder):
     path = Path(folder).resolve()
     inner = path.name.lower() in _HR_FOLDERS and path.parent.name
     return file_name(path.parent.name if inner else path.name)
-
-
-def _is_picture(path):
-    return is_picture_name(path) and path.is_file()
 
 
 def _pictures(folder):
@@ -222,11 +212,10 @@ def _pictures(folder):
 
 
 def _items(paths, folder):
-    items = []
-    for path in sorted(paths):
-        name = _flat(path.relative_to(folder).with_suffix("").as_posix())
-        items.append(Item(unique_name(name, [item.name for item in items]), path))
-    return items
+    paths = sorted(paths)
+    relative = [path.relative_to(folder).with_suffix("") for path in paths]
+    names = unique_names([_flat(path.as_posix()) for path in relative])
+    return list(map(Item, names, paths))
 
 
 def _flat(name):

@@ -53,12 +53,12 @@ class Measures:
             sr: uint8 (height, width, 3).
             hr: uint8, same shape.
             lr: uint8 (height / scale, width / scale, 3).
-            kernel: what shrank `lr`; bicubic is assumed of `GIVEN` ones.
+            kernel: what shrank `lr`; for `GIVEN`, bicubic is assumed.
             scale: HR pixels per LR pixel.
             seconds: time that enlarging took.
 
         Returns:
-            dict of name to float, without those that the picture has none of.
+            dict of name to float, without those that the picture lacks.
         """
         assumed = "bicubic" if kernel == GIVEN else kernel
         known = {
@@ -76,8 +76,8 @@ class Measures:
         return {name: value for name, value in values.items() if not np.isnan(value)}
 
 
-def plain_measures(metrics=None):
-    """Build what is measured without a file; `metrics` are names, None for all of them.
+def plain_measures(metrics):
+    """Build the measures that need no file: those named, or all if `metrics` is None.
 
     Raises:
         ConfigError: an unknown metric, or one that needs a file.
@@ -93,7 +93,7 @@ def plain_measures(metrics=None):
 
 
 def build_measures(args):
-    """Build what arguments of `options.evaluation_parser` ask for.
+    """Build what the arguments of `options.evaluation_parser` ask for.
 
     Returns:
         (`Measures`, list of sentences about what cannot be measured).
@@ -119,9 +119,7 @@ def build_measures(args):
     builders = {
         "content": content_distance,
         "style": style_distance,
-        "niqe": lambda path: partial(
-            _niqe, parameters=read_niqe_parameters(path), border=args.scale
-        ),
+        "niqe": partial(_niqe, border=args.scale),
     }
     extra, identities, warnings = {}, {}, []
     for name in [name for name in known if name in wanted and name in files]:
@@ -135,16 +133,17 @@ def build_measures(args):
             warnings.append(f"{name} is left out: {reason}; {NEEDS[name]} takes files")
             continue
         identities[name] = file_identity(files[name])
-    kept = [name for name in known if name in wanted]
-    kept = [name for name in kept if name in extra or name not in files]
+    left_out = files.keys() - extra.keys()
+    kept = [name for name in known if name in wanted and name not in left_out]
     return Measures(tuple(kept), extra, identities), warnings
 
 
-def _niqe(sr, _, parameters, border):
-    return niqe(sr, parameters, border)
+def _niqe(path, border):
+    parameters = read_niqe_parameters(path)
+    return lambda sr, hr: niqe(sr, parameters, border)
 
 
 def file_identity(file):
-    """Return what stands for a file of weights in the keys of records."""
+    """Return what stands for a weights file in the keys of records."""
     path = Path(file)
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else file

@@ -1,8 +1,7 @@
 """How LR pictures are made for an evaluation.
 
-LR is what a file would hold: shrunk, damaged if asked for, rounded to 8 bit. Each
-kernel is measured with each damage, as one condition, which is called by the name of
-the kernel, or `kernel+damage` where there is a damage.
+LR is what a file would hold: shrunk, perhaps damaged, rounded to 8 bit. Each kernel is
+measured with each damage, as one condition, named as the kernel or `kernel+damage`.
 """
 
 import hashlib
@@ -19,7 +18,7 @@ from srlite.errors import ConfigError
 
 # MATLAB's bicubic first, which papers use.
 KERNEL_ORDER = ("bicubic", *(kernel for kernel in KERNELS if kernel != "bicubic"))
-GIVEN = "given"  # the kernel of pairs, which nobody knows
+GIVEN = "given"  # the unknown kernel of pairs
 _NONE = parse_damage("none")
 
 
@@ -36,7 +35,7 @@ class Condition(NamedTuple):
 
     @property
     def name(self):
-        """What records and tables call it; `split_condition` reads it."""
+        """Its name in records and tables; `split_condition` reads it."""
         clean = self.damage.name == _NONE.name
         return self.kernel if clean else f"{self.kernel}+{self.damage.name}"
 
@@ -71,7 +70,7 @@ class Protocol:
     damages: tuple[Damage, ...] = (_NONE,)
 
     def __post_init__(self):
-        """Raise `ConfigError` for a kernel that there is none of."""
+        """Raise `ConfigError` for an unknown kernel."""
         if unknown := sorted(set(self.kernels) - set(KERNEL_ORDER)):
             raise ConfigError(
                 f"unknown kernel {', '.join(unknown)}; there are "
@@ -80,7 +79,7 @@ class Protocol:
 
     @property
     def damaged(self):
-        """Whether LR goes through a damage by name."""
+        """Whether any LR is damaged."""
         return any(damage.name != _NONE.name for damage in self.damages)
 
     @property

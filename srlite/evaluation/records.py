@@ -1,15 +1,15 @@
 """Scores of single pictures: what they are called, and the files that keep them.
 
 A record is a dict: `data_set`, `image`, `kernel` and `model` (strings) say what was
-measured, and each metric that was measured is a float under the name it has in
-`METRICS`. A metric that was not measured, or does not exist for a picture (NIQE of one
-that is too small), is absent. An infinite PSNR, which equal pictures have, is `null` in
-files, because JSON knows no infinity.
+measured, and each metric that was measured is a float under its name in `METRICS`. A
+metric that was not measured, or does not exist for a picture (NIQE of one that is too
+small), is absent. An infinite PSNR, which equal pictures have, is `null` in files,
+because JSON knows no infinity.
 
 Two files hold records. `records.jsonl` grows by a line with each record, under a key
-that stands for everything that the record depends on, so that stopped work goes on;
-it also keeps the records of other settings. `scores.json` holds one evaluation. The
-pictures that were measured lie beside them, each marked with its key.
+that stands for everything the record depends on, so that stopped work goes on; it also
+keeps the records of other settings. `scores.json` holds one evaluation. The measured
+pictures lie beside them, each marked with its key.
 """
 
 import hashlib
@@ -33,9 +33,9 @@ class Metric(NamedTuple):
         name: its key in records.
         label: heading of a column.
         unit: "" where there is none.
-        decimals: digits after the point that mean something.
-        ideal: the value that others are the better the nearer they are: infinity
-            where more is better, minus infinity where less is.
+        decimals: meaningful digits after the point.
+        ideal: values nearer to it are better: infinity where more is better, minus
+            infinity where less is.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Metric(NamedTuple):
 
     @property
     def title(self):
-        """The label, with the unit where the label does not say it."""
+        """The label, with the unit if the label does not include it."""
         extra = self.unit and self.unit not in self.label
         return f"{self.label} ({self.unit})" if extra else self.label
 
@@ -64,7 +64,7 @@ class Metric(NamedTuple):
         return f"{value:{'+' if sign else ''}.{self.decimals}f}"
 
     def goodness(self, value):
-        """Return a number that is the higher the better `value` is."""
+        """Return a number that is higher the better `value` is."""
         if math.isinf(self.ideal):
             return math.copysign(1.0, self.ideal) * value
         return -abs(value - self.ideal)
@@ -76,8 +76,7 @@ class Score:
 
     Attributes:
         data_set, image, kernel, model: names.
-        values: dict of the name of a metric to its value, without those that the
-            picture has none of.
+        values: dict of metric to value, without those that the picture lacks.
     """
 
     data_set: str
@@ -111,7 +110,7 @@ FIELDS = ("data_set", "image", "kernel", "model")
 
 
 def measured_metrics(records):
-    """List those of `METRICS` that at least one of some records has."""
+    """List those of `METRICS` that at least one record has."""
     names = set().union(*records)
     return [metric for metric in METRICS if metric.name in names]
 
@@ -127,16 +126,16 @@ def select(records, **fields):
 
 
 def record_key(**settings):
-    """Return a short text that stands for settings: equal for equal ones alone."""
+    """Return a short text that stands for settings: equal only for equal ones."""
     text = json.dumps(settings, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 class RecordFile:
-    """`records.jsonl`: records under their keys, kept as soon as they are there."""
+    """`records.jsonl`: records under their keys, stored at once."""
 
     def __init__(self, path):
-        """Read what is there; a last line that was not finished is forgotten.
+        """Read what is there, except an unfinished last line.
 
         Raises:
             DataError: it cannot be read, or is another kind of file.
@@ -154,7 +153,7 @@ class RecordFile:
                 entry = json.loads(line)
                 self._records[entry["key"]] = _decoded(entry["record"])
             except (ValueError, KeyError, TypeError, AttributeError):
-                # What a kill left was closed by a later run.
+                # A later run closes the line that a kill left.
                 if not _START.startswith(line[: len(_START)]):
                     raise DataError(
                         f"line {number} of {path} is not a record of srlite; give "
@@ -186,12 +185,12 @@ class RecordFile:
 class PictureFolder:
     """Pictures as `<data set>/<kernel>/<model>/<image>.png`.
 
-    Each carries the key under which it was written, so that one of other settings,
-    which has the same name, is not taken for it.
+    Each carries the key under which it was written, so that it is not mistaken for one
+    of other settings, which has the same name.
     """
 
     def __init__(self, folder):
-        """Keep pictures below a folder, which need not be there."""
+        """Keep pictures below a folder, which need not exist yet."""
         self._folder = Path(folder)
 
     def path(self, record):
@@ -224,7 +223,7 @@ class PictureFolder:
 
 
 def write_scores(path, records, **more):
-    """Write `scores.json`: the records, and what else JSON can hold.
+    """Write `scores.json`: the records and the further entries.
 
     Raises:
         DataError: it cannot be written.

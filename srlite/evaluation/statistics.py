@@ -1,12 +1,12 @@
 """From scores of single pictures to figures about models.
 
 Per data set, kernel and model: mean, median and worst picture of each metric, and for
-each model but the first the mean difference from the first, with an interval. The
-pictures differ far more among each other than models do on one picture, so the
-difference is taken picture by picture, and the interval is the percentile bootstrap of
-these differences (Efron and Tibshirani 1993, chapter 13): how far the mean would move
-had other pictures of the same kind been in the set. With several kernels there is one
-more, `MEAN_KERNEL`, on which a picture has the mean of its values.
+each model but the first the mean difference from the first, with an interval. Pictures
+differ far more from each other than models do on one picture, so the difference is
+taken picture by picture, and the interval is the percentile bootstrap of these
+differences (Efron and Tibshirani 1993, chapter 13): how far the mean would move with
+other pictures of the same kind. With several kernels there is one more, `MEAN_KERNEL`,
+under which a picture has the mean of its values.
 """
 
 from dataclasses import dataclass
@@ -27,8 +27,7 @@ _PLAIN = ("bicubic", "lanczos")
 CONFIDENCE = 0.95
 _RESAMPLINGS = 10_000
 _SEED = 0
-# Resampled pictures at once, so that large sets stay within some tens of MB.
-_CHUNK = 2_000_000
+_CHUNK = 2_000_000  # pictures resampled at once, to bound the memory
 
 
 @dataclass(frozen=True)
@@ -104,28 +103,23 @@ def bootstrap_interval(differences):
     """Return the 95 % interval (low, high) of the mean of paired differences.
 
     It holds the percentiles of the means of `_RESAMPLINGS` samples of as many pictures,
-    drawn with replacement, and is always the same for the same finite floats, at least
-    two.
+    drawn with replacement; the same two or more finite floats always have the same.
     """
     differences = np.asarray(differences, np.float64)
     count = len(differences)
     random = np.random.default_rng(_SEED)
+    size = max(1, _CHUNK // count)
     means = []
-    for size in _chunks(_RESAMPLINGS, max(1, _CHUNK // count)):
-        drawn = random.integers(0, count, (size, count))
+    for done in range(0, _RESAMPLINGS, size):
+        drawn = random.integers(0, count, (min(size, _RESAMPLINGS - done), count))
         means.append(differences[drawn].mean(axis=1))
     tail = 50 * (1 - CONFIDENCE)
     low, high = np.percentile(np.concatenate(means), [tail, 100 - tail])
     return float(low), float(high)
 
 
-def _chunks(total, size):
-    for done in range(0, total, size):
-        yield min(size, total - done)
-
-
 def _difference(values, others):
-    """What `aggregate` says of a pair of models."""
+    """Return what `aggregate` says of a pair of models."""
     if not values or not np.isfinite([values, others]).all():
         return {}
     differences = np.subtract(values, others)
@@ -139,7 +133,7 @@ def _with_means(records, metrics):
     """Add the means over the kernels, of pictures that have them all."""
     yield from records
     for data_set in distinct(records, "data_set"):
-        of_set = [r for r in records if r["data_set"] == data_set]
+        of_set = select(records, data_set=data_set)
         if len(distinct(of_set, "kernel")) > 1:
             yield from averaged(of_set, MEAN_KERNEL, metrics)
 
@@ -153,8 +147,8 @@ def averaged(records, name, metrics=METRICS):
         metrics: of `METRICS`.
 
     Yields:
-        A record for each model and picture, which lacks a metric that the picture
-        lacks with one of the kernels.
+        A record for each model and picture; it lacks a metric that the picture lacks
+        with one of the kernels.
     """
     count = len(distinct(records, "kernel"))
     groups = {}
@@ -171,7 +165,7 @@ def averaged(records, name, metrics=METRICS):
 
 
 def choose_reference(models):
-    """Choose what to measure against: bicubic, another plain filter or the last."""
+    """Choose what to compare with: bicubic, another plain filter or the last model."""
     return next((model for model in _PLAIN if model in models), models[-1])
 
 
@@ -179,8 +173,8 @@ def tabulate(records, metric, reference):
     """Summarise one metric, with differences from the model `reference`.
 
     Returns:
-        dict of (data set, kernel, model) to an entry of `aggregate`;
-        where there are several kernels, also of (data set, `MEAN_KERNEL`, model).
+        dict of (data set, kernel, model) to an entry of `aggregate`; with several
+        kernels, also of (data set, `MEAN_KERNEL`, model).
     """
     kept = [
         {key: record[key] for key in (*FIELDS, metric)}
@@ -197,13 +191,13 @@ def kernels_of(records):
 
 
 def values(records, metric):
-    """The finite values of a metric: float64 (n,)."""
+    """Return the finite values of a metric: float64 (n,)."""
     found = np.array([r[metric] for r in records if metric in r], np.float64)
     return found[np.isfinite(found)]
 
 
 def best(candidates, metric):
-    """Return the models that are best, to the digits that are written.
+    """Return the models that are best, to the digits that are shown.
 
     Args:
         candidates: dict of name to number, or None where there is none.
@@ -220,13 +214,13 @@ def best(candidates, metric):
 def rank(records, metric, model, count):
     """Choose the pictures on which a model does best and worst.
 
-    Of the kernels that a data set was measured with, the first one counts.
+    The first kernel of each data set counts.
 
     Args:
         records: of any data sets.
         metric: name of what they are ranked by.
         model: whose scores count.
-        count: how many of each, at most; none is named twice.
+        count: how many of each, at most; no picture is in both.
 
     Returns:
         Two lists of records: the best, best first, and the worst, worst first. Equals

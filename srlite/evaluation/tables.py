@@ -13,7 +13,9 @@ from srlite.evaluation.records import (
     METRICS,
     distinct,
     measured_metrics,
+    select,
 )
+from srlite.evaluation.statistics import best
 from srlite.files import replacing
 
 _ABSENT = "-"
@@ -31,20 +33,19 @@ def terminal_tables(aggregates, fid=(), fid_label="FID", gains=()):
     """
     blocks = []
     for data_set in distinct(aggregates, "data_set"):
-        of_set = [a for a in aggregates if a["data_set"] == data_set]
-        distances = [d for d in fid if d["data_set"] == data_set]
+        of_set = select(aggregates, data_set=data_set)
+        means = _mean_rows(of_set, select(fid, data_set=data_set), fid_label)
         count = max(entry["count"] for entry in of_set)
         blocks.append(
             f"{data_set} ({count} picture{'s' * (count != 1)}), means; PSNR in dB, "
-            "errors in levels\n" + _aligned(_mean_rows(of_set, distances, fid_label))
+            "errors in levels\n" + _aligned(means)
         )
         metric = METRIC[of_set[0]["metric"]]
-        unit = f" in {metric.unit}" if metric.unit else ""
         blocks.append(
-            f"{data_set}, {metric.label}{unit} of single pictures\n"
+            f"{data_set}, {_name(metric, ' in ')} of single pictures\n"
             + _aligned(_spread_rows(of_set, metric))
         )
-        if of_gains := [g for g in gains if g["data_set"] == data_set]:
+        if of_gains := select(gains, data_set=data_set):
             heading = f"{data_set}, {_gain_title(of_gains)}\n"
             blocks.append(heading + _aligned(_gain_rows(of_gains)))
     return "\n\n".join(blocks)
@@ -54,18 +55,16 @@ def markdown(aggregates, notes, fid=(), fid_label="FID", gains=()):
     """Write everything as Markdown, as `terminal_tables`; `notes` are sentences."""
     parts = ["# Scores", "\n".join(f"- {note}" for note in notes)]
     for data_set in distinct(aggregates, "data_set"):
-        of_set = [a for a in aggregates if a["data_set"] == data_set]
-        distances = [d for d in fid if d["data_set"] == data_set]
-        parts += [f"## {data_set}"]
-        if of_gains := [g for g in gains if g["data_set"] == data_set]:
+        of_set = select(aggregates, data_set=data_set)
+        distances = select(fid, data_set=data_set)
+        parts.append(f"## {data_set}")
+        if of_gains := select(gains, data_set=data_set):
             parts += [f"{_gain_title(of_gains)}:", _piped(_gain_rows(of_gains))]
-        parts += ["Means:"]
-        parts.append(_piped(_mean_rows(of_set, distances, fid_label, in_markdown=True)))
+        means = _mean_rows(of_set, distances, fid_label, in_markdown=True)
+        parts += ["Means:", _piped(means)]
         for name in distinct(of_set, "metric"):
-            metric = METRIC[name]
-            unit = f", {metric.unit}" if metric.unit else ""
-            parts.append(f"{metric.label}{unit}:")
-            parts.append(_piped(_spread_rows(of_set, metric)))
+            rows = _spread_rows(of_set, METRIC[name])
+            parts += [f"{_name(METRIC[name], ', ')}:", _piped(rows)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -80,7 +79,7 @@ def write_csv(path, records):
 
 
 def write_rows(path, names, records):
-    """Write dicts as rows of a CSV file, whole or not at all; an absent value is empty.
+    """Write dicts as rows of a CSV file, whole or not at all; absent values stay empty.
 
     Raises:
         DataError: the file cannot be written.
@@ -103,38 +102,31 @@ def write_text(path, text):
 
 
 def _mean_rows(of_set, distances, fid_label, in_markdown=False):
-    """Heading and rows: kernel, model, the mean of each metric."""
+    """Return heading and rows: kernel, model, the mean of each metric."""
     metrics = [METRIC[name] for name in distinct(of_set, "metric")]
     metrics.sort(key=METRICS.index)
     means = {(a["kernel"], a["model"], a["metric"]): a["mean"] for a in of_set}
-    fids = {(d["kernel"], d["model"]): d["fid"] for d in distances}
-    rows = [
-        ["kernel", "model", *(m.title if in_markdown else m.label for m in metrics)]
-    ]
-    rows[0] += [fid_label] if fids else []
+    fids = {(d["kernel"], d["model"]): f"{d['fid']:.2f}" for d in distances}
+    headings = [metric.title if in_markdown else metric.label for metric in metrics]
+    rows = [["kernel", "model", *headings, *([fid_label] if fids else [])]]
     for kernel in distinct(of_set, "kernel"):
-        models = distinct([a for a in of_set if a["kernel"] == kernel], "model")
+        models = distinct(select(of_set, kernel=kernel), "model")
         for model in models:
             row = [kernel, model]
             for metric in metrics:
-                others = [means.get((kernel, m, metric.name)) for m in models]
-                value = means.get((kernel, model, metric.name))
-                text = metric.write(value)
-                known = [other for other in others if other is not None]
-                best = max(known, key=metric.goodness, default=None)
-                best_text = metric.write(best)
-                marked = in_markdown and len(known) > 1 and text == best_text
-                row.append(f"**{text}**" if marked else text)
+                values = {m: means.get((kernel, m, metric.name)) for m in models}
+                text = metric.write(values[model])
+                known = [value for value in values.values() if value is not None]
+                leads = len(known) > 1 and model in best(values, metric.name)
+                row.append(f"**{text}**" if in_markdown and leads else text)
             if fids:
-                row.append(
-                    f"{fids[kernel, model]:.2f}" if (kernel, model) in fids else _ABSENT
-                )
+                row.append(fids.get((kernel, model), _ABSENT))
             rows.append(row)
     return rows
 
 
 def _spread_rows(of_set, metric):
-    """Heading and rows: mean, median, worst, difference from the first model."""
+    """Return heading and rows: mean, median, worst, difference from the first model."""
     entries = [a for a in of_set if a["metric"] == metric.name]
     names = distinct(entries, "model")
     rows = [["kernel", "model", "mean", "median", "worst", "worst picture"]]
@@ -157,12 +149,16 @@ def _spread_rows(of_set, metric):
 
 def _gain_title(gains):
     metric = METRIC[gains[0]["metric"]]
-    unit = f" in {metric.unit}" if metric.unit else ""
-    return f"{metric.label}{unit} by damage, means of the kernels"
+    return f"{_name(metric, ' in ')} by damage, means of the kernels"
+
+
+def _name(metric, between):
+    """Return the label of a metric, and its unit if it has one."""
+    return metric.label + (between + metric.unit if metric.unit else "")
 
 
 def _gain_rows(gains):
-    """Heading and rows: damage, model, its mean, and what it gains on the reference."""
+    """Return heading and rows: damage, model, its mean, its gain on the reference."""
     metric = METRIC[gains[0]["metric"]]
     rows = [["damage", "model", metric.label, "plain", "gain", "least gain", _WITH]]
     for g in gains:
@@ -173,7 +169,7 @@ def _gain_rows(gains):
 
 
 def _aligned(rows):
-    """Lay rows out in columns: names to the left, figures to the right."""
+    """Lay rows out in columns: names on the left, figures on the right."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     left = {0, 1} | {
         i

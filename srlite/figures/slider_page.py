@@ -1,9 +1,8 @@
 """Pictures compared under a slider, in a page that is one HTML file.
 
-The pictures are inside as PNG, so nothing is lost or fetched; the page forbids itself
-the network. Sliders and lists are the browser's own, so that keyboards and screen
-readers work them. A page may hold several `slider`s: it needs `SLIDER_STYLE` and, after
-the last of them, `SLIDER_SCRIPT` once. What is first seen needs no script.
+Pictures are embedded as PNG, so nothing is lost or fetched; the page forbids itself the
+network. Sliders and lists are the browser's own, so that keyboards and screen readers
+work them. A `page` may hold several `slider`s; what is first seen needs no script.
 """
 
 import base64
@@ -13,11 +12,6 @@ from string import Template
 
 import numpy as np
 from PIL import Image
-
-CONTENT_POLICY = (
-    '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-    "img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'\">"
-)
 
 SLIDER_STYLE = """
 .controls { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: end; }
@@ -94,26 +88,27 @@ $images<div class="line"></div></div>
 </div>
 </div>""")
 
-_PAGE = Template("""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-$policy
-<title>$title</title>
-<style>
+_STYLE = """
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; padding: 1rem;
   max-width: 75rem; }
 h1 { font-size: 1.25rem; margin: 0 0 .75rem; overflow-wrap: anywhere; }
 p { margin: 0; overflow-wrap: anywhere; }
-$style</style>
+"""
+
+_PAGE = Template("""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; \
+img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+<title>$title</title>
+<style>$style</style>
 </head>
 <body>
 <main>
-<h1>$title</h1>
-$slider
-<p>$caption</p>
+$body
 </main>
 <script>$script</script>
 </body>
@@ -121,24 +116,29 @@ $slider
 """)
 
 
+def page(title, style, body):
+    """Build a page that may hold sliders, of plain text, CSS and HTML."""
+    return _PAGE.substitute(
+        title=html.escape(title), style=style, body=body, script=SLIDER_SCRIPT
+    )
+
+
 def slider_page(title, panels, caption="", left=0, right=1):
     """Build a page of one slider, as text, with a sentence below the pictures."""
-    return _PAGE.substitute(
-        policy=CONTENT_POLICY,
-        title=html.escape(title),
-        caption=html.escape(caption),
-        slider=slider(panels, left, right),
-        style=SLIDER_STYLE,
-        script=SLIDER_SCRIPT,
-    )
+    parts = [
+        f"<h1>{html.escape(title)}</h1>",
+        slider(panels, left, right),
+        f"<p>{html.escape(caption)}</p>",
+    ]
+    return page(title, _STYLE + SLIDER_STYLE, "\n".join(parts))
 
 
 def slider(panels, left=0, right=1):
     """Build a slider, a part of a page, as HTML.
 
     Args:
-        panels: two or more (name, uint8 array (h, w, 3)) of one scene; all are shown
-            in the size of the largest, smaller ones with their pixels visible.
+        panels: two or more (name, uint8 array (h, w, 3)) of one scene, all shown in the
+            size of the largest, smaller ones with visible pixels.
         left: number of the panel that is first seen on the left.
         right: number of another one, first seen on the right.
     """

@@ -3,9 +3,9 @@
 They are the losses of the gan stage of the preset `light`: of content, three taps of
 VGG19 before the activation, each divided by its mean difference between a photograph
 and its bicubic enlargement; of style, EfficientNetB4. So a content of 1 is about as far
-off as bicubic enlargement is. Zhang et al. 2018 (https://arxiv.org/abs/1801.03924) show
-how well such distances follow what people say; theirs, LPIPS, weighs the channels by
-judgements of people, this one does not.
+off as bicubic enlargement. Zhang et al. 2018 (https://arxiv.org/abs/1801.03924) show
+how well such distances agree with people; theirs, LPIPS, weighs the channels by human
+judgements, this one does not.
 
 Pictures of more than 1024 pixels a side are seen in parts, to bound the memory. Keras
 is imported when a network is built.
@@ -25,7 +25,7 @@ VGG19_TAPS = ("block2_conv2", "block3_conv4", "block5_conv4")
 VGG19_SCALES = (175.0, 435.0, 20.0)
 EFFICIENTNET_TAPS = ("block5f_project_conv",)
 _PART = 1024  # pixels along a side
-_LEAST = 32  # pixels; below, the deepest tap sees nothing
+_LEAST = 32  # pixels; the deepest tap sees nothing of fewer
 _KEPT = 4  # parts whose features are kept; VGG19's are 200 MB for a full one
 
 

@@ -8,24 +8,22 @@ The paper's figures come from another training of InceptionV3 than Keras's, and 
 distance falls as the number of pictures grows. So a figure compares only with others of
 srlite on the same number of pictures, and is refused below `MIN_PICTURES`.
 
-Mean and covariance grow picture by picture, so memory does not depend on how many
-there are. Keras is imported when the network is built.
+A set takes 16 KB of memory for each picture. Keras is imported when the network is
+built.
 """
 
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from srlite.backend import import_keras
 from srlite.errors import DataError, ModelError
 from srlite.pictures.picture import resize
 
-# Far fewer than the 2048 that a covariance of full rank needs; half of what the
-# customary sets for super-resolution have.
+# Usual sets for super-resolution have 100; a covariance of full rank needs 2048.
 MIN_PICTURES = 50
 SIDE = 299  # pixels that InceptionV3 was trained on
 
@@ -33,77 +31,42 @@ SIDE = 299  # pixels that InceptionV3 was trained on
 Features = Callable[[np.ndarray], np.ndarray]
 
 
-class RunningGaussian:
-    """Mean and covariance of vectors that come in batches.
-
-    The covariance is held as a factor: rows F with F^T F / (count - 1) equal to it. It
-    has at most twice as many rows as a vector has numbers, and is not squared,
-    so that nothing is lost to rounding.
+@dataclass(frozen=True)
+class Gaussian:
+    """Mean and covariance of vectors.
 
     Attributes:
-        count: vectors so far.
-        mean: float64 (size,), or None before the first.
+        mean: float64 (size,).
+        factor: float64 (rows, size), whose F^T F is the covariance; not squared,
+            so that nothing is lost to rounding.
     """
 
-    def __init__(self) -> None:
-        """Begin without a vector."""
-        self.count = 0
-        self.mean: Any = None
-        self._rows: list[np.ndarray] = []
-
-    def add(self, vectors: npt.ArrayLike) -> None:
-        """Take in some vectors, (batch, size).
-
-        The update of Chan, Golub and LeVeque 1983.
-        """
-        vectors = np.asarray(vectors, np.float64)
-        count, mean = len(vectors), vectors.mean(axis=0)
-        if count > 1:
-            self._rows.append(vectors - mean)
-        total = self.count + count
-        if self.mean is None:
-            self.mean = mean
-        else:
-            shift = mean - self.mean
-            self._rows.append(np.sqrt(self.count * count / total) * shift[None])
-            self.mean = self.mean + shift * (count / total)
-        self.count = total
-        if sum(map(len, self._rows)) > 2 * len(mean):
-            rows = np.concatenate(self._rows)
-            self._rows = [np.asarray(np.linalg.qr(rows, mode="r"))]
-
-    @property
-    def factor(self) -> np.ndarray:
-        """float64 (rows, size), whose F^T F is the covariance.
-
-        Raises:
-            ValueError: fewer than two vectors came.
-        """
-        if self.count < 2:
-            raise ValueError(f"a covariance needs 2 vectors; received {self.count}")
-        return np.concatenate(self._rows) / np.sqrt(self.count - 1)
+    mean: np.ndarray
+    factor: np.ndarray
 
 
-def frechet_distance(one: RunningGaussian, other: RunningGaussian) -> float:
+def fit_gaussian(features: Features, pictures: Iterable[np.ndarray]) -> Gaussian:
+    """Fit a `Gaussian` to the features of two or more pictures."""
+    vectors = np.array([features(picture) for picture in pictures], np.float64)
+    mean = vectors.mean(axis=0)
+    rows = vectors - mean
+    if len(rows) > len(mean):  # The same covariance of fewer rows.
+        rows = np.linalg.qr(rows, mode="r")
+    return Gaussian(mean, rows / np.sqrt(len(vectors) - 1))
+
+
+def frechet_distance(one: Gaussian, other: Gaussian) -> float:
     """Return |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) of two Gaussians, 0 or more.
 
     With C1 = F^T F and C2 = G^T G the trace of the root is the sum of the singular
-    values of F G^T: the eigenvalues of C1 C2 are the squares of these. So there are no
-    complex numbers, which the root of C1 C2 itself gets by rounding, and few pictures
-    make a small matrix. Both must be of two vectors or more.
+    values of F G^T, whose squares are the eigenvalues of C1 C2. So there are no complex
+    numbers, which the root of C1 C2 gets by rounding, and few pictures make a small
+    matrix.
     """
     f, g = one.factor, other.factor
     cross = np.linalg.svd(f @ g.T, compute_uv=False).sum()
     spread = np.sum(f**2) + np.sum(g**2) - 2 * cross
     return float(max(np.sum((one.mean - other.mean) ** 2) + spread, 0.0))
-
-
-def fit_gaussian(features: Features, pictures: Iterable[np.ndarray]) -> RunningGaussian:
-    """Fit a `RunningGaussian` to the features of pictures, one at a time."""
-    gaussian = RunningGaussian()
-    for picture in pictures:
-        gaussian.add(features(picture)[None])
-    return gaussian
 
 
 def check_count(count: int) -> None:
@@ -121,8 +84,8 @@ def inception_features(weights: str | os.PathLike | None, side: int = SIDE) -> F
     Args:
         weights: "imagenet" (Keras downloads them), the path of a file of
             `keras.applications.InceptionV3` without its top, or None for random ones,
-            always the same, which is for tests.
-        side: pixels to which pictures are resized, 75 or more; 299 unless in tests.
+            always the same, for tests.
+        side: pixels to which pictures are resized, 75 or more; 299 except in tests.
 
     Returns:
         Function from uint8 (height, width, 3) to float32 (2048,).

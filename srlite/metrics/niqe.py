@@ -2,10 +2,10 @@
 
 Mittal, Soundararajan and Bovik 2013 (https://doi.org/10.1109/LSP.2012.2227726). The
 statistics of locally normalised luma in blocks of 96 x 96 pixels, at two scales, are
-fitted by a Gaussian; NIQE is its distance from the one of pristine photographs, whose
+fitted by a Gaussian; NIQE is its distance from that of pristine photographs, whose
 parameters the authors published. Photographs lie near 3 to 5, blurred or noisy pictures
-higher. Where the paper is silent this follows the authors' MATLAB code, and, as is
-usual for super-resolution, luma is rounded and a border is left out.
+higher. Where the paper is silent this follows the authors' MATLAB code; as usual for
+super-resolution, luma is rounded and a border is left out.
 """
 
 import math
@@ -16,13 +16,14 @@ import numpy as np
 
 from srlite.data.kernels import downsampling_matrix
 from srlite.errors import DataError, error_reason
+from srlite.metrics.psnr_ssim import gaussian_means
 from srlite.pictures.picture import luma
 
 BLOCK = 96  # pixels; the published parameters belong to this size
 _FEATURES = 36  # 18 at each of two scales
 _SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))  # section II C: the four neighbours
 # Shapes of a generalised Gaussian, and the ratio of its squared mean magnitude to its
-# variance, which tells the shape.
+# variance, which reveals the shape.
 _SHAPES = np.arange(0.2, 10.0005, 0.001)
 
 
@@ -97,7 +98,7 @@ def niqe(
     )  # (blocks, 36)
     if np.isnan(features).all(axis=0).any():
         return math.nan
-    # A flat block has no shape: its other features count for the mean alone.
+    # A flat block has no shape; its other features count only for the mean.
     mean = np.nanmean(features, axis=0)
     whole = features[~np.isnan(features).any(axis=1)]
     covariance = np.zeros((_FEATURES, _FEATURES))
@@ -122,21 +123,15 @@ def _features(y: np.ndarray, side: int) -> np.ndarray:
 
 
 def _normalised(y: np.ndarray) -> np.ndarray:
-    """Subtract the local mean and divide by the local deviation (equation 1)."""
-    mean = _blurred(y)
-    variance = np.abs(_blurred(y * y) - mean * mean)  # abs: of tiny negative ones
+    """Subtract the local mean and divide by the local deviation (equation 1).
+
+    A Gaussian of 7 x 7 pixels and sigma 7/6 weighs both; edge pixels are repeated.
+    """
+    padded = np.pad(y, 3, mode="edge")
+    mean = gaussian_means(padded, 7, 7 / 6)
+    # Rounding may make tiny variances negative.
+    variance = np.abs(gaussian_means(padded * padded, 7, 7 / 6) - mean * mean)
     return (y - mean) / (np.sqrt(variance) + 1.0)
-
-
-def _blurred(y: np.ndarray) -> np.ndarray:
-    """Gaussian of 7 x 7 pixels and sigma 7/6; edge pixels are repeated."""
-    places = np.arange(-3, 4)
-    weights = np.exp(-(places**2) / (2 * (7 / 6) ** 2))
-    weights /= weights.sum()
-    height, width = y.shape
-    y = np.pad(y, 3, mode="edge")
-    y = sum(w * y[i : i + height] for i, w in enumerate(weights))
-    return sum(w * y[:, i : i + width] for i, w in enumerate(weights))
 
 
 def _block_features(block: np.ndarray) -> list[float]:

@@ -1,12 +1,12 @@
 """Metrics as the super-resolution literature computes them.
 
-On 8-bit luma (ITU-R BT.601, 16..235), with a border of `scale` pixels left out, which
-is what MATLAB's scripts for Set5 and Set14 do and what published tables mean; or on
-RGB, as newer papers do. Colour, which luma leaves out, has two measures of its own, on
-the Cb and Cr of JPEG (ITU-R BT.601, full range). Validation while training and
-`evaluation` both measure with these functions, so that their figures can be compared.
+They use 8-bit luma (ITU-R BT.601, 16..235) without a border of `scale` pixels, as
+MATLAB's scripts for Set5 and Set14 do and published tables mean; or RGB, as newer
+papers do. Colour, which luma leaves out, has two measures on the Cb and Cr of JPEG
+(ITU-R BT.601, full range). Validation in training and `evaluation` share these
+functions, so that their figures can be compared.
 
-Sharp details may be invented; what the LR picture does say may not be changed.
+Sharp details may be invented, but what the LR picture shows may not be changed.
 `lr_error` and `colour_error` measure that, in levels (1/255), without HR.
 """
 
@@ -20,8 +20,7 @@ _WINDOW = 11  # pixels
 _SIGMA = 1.5  # pixels
 _C1, _C2 = (0.01 * 255.0) ** 2, (0.03 * 255.0) ** 2
 _BAND = 64  # rows
-# Levels of grain in HR, up to which a picture counts as one without colour.
-_COLOURLESS = 0.5
+_COLOURLESS = 0.5  # levels of grain in HR; up to it a picture counts as grey
 
 
 def psnr(sr: np.ndarray, hr: np.ndarray, border: int, channel: str = "luma") -> float:
@@ -30,8 +29,8 @@ def psnr(sr: np.ndarray, hr: np.ndarray, border: int, channel: str = "luma") -> 
     Args:
         sr: uint8 (height, width, 3).
         hr: uint8, same shape.
-        border: HR pixels left out on each side; the scale, by custom.
-        channel: "luma" or "rgb": what the squared error is a mean over.
+        border: HR pixels left out on each side; by custom the scale.
+        channel: "luma" or "rgb": what the squared error is averaged over.
 
     Returns:
         dB; infinite for equal pictures.
@@ -72,7 +71,7 @@ def chroma_psnr(sr: np.ndarray, hr: np.ndarray, border: int) -> float:
 
 
 def grain(sr: np.ndarray, hr: np.ndarray, border: int) -> float:
-    """How rough the colours are, over those of HR; as `psnr`.
+    """How rough the colours are, relative to those of HR; as `psnr`.
 
     The root mean square of the Laplacian (4 at the centre, -1 at its four neighbours)
     of Cb and Cr. Below 1 colours are smoothed, above it they are noisy or mottled.
@@ -85,12 +84,12 @@ def grain(sr: np.ndarray, hr: np.ndarray, border: int) -> float:
 
 
 def lr_error(sr: np.ndarray, lr: np.ndarray, kernel: str, scale: int) -> float:
-    """Mean absolute difference in levels of LR and SR shrunk again by its `kernel`."""
+    """Mean absolute difference in levels of LR and SR, shrunk again by `kernel`."""
     return float(np.abs(shrink(sr, kernel, scale).astype(int) - lr).mean())
 
 
 def colour_error(sr: np.ndarray, lr: np.ndarray) -> float:
-    """Largest difference, over the channels, of the mean levels of SR and LR."""
+    """Largest difference, of the channels, of the mean levels of SR and LR."""
     means = (picture.mean(axis=(0, 1)) for picture in (sr, lr))
     return float(np.abs(np.subtract(*means)).max())
 
@@ -117,8 +116,7 @@ def _roughness(x: np.ndarray) -> float:
 def centre_crop(image: np.ndarray, scale: int, size: int | None = None) -> np.ndarray:
     """Cut a picture so that LR has whole pixels, and perhaps to its middle.
 
-    Of a side that is no longer than `size`, what is over is cut off at the end, as the
-    literature does with whole pictures.
+    Sides no longer than `size` are cut at the end, as the literature does.
 
     Args:
         image: (height, width, channels).
@@ -139,7 +137,7 @@ def centre_crop(image: np.ndarray, scale: int, size: int | None = None) -> np.nd
 def smallest_side(scale: int) -> int:
     """Return the shortest side, in HR pixels, of pictures that can be measured.
 
-    Also after they are cut to multiples of `scale`, which is the border too.
+    They are first cut to multiples of `scale`, which is the border too.
     """
     return scale * (2 + -(-_WINDOW // scale))
 
@@ -175,21 +173,25 @@ def _mean_similarity(a: np.ndarray, b: np.ndarray) -> float:
 
 def _similarities(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """SSIM at each place of the window: (height - 10, width - 10)."""
-    mean_a, mean_b = _windowed(a), _windowed(b)
+
+    def windowed(x: np.ndarray) -> np.ndarray:
+        return gaussian_means(x, _WINDOW, _SIGMA)
+
+    mean_a, mean_b = windowed(a), windowed(b)
     product = mean_a * mean_b
     squares = mean_a**2 + mean_b**2
-    covariance = _windowed(a * b) - product
-    variances = _windowed(a**2 + b**2) - squares
+    covariance = windowed(a * b) - product
+    variances = windowed(a**2 + b**2) - squares
     return ((2 * product + _C1) * (2 * covariance + _C2)) / (
         (squares + _C1) * (variances + _C2)
     )
 
 
-def _windowed(x: np.ndarray) -> np.ndarray:
-    """Gaussian means over the window, first of columns, then of rows."""
-    places = np.arange(_WINDOW) - _WINDOW // 2
-    weights = np.exp(-(places**2) / (2 * _SIGMA**2))
+def gaussian_means(x: np.ndarray, window: int, sigma: float) -> np.ndarray:
+    """Gaussian means over a window, first of columns, then of rows, where it fits."""
+    places = np.arange(window) - window // 2
+    weights = np.exp(-(places**2) / (2 * sigma**2))
     weights /= weights.sum()
-    height, width = (side - _WINDOW + 1 for side in x.shape)
+    height, width = (side - window + 1 for side in x.shape)
     x = sum(w * x[i : i + height] for i, w in enumerate(weights))
     return sum(w * x[:, i : i + width] for i, w in enumerate(weights))

@@ -1,15 +1,13 @@
-"""The page around a report: its looks, on screens light and dark and on paper.
-
-It forbids itself the network, like `slider_page`, and needs a script for sliders alone.
-"""
+"""The page around a report: its looks, on screens light and dark and on paper."""
 
 import html
-from string import Template
 
 from srlite.evaluation.records import METRIC
-from srlite.figures.slider_page import CONTENT_POLICY, SLIDER_SCRIPT, SLIDER_STYLE
+from srlite.figures.slider_page import SLIDER_STYLE
 
-_STYLE = """
+STYLE = (
+    SLIDER_STYLE
+    + """
 :root { color-scheme: light dark; --ink: #1f2327; --quiet: #59626b;
   --paper: #fff; --card: #f6f7f8; --line: #d9dde1; --link: #0b62b8; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e4e7ea; --quiet: #a2abb4;
@@ -84,48 +82,17 @@ a:focus-visible, .scroll:focus-visible { outline: 3px solid #06c; outline-offset
   .columns { grid-template-columns: repeat(var(--count), minmax(0, 3.2cm)); }
 }
 """
-
-_PAGE = Template("""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-$policy
-<title>$title</title>
-<style>$looks</style>
-</head>
-<body>
-<main>
-$body
-</main>
-<script>$script</script>
-</body>
-</html>
-""")
-
-
-def report_page(title, body):
-    """Wrap the body of a report, HTML, under a title of plain text."""
-    return _PAGE.substitute(
-        policy=CONTENT_POLICY,
-        title=html.escape(title),
-        looks=SLIDER_STYLE + _STYLE,
-        body=body,
-        script=SLIDER_SCRIPT,
-    )
+)
 
 
 def with_links(sections):
     """Put headings over sections, (heading, HTML), and links to them in front."""
-    names = [
-        (f"section-{n}", html.escape(name)) for n, (name, _) in enumerate(sections)
-    ]
-    links = "\n".join(f'<a href="#{place}">{name}</a>' for place, name in names)
-    parts = [
-        f'<h2 id="{place}">{name}</h2>\n{body}'
-        for (place, name), (_, body) in zip(names, sections)
-    ]
-    return [f'<nav aria-label="Sections">{links}</nav>', *parts]
+    links, parts = [], []
+    for number, (heading, body) in enumerate(sections):
+        place, name = f"section-{number}", html.escape(heading)
+        links.append(f'<a href="#{place}">{name}</a>')
+        parts.append(f'<h2 id="{place}">{name}</h2>\n{body}')
+    return ['<nav aria-label="Sections">' + "\n".join(links) + "</nav>", *parts]
 
 
 def html_table(caption, head, rows):
@@ -134,20 +101,17 @@ def html_table(caption, head, rows):
     Args:
         caption: plain text.
         head: headings of the columns, plain text.
-        rows: list of rows: a heading, then (text, whether it is strong) of each cell.
+        rows: list of rows: a heading, then (text, whether it is bold) of each cell.
     """
     caption = html.escape(caption)
     columns = "".join(f'<th scope="col">{html.escape(x)}</th>' for x in head)
     lines = []
     for heading, *cells in rows:
-        cells = "".join(
-            f"<td><b>{html.escape(text)}</b></td>"
-            if strong
-            else f"<td>{html.escape(text)}</td>"
-            for text, strong in cells
-        )
-        heading = f'<th scope="row">{html.escape(heading)}</th>'
-        lines.append(f"<tr>{heading}{cells}</tr>")
+        line = f'<tr><th scope="row">{html.escape(heading)}</th>'
+        for text, bold in cells:
+            text = html.escape(text)
+            line += f"<td><b>{text}</b></td>" if bold else f"<td>{text}</td>"
+        lines.append(f"{line}</tr>")
     body = "\n".join(lines)
     return (
         f'<div class="scroll" tabindex="0" role="group" aria-label="{caption}">'
@@ -158,13 +122,8 @@ def html_table(caption, head, rows):
 
 def definitions(pairs):
     """Build a list of terms and what they mean: (plain text, HTML) pairs."""
-    return "\n".join(
-        [
-            "<dl>",
-            *(f"<div><dt>{html.escape(t)}</dt><dd>{d}</dd></div>" for t, d in pairs),
-            "</dl>",
-        ]
-    )
+    items = (f"<div><dt>{html.escape(t)}</dt><dd>{d}</dd></div>" for t, d in pairs)
+    return "\n".join(["<dl>", *items, "</dl>"])
 
 
 def write_value(metric, value, sign=False, unit=True):

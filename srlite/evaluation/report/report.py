@@ -2,10 +2,11 @@
 
 The page is one file that fetches nothing: charts are SVG whose ink is the colour of the
 page's text, pictures are parts of at most 320 x 240 pixels as PNG, some 0.7 MB for each
-picture that is shown. At the end it says where it comes from: who has the pictures can
-make it again from that.
+picture. At the end it says how it was made, so that anyone with the pictures can make
+it again.
 """
 
+import contextlib
 import datetime
 import html
 import importlib.metadata
@@ -32,9 +33,9 @@ from srlite.evaluation.report.charts import (
     to_svg,
 )
 from srlite.evaluation.report.page import (
+    STYLE,
     definitions,
     html_table,
-    report_page,
     with_links,
     write_value,
 )
@@ -51,6 +52,7 @@ from srlite.evaluation.statistics import (
     kernels_of,
     tabulate,
 )
+from srlite.figures.slider_page import page
 from srlite.files import replacing, replacing_folder, writing
 
 _PERCEPTION = ("content", "style", "niqe")
@@ -66,13 +68,13 @@ def write_report(out_dir, records, read, about, metric=None, count=3, fid=()):
     """Write `report.html` and the folder `report_figures` of an evaluation.
 
     Args:
-        out_dir: folder that is there.
+        out_dir: an existing folder.
         records: as in `records`, at least one.
         read: as in `pictures.choose_pictures`; not called when `count` is 0.
         about: (term, text) pairs of plain text: command, versions, date, protocol.
-        metric: name of what models and pictures are compared by; the first one that is
-            measured when None.
-        count: how many best and how many worst pictures are shown.
+        metric: name of what models and pictures are compared by; the first measured one
+            when None.
+        count: how many best and how many worst pictures to show.
         fid: dicts of `data_set`, `kernel`, `model` and `fid`.
 
     Returns:
@@ -90,17 +92,15 @@ def write_report(out_dir, records, read, about, metric=None, count=3, fid=()):
     chosen = next((model for model in models if model != reference), reference)
     shown = choose_pictures(records, read, metric, chosen, count)
     gains = gains_by_damage(aggregate(records), reference)
-    # Damages times kernels are too many rows and columns for eyes.
+    # Damages times kernels would be too many rows and columns.
     rows = by_damage(records)
-    words = {
-        name: varied(select(records, data_set=name))
-        for name in distinct(records, "data_set")
-    }
-    charts = _draw_charts(rows, metric, reference, words)
+    styles = model_styles(models)
+    table = tabulate(rows, metric, reference)
     sections = []
-    for n, (name, figures) in enumerate(charts.items(), start=1):
-        own = select(rows, data_set=name)
-        section = _data_set_section(own, n, metric, figures, words[name])
+    for number, name in enumerate(distinct(rows, "data_set"), start=1):
+        own, word = select(rows, data_set=name), varied(select(records, data_set=name))
+        charts = _draw_charts(own, table, metric, reference, styles, word)
+        section = _data_set_section(own, number, metric, charts, word)
         sections.append((name, section))
     if gains:
         sections.append((f"Gain over {reference} by damage", _gain_tables(gains)))
@@ -110,13 +110,14 @@ def write_report(out_dir, records, read, about, metric=None, count=3, fid=()):
         sections.append(("Distance of whole sets", _distance_table(fid)))
     sections.append(("How this was measured", _origin(about)))
     title = f"{_join(models)} on {_join(distinct(records, 'data_set'))}"
-    page = report_page(title, "\n".join([_head(title, records), *with_links(sections)]))
+    body = "\n".join([_head(title, records), *with_links(sections)])
+    text = page(title, STYLE, body)
     path = Path(out_dir) / "report.html"
     with writing(path, DataError):
         with replacing_folder(path.with_name("report_figures")) as folder:
             write_strips(shown, metric, folder)
         with replacing(path) as temporary:
-            temporary.write_text(page, "utf-8", "backslashreplace")
+            temporary.write_text(text, "utf-8", "backslashreplace")
     return path
 
 
@@ -137,40 +138,32 @@ def report_origin(arguments, notes):
 def _versions():
     found = []
     for package in _PACKAGES:
-        try:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found.append(f"{package} {importlib.metadata.version(package)}")
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return ", ".join(found)
 
 
-def _draw_charts(records, metric, reference, words):
-    """Dict of data set to dict of kind to (figure, description)."""
-    styles = model_styles(distinct(records, "model"))
-    table = tabulate(records, metric, reference)
-    label, charts = METRIC[metric].label, {}
-    for name in distinct(records, "data_set"):
-        own, drawn = select(records, data_set=name), {}
-        by = words[name]
-        measured = {m.name for m in measured_metrics(own)}
-        if metric in measured and len(styles) > 1:
-            drawn["gains"] = (
-                gain_chart(table, name, metric, reference, styles),
-                f"{label} on {name} by {by}, difference from {reference}",
-            )
-        if metric in measured:
-            drawn["scores"] = (
-                score_chart(own, metric, styles),
-                f"{label} on {name} by {by}, means and quartiles of the pictures",
-            )
-        perception = next((m for m in _PERCEPTION if m in measured), None)
-        if perception and "psnr" in measured:
-            drawn["plane"] = (
-                plane_chart(own, "psnr", perception, styles),
-                f"PSNR and {METRIC[perception].label} of the models on {name}",
-            )
-        charts[name] = drawn
-    return charts
+def _draw_charts(records, table, metric, reference, styles, word):
+    """Draw the charts of a data set: dict of kind to (figure, description)."""
+    name, label = records[0]["data_set"], METRIC[metric].label
+    measured, drawn = {m.name for m in measured_metrics(records)}, {}
+    if metric in measured and len(styles) > 1:
+        drawn["gains"] = (
+            gain_chart(table, name, metric, reference, styles),
+            f"{label} on {name} by {word}, difference from {reference}",
+        )
+    if metric in measured:
+        drawn["scores"] = (
+            score_chart(records, metric, styles),
+            f"{label} on {name} by {word}, means and quartiles of the pictures",
+        )
+    perception = next((m for m in _PERCEPTION if m in measured), None)
+    if perception and "psnr" in measured:
+        drawn["plane"] = (
+            plane_chart(records, "psnr", perception, styles),
+            f"PSNR and {METRIC[perception].label} of the models on {name}",
+        )
+    return drawn
 
 
 def _head(title, records):
@@ -241,7 +234,7 @@ def _gain_tables(gains):
 
 
 def _gain_cell(gain, metric):
-    """Mean and least gain of one model; strong where the least one is above 0."""
+    """Return mean and least gain of a model, bold where the least one is above 0."""
     if gain is None:
         return write_value(metric, None), False
     mean, least = (
@@ -263,7 +256,7 @@ def _distance_table(fid):
 
 
 def _cells(records, table, name, kernel, metric):
-    """The models' means as (text, whether it is better than others)."""
+    """Return the models' means as (text, whether it is better than others)."""
     models = distinct(records, "model")
     means = {
         model: table.get((name, kernel, model), {}).get("mean") for model in models
@@ -282,15 +275,10 @@ def _caption(metric):
 
 
 def _origin(about):
-    pairs = [
-        (
-            term,
-            f"<code>{html.escape(text)}</code>"
-            if term == "Command"
-            else html.escape(text),
-        )
-        for term, text in about
-    ]
+    pairs = []
+    for term, text in about:
+        text = html.escape(text)
+        pairs.append((term, f"<code>{text}</code>" if term == "Command" else text))
     return f'<p class="quiet">{_READING}</p>\n{definitions(pairs)}'
 
 
