@@ -1,4 +1,4 @@
-"""What the extras install, imported calmly; what is missing is said in a sentence."""
+"""Import what the extras install, quietly; what is missing becomes a sentence."""
 
 import contextlib
 import os
@@ -17,10 +17,7 @@ def import_keras(task, backends=(), find_devices=True):
     Args:
         task: what needs it, for error messages: "training", "export".
         backends: those that will do, of "tensorflow" and "jax"; empty if any will.
-        find_devices: False leaves it to `distribution` to look for devices.
-
-    Returns:
-        The module `keras`.
+        find_devices: False leaves finding devices to `distribution`.
 
     Raises:
         BackendError: Keras or its backend is not installed, or it is another backend.
@@ -29,8 +26,7 @@ def import_keras(task, backends=(), find_devices=True):
     if backends and asked and asked not in backends:
         # Asked first: a backend that is not installed fails while Keras is imported.
         raise BackendError(_wrong_backend(task, asked, backends))
-    # What fails is raised too; the rest is noise, such as of a graph optimizer that
-    # found nothing to do.
+    # Failures are raised too; the rest is noise.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with silence():
@@ -40,8 +36,8 @@ def import_keras(task, backends=(), find_devices=True):
             if backend == "tensorflow" and find_devices:
                 import tensorflow as tf
 
-                # Devices are looked for at first use, with a complaint for each
-                # that is not there.
+                # TensorFlow looks for devices at first use, and complains of each that
+                # is missing.
                 tf.config.list_logical_devices()
     except ImportError as error:
         backend = asked if asked in _NAMES else "tensorflow"
@@ -57,11 +53,7 @@ def import_keras(task, backends=(), find_devices=True):
 
 
 def import_safetensors() -> Any:
-    """Import safetensors, which reads and writes checkpoints.
-
-    Raises:
-        BackendError: it is not installed.
-    """
+    """Import safetensors, which reads and writes checkpoints, or raise BackendError."""
     try:
         import safetensors.numpy
     except ImportError as error:
@@ -80,7 +72,7 @@ def _wrong_backend(task, backend, backends):
 
 @contextlib.contextmanager
 def silence():
-    """Keep what C++ code logs, past Python's own streams, off the terminal."""
+    """Keep what C++ code logs, outside Python's own streams, off the terminal."""
     sys.stdout.flush()
     sys.stderr.flush()
     with contextlib.ExitStack() as stack, open(os.devnull, "w") as nowhere:

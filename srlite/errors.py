@@ -1,9 +1,9 @@
-"""Errors a user can mend, and the one place that turns them into exit statuses.
+"""Errors that a user can mend, and the one place that turns them into exit statuses.
 
-Everything that can go wrong because of what a user gave (a file, an option, a
-model) raises a :class:`SrliteError` whose message is one sentence: what was
-received, what was expected, how to mend it. Commands print that sentence and exit
-with status 2; a programming error keeps its traceback.
+What goes wrong because of something a user gave (a file, an option, a model) raises a
+:class:`SrliteError` of one sentence: what was received, what was expected, how to mend
+it. Commands print that sentence and exit with status 2; a programming error keeps its
+traceback.
 """
 
 import contextlib
@@ -59,14 +59,11 @@ class BackendError(SrliteError):
 
 
 def run_command(main: Callable[[], int | None]) -> NoReturn:
-    """Run the function behind a command and leave the process.
+    """Run a command, a function that returns an exit status or None for 0, and exit.
 
-    Args:
-        main: function without arguments that returns an exit status, or None for 0.
-
-    Exit status: what `main` returns; 2 after a `SrliteError`, printed as one line;
-    130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP. What is printed may be lost,
-    as where nobody reads it or a disk is full; the work goes on.
+    Exit status: what `main` returns; 2 after a `SrliteError`, printed as one line; 130
+    after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP. Output may be lost, for example
+    where nobody reads it or a disk is full; the work goes on.
     """
     with contextlib.suppress(OSError):
         # Else a file that is opened would take the place of a stream that is closed.
@@ -91,12 +88,10 @@ def run_command(main: Callable[[], int | None]) -> NoReturn:
 
 
 def exit_when_asked() -> None:
-    """Let this process end by an exception, so that what is unfinished is removed.
+    """Let this process end by an exception, so that unfinished files are removed.
 
-    By SIGTERM, and by SIGHUP where that ends it: the terminal was closed.
-
-    Raises:
-        ValueError: this is not the main thread.
+    On SIGTERM, and on SIGHUP (the terminal was closed) unless that is ignored.
+    ValueError: this is not the main thread.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     hangup = getattr(signal, "SIGHUP", None)  # not on Windows
@@ -115,7 +110,7 @@ def _open_stream(name):
 
 
 class _Forgiving:
-    """A text stream that goes on when what it writes to does not."""
+    """A text stream that ignores failures of what it writes to."""
 
     def __init__(self, stream):
         self._stream = stream
@@ -133,7 +128,7 @@ class _Forgiving:
         try:
             return function(*arguments)
         except (OSError, ValueError):
-            # What is left in its buffer would be an error at the end of the process.
+            # What is left in the buffer would raise at the end of the process.
             with contextlib.suppress(OSError, ValueError):
                 nowhere = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(nowhere, self._stream.fileno())
@@ -142,7 +137,7 @@ class _Forgiving:
 
 
 def one_line(text: object) -> str:
-    """Escape what a file name may hold beside letters: newlines, terminal codes."""
+    """Escape what a file name may hold besides letters: newlines, terminal codes."""
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
         for letter in str(text)
@@ -150,7 +145,7 @@ def one_line(text: object) -> str:
 
 
 def error_reason(error: BaseException) -> str:
-    """Return in some words of one line why another library gave up."""
+    """Return in a few words of one line why another library gave up."""
     if isinstance(error, MemoryError):
         return "there is not enough memory"
     reason = getattr(error, "strerror", None) or f"{error}".strip().split("\n")[0]

@@ -29,10 +29,8 @@ def writing(
 ) -> Iterator[None]:
     """Raise what keeps a file from being written as one sentence that names it.
 
-    Args:
-        path: the file.
-        kind: what is raised; None to raise what came.
-        caught: of which errors; a `SrliteError` always comes out as it is.
+    Errors that are `caught` become a `kind`, or stay as they are if that is None; so
+    does any `SrliteError`.
     """
     try:
         yield
@@ -50,19 +48,9 @@ def replacing(
 ) -> Iterator[Path]:
     """Yield a temporary name for a file that becomes `path` when the block succeeds.
 
-    It has the same last part and is not there yet; a link is followed. On success it is
-    synced to the disk and renamed to `path`; on any failure it is removed, and what
-    stood under `path` stays as it was.
-
-    Args:
-        path: the final name.
-        kind: of the error that is raised in place of an `OSError`.
-
-    Yields:
-        `Path` to write to.
-
-    Raises:
-        OSError: the folder does not exist or cannot be written, and `kind` is None.
+    It has the same last part and does not exist yet; a link is followed. On success the
+    file is synced to the disk and renamed; on failure it is removed, and what stood
+    under `path` stays as it was. An `OSError` becomes a `kind`, if one is given.
     """
     with writing(path, kind):
         target = Path(os.path.realpath(path))
@@ -84,15 +72,7 @@ def replacing_folder(path: str | os.PathLike) -> Iterator[Path]:
 
     The block syncs the files. On failure the temporary folder is removed, and what
     stood under `path` stays; a kill in the moment of renaming may leave neither.
-
-    Args:
-        path: the final name.
-
-    Yields:
-        `Path` of an empty folder.
-
-    Raises:
-        OSError: the parent folder does not exist or cannot be written.
+    OSError: the parent folder cannot be written.
     """
     path = Path(path)
     temporary = _hidden_folder(path)
@@ -115,9 +95,9 @@ def remove_folder(path: str | os.PathLike) -> None:
 
 
 def remove_leftovers(folder: str | os.PathLike) -> None:
-    """Remove what was being written or removed in a folder when a process was killed.
+    """Remove what a killed process was writing or removing in a folder, there or not.
 
-    For folders, there or not, in which no other process writes.
+    No other process may write there.
     """
     for path in Path(folder).glob(f".*{_MARK}"):
         shutil.rmtree(path, ignore_errors=True)
@@ -127,8 +107,7 @@ def remove_leftovers(folder: str | os.PathLike) -> None:
 def locked(folder: Path, says: str) -> Iterator[None]:
     """Keep other processes out of a folder; the lock of a killed one is void.
 
-    Raises:
-        ConfigError: another process has it; `says`, and the folder's name.
+    ConfigError: another process has it; the sentence is `says` and the folder's name.
     """
     try:
         import fcntl
@@ -154,11 +133,7 @@ def locked(folder: Path, says: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Raise one sentence where a disk takes no more.
-
-    Raises:
-        CheckpointError: it is full, or cannot be written for another reason.
-    """
+    """Raise a CheckpointError of one sentence where a disk takes no more."""
     numbers = [getattr(errno, name, None) for name in _NO_ROOM]
     try:
         yield
@@ -172,7 +147,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
 
 
 def _hidden_folder(path):
-    """Make a folder beside `path`; cut, because a name has at most 255 bytes."""
+    """Make a folder beside `path`; its name is cut to stay below 255 bytes."""
     return Path(tempfile.mkdtemp(_MARK, f".{path.name[:50]}.", path.parent))
 
 
@@ -194,7 +169,7 @@ def _sync(path):
 
 
 def _usual_mode(path):
-    """The mode of the file that is replaced, else that of any new file."""
+    """Return the mode of the file that is replaced, else that of any new file."""
     if path.exists():
         return path.stat().st_mode & 0o777
     return 0o666 & ~_mask()

@@ -77,10 +77,10 @@ def enhance_animation(
         degradation: as of `Upscaler.upscale`; the rest is estimated for each scene, as
             in `srlite.enhance.scenes`.
         say: function (line) for what was seen in each scene, and told.
+        warn: function (sentence) for what is left out.
         alpha: as of `srlite.runtime.layers.upscale_picture`, like the next two.
         keep_hidden_colours: see there.
         wrap: see there.
-        warn: function (sentence) for what is left out.
         **size_options: as `srlite.runtime.sizes.target_size`.
 
     Returns:
@@ -158,12 +158,8 @@ def _notes(
 def _timing(durations: Sequence[float], for_gif: bool) -> list[tuple[int, int]]:
     """Round the ends of frames, not their durations, so that the sum stays.
 
-    Args:
-        durations: milliseconds, with fractions.
-        for_gif: whether browsers must be able to obey them.
-
-    Returns:
-        List of (index, milliseconds) of each frame that is kept.
+    `durations` are milliseconds, with fractions; for a GIF browsers must be able to
+    obey the rounded ones. Returns (index, milliseconds) of each frame that is kept.
     """
     step, least = (_GIF_STEP, _GIF_LEAST) if for_gif else (1, 0)
     kept, end, time = [], 0, 0.0

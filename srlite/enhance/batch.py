@@ -41,22 +41,13 @@ _NOT_VIDEO = ("quality", "alpha", "keep_hidden_colours")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file.
-
-    Attributes:
-        pair: the file and its result.
-        error: the sentence that says why there is none, or None.
-        size: (height, width) of the result, pixels, or None.
-        notes: sentences that the user should read.
-        lines: what was seen of the picture or of each scene, and told the model; empty
-            unless asked for.
-    """
+    """What became of one file."""
 
     pair: Pair
-    error: str | None = None
-    size: tuple[int, int] | None = None
-    notes: tuple[str, ...] = ()
-    lines: tuple[str, ...] = ()
+    error: str | None = None  # why there is no result
+    size: tuple[int, int] | None = None  # of the result: height, width
+    notes: tuple[str, ...] = ()  # for the user
+    lines: tuple[str, ...] = ()  # what was seen, and told the model, if asked for
 
     def record(self) -> dict[str, Any]:
         """Return what programs read of it, for JSON."""
@@ -76,19 +67,10 @@ def enhance_file(
 ) -> tuple[int, int]:
     """Enlarge one file: the one place where the kind of a file chooses the way.
 
-    Args:
-        pair: `Pair`; folders for a result that srlite named are made.
-        progress: function (steps done, steps in all); an error in it cancels.
-        warn: function (sentence) for what the user should know.
-        **options: of `enhance_image`, and `deinterlace`.
-
-    Returns:
-        (height, width) of the result, pixels.
-
-    Raises:
-        ImageError: as `enhance_image`, and a folder that cannot be made.
-        ModelError: as `enhance_image`.
-        ConfigError: as `enhance_image`.
+    Folders for a result that srlite named are made. `progress` is a function (steps
+    done, steps in all), `warn` one (sentence), `options` are of `enhance_image`, and
+    `deinterlace`. Returns (height, width) of the result; raises what `enhance_image`
+    does.
     """
     if not pair.named:
         try:
@@ -155,8 +137,7 @@ def enhance_files(
         `Outcome` of each file when it is done.
 
     Raises:
-        ModelError: the model cannot be loaded; no file is begun.
-        ConfigError: impossible options.
+        SrliteError: an unusable model or an impossible option; no file is begun.
     """
     if workers < 1:
         raise ConfigError(f"workers must be 1 or more; received {workers}")

@@ -58,15 +58,13 @@ def write_comparison(
         sr_path: its result, as written.
         models: further models that enlarge the picture, as `model` of
             `enhance_image`.
-        hr_path: the original in the size of the result, if there is one.
+        hr_path: the original in the size of the result, or None.
         caption: what a page says of the result, besides its size.
-        warn: function (sentence) for what the user should know of the further models.
+        warn: function (sentence) for notes on the further models.
         **options: of `enhance_image` for these models.
 
     Raises:
-        ImageError: a file cannot be read or written, or HR has another size.
-        ModelError: as `enhance_image`.
-        ConfigError: as `enhance_image`, or a model that enlarges to another size.
+        SrliteError: as `enhance_image`, and HR or a model's result has another size.
     """
     picture = read_picture(lr_path, page=options.get("page", 1))
     lr = opaque_levels(picture)

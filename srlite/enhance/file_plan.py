@@ -22,38 +22,23 @@ STREAM = "-"  # the name of standard input or output
 
 @dataclass(frozen=True)
 class Pair:
-    """A picture file and the file of its result.
+    """A picture file and the file of its result."""
 
-    Attributes:
-        lr: the file to read.
-        sr: the file to write.
-        named: whether the user named the result, and not srlite.
-        source: where to read `lr` from, if not there: it can be read only once.
-    """
-
-    lr: Path
-    sr: Path
-    named: bool = False
-    source: Path | None = None
+    lr: Path  # the file to read
+    sr: Path  # the file to write
+    named: bool = False  # by the user, not by srlite
+    source: Path | None = None  # where to read `lr` from, if it can be read only once
 
 
 @dataclass(frozen=True)
 class FilePlan:
-    """What a command is going to do.
+    """What a command is going to do."""
 
-    Attributes:
-        pairs: the files, in the order of the work.
-        failures: sentences about inputs in which there is nothing to do.
-        skipped: files whose results are there already and stay.
-        foreign: endings of the files of folders and patterns that are not pictures.
-        earlier: how many of their pictures are results of an earlier run.
-    """
-
-    pairs: tuple[Pair, ...]
-    failures: tuple[str, ...] = ()
-    skipped: tuple[Pair, ...] = ()
-    foreign: tuple[str, ...] = ()
-    earlier: int = 0
+    pairs: tuple[Pair, ...]  # in the order of the work
+    failures: tuple[str, ...] = ()  # sentences about inputs with nothing to do
+    skipped: tuple[Pair, ...] = ()  # those whose results exist and stay
+    foreign: tuple[str, ...] = ()  # endings of found files that are not pictures
+    earlier: int = 0  # found pictures that are results of an earlier run
 
 
 @dataclass(frozen=True)

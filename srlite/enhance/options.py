@@ -21,14 +21,10 @@ from srlite.runtime.opening import DEFAULT_OVERLAP
 
 
 def parse_options(argv: Sequence[str] | None, prog: str) -> dict[str, Any]:
-    """Parse the arguments of the command behind `inference.py`.
+    """Parse the arguments of the command behind `inference.py` to a dict of options.
 
-    Returns:
-        dict of option to value; paths without an option become its `lr_path`, and the
-        last of two, if it is to be written, its `sr_path`.
-
-    Raises:
-        ConfigError: a folder given without an option would be overwritten.
+    Paths without an option become its `lr_path`, and the last of two, if it is to be
+    written, its `sr_path`. A folder given so may not be overwritten: ConfigError.
     """
     parser = _parser(prog)
     # Intermixed, so that options may stand between IN and OUT.

@@ -26,14 +26,10 @@ _SECONDS, _SAMPLES = 1, 5
 
 
 class Scene:
-    """Frames between two cuts.
-
-    Attributes:
-        start: time of its first frame, seconds.
-    """
+    """Frames between two cuts."""
 
     def __init__(self, start: float):
-        """Begin a scene."""
+        """Begin a scene at a time in seconds."""
         self.start = start
         self._samples: list[Any] = []
         self._taken = 0
@@ -88,7 +84,7 @@ def told_by_scene(
     begin: int = 0,
     say: Callable[[str], object] | None = None,
 ) -> Iterator[Any]:
-    """Yield what `Upscaler.upscale` is to be told of each frame.
+    """Yield what to tell `Upscaler.upscale` of each frame after the first `begin`.
 
     Args:
         frames: as of `scenes_of`; not read if there is nothing to estimate.
@@ -98,9 +94,6 @@ def told_by_scene(
         shrink: as of `scenes_of`.
         begin: number of frames to skip.
         say: function (line) for what was seen in each scene, and told.
-
-    Raises:
-        ConfigError: as `parts_of`.
     """
     parts = parts_of(degradation)
     if not upscaler.conditional or (is_whole(parts) and say is None):

@@ -45,21 +45,13 @@ _TRUSTING_NOBODY = {
 
 @dataclass(frozen=True)
 class Colours:
-    """How the levels of a video stand for colours.
+    """How the levels of a video stand for colours, by numbers of ITU-T H.273."""
 
-    Attributes:
-        matrix: between RGB and YCbCr, by its number in ITU-T H.273.
-        range: 2 for full, 1 for limited.
-        primaries: by their number in ITU-T H.273.
-        transfer: the curve, by its number there.
-        deep: whether there are more than 8 bits.
-    """
-
-    matrix: int
-    range: int
+    matrix: int  # between RGB and YCbCr
+    range: int  # 2 for full, 1 for limited
     primaries: int
     transfer: int
-    deep: bool
+    deep: bool  # more than 8 bits
 
     @property
     def pixel_format(self) -> str:

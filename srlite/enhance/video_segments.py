@@ -49,33 +49,26 @@ _QUICKTIME = {"deu": "ger", "nld": "dut", "ell": "gre", "isl": "ice", "zho": "ch
 
 
 class Form:
-    """What the result takes over from the source.
-
-    Attributes:
-        codec: name of the encoder.
-        options: of the encoder.
-        colours: `srlite.enhance.video_frames.Colours`.
-        rounded: whether the encoder has fewer bits than the source.
-        time_base: seconds of one unit of the time stamps.
-        rate: frames per second, on average.
-        aspect: width of a pixel by its height.
-        count: frames in all, as far as the file tells; else 0.
-        start: time at which the source's clock starts, seconds.
-    """
+    """What the result takes over from the source."""
 
     def __init__(self, stream, frame, codec, start):
-        """Read the form off an `av.VideoStream` and its first `av.VideoFrame`."""
+        """Read the form off an `av.VideoStream` and its first `av.VideoFrame`.
+
+        `codec` is the encoder's name and options, `start` the time in seconds at which
+        the source's clock starts.
+        """
         self.codec, self.options = codec
         self.colours = colours_of(frame)
+        # The encoder may have fewer bits than the source.
         self.rounded = self.colours.deep and not _encodes(self.codec, self.colours)
         if self.rounded:
             self.colours = replace(self.colours, deep=False)
         self.time_base, self.start = stream.time_base, start
         self.rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-        aspect = stream.sample_aspect_ratio or Fraction(1)
+        aspect = stream.sample_aspect_ratio or Fraction(1)  # of a pixel
         self.aspect = 1 / aspect if is_turned(frame) else aspect
         seconds = float((stream.duration or 0) * stream.time_base)
-        self.count = stream.frames or round(seconds * self.rate)
+        self.count = stream.frames or round(seconds * self.rate)  # 0 if unknown
 
 
 def stated_frames(source, stream):

@@ -56,33 +56,22 @@ _WHOLE = 2**30  # LR pixels; a tile that holds any picture
 class Contender:
     """A way to enlarge pictures.
 
-    Attributes:
-        name: what tables call it.
-        upscale: function from uint8 LR (h, w, 3) to uint8 SR, which takes
-            `degradation` as `Upscaler.upscale` does if it is conditional; of a
-            folder, from the HR picture's path.
-        identity: stands for it in the keys of records: the SHA-256 of its file, then
-            that of its estimator, or what it is.
-        note: sentence for readers of its figures, or None.
-        conditional: whether it is told how LR was made.
-        degradation: what it is told: text for `parse_degradation`, or `TRUE`.
-        finished: whether it is a folder of pictures.
+    `upscale` is a function from uint8 LR (h, w, 3) to uint8 SR, which takes
+    `degradation` as `Upscaler.upscale` does if it is conditional; of a folder, from the
+    HR picture's path. `identity` stands for it in the keys of records: the SHA-256 of
+    its file, then that of its estimator, or what it is.
     """
 
     name: str
     upscale: Callable
     identity: str
-    note: str | None = None
-    conditional: bool = False
-    degradation: str = "auto"
-    finished: bool = False
+    note: str | None = None  # sentence for readers of its figures
+    conditional: bool = False  # told how LR was made
+    degradation: str = "auto"  # what it is told: for `parse_degradation`, or `TRUE`
+    finished: bool = False  # a folder of pictures
 
     def told(self, degradation):
-        """Return the same contender, told another `degradation`.
-
-        Raises:
-            ConfigError: an impossible degradation.
-        """
+        """Return the same contender, told another possible `degradation`."""
         if degradation != TRUE:
             parse_degradation(degradation)
         return replace(self, degradation=degradation)
@@ -91,10 +80,6 @@ class Contender:
         """Enlarge uint8 LR (h, w, 3) that went through the `Degradation` `truth`.
 
         A folder has the result under the name of `hr_path`.
-
-        Raises:
-            ModelError: it cannot enlarge this picture.
-            ImageError: a result in a folder cannot be read.
         """
         if self.finished:
             return self.upscale(hr_path)
@@ -114,12 +99,6 @@ def open_contenders(texts, protocol, sets, num_threads, degradations):
         num_threads: CPU threads of a `.tflite`; all cores when None.
         degradations: what conditional models are told, each measured side by side;
             "auto" when there is none.
-
-    Raises:
-        ModelError: as `open_contender`.
-        ConfigError: an impossible degradation, or one that no model takes; a folder
-            where LR is made in several ways.
-        DataError: a folder lacks results.
     """
     opened = []
     told = list(dict.fromkeys(degradations)) or ["auto"]
@@ -148,12 +127,7 @@ def open_contenders(texts, protocol, sets, num_threads, degradations):
 
 
 def open_contender(text, scale, edges="none", num_threads=None):
-    """Load the `Contender` that a string names, as in the module.
-
-    Raises:
-        ModelError: the model is missing, damaged or of another scale, or the command
-            lacks `{lr}` or `{sr}`.
-    """
+    """Load the `Contender` that a string names, as in the module."""
     name, text = _split(text)
     if text in FILTERS:
         enlarge = partial(enlarge_plainly, scale=scale, resample=FILTERS[text])

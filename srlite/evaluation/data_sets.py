@@ -32,9 +32,7 @@ class Item:
     def read(self, scale):
         """Read HR, cut to multiples of `scale`, and LR or None: uint8 (h, w, 3).
 
-        Raises:
-            ImageError: a file cannot be decoded.
-            DataError: the sizes of a pair differ by more than `fit_pair` cuts.
+        Raises ImageError, and DataError for a pair whose sizes `fit_pair` cannot match.
         """
         hr = read_rgb(self.hr_path)
         if self.lr_path is None:
@@ -100,11 +98,7 @@ KNOWN_SETS = {
 
 
 def known_set(name, root):
-    """Find one of `KNOWN_SETS`, in any case, below the folder `root`.
-
-    Raises:
-        DataError: there is no set of this name, or it is not below `root`.
-    """
+    """Find one of `KNOWN_SETS`, in any case, below the folder `root`; or DataError."""
     names = {known.lower(): known for known in KNOWN_SETS}
     if name.lower() not in names:
         raise DataError(
@@ -129,11 +123,7 @@ def known_set(name, root):
 
 
 def hr_folder(folder):
-    """List the HR pictures of a folder and of the folders in it.
-
-    Raises:
-        DataError: there is no such folder, or no picture in it.
-    """
+    """List the HR pictures of a folder and of the folders in it; or DataError."""
     paths = _pictures(folder)
     return DataSet(_name(folder), _items(paths, Path(folder)))
 
@@ -141,9 +131,7 @@ def hr_folder(folder):
 def paired_folders(lr_folder, hr_folder):
     """Match LR and HR pictures of two folders by name, as `match_pairs`.
 
-    Raises:
-        DataError: a folder is missing or empty, a picture has no partner, or two of
-            one folder have the same name.
+    DataError: a folder is missing or empty, or a picture has not just one partner.
     """
     files = map(_pictures, (lr_folder, hr_folder))
     pairs = match_pairs(lr_folder, hr_folder, *files)
@@ -152,18 +140,11 @@ def paired_folders(lr_folder, hr_folder):
 
 
 def results_in(folder, sets):
-    """Find the enlarged picture that a folder holds of each picture of some sets.
+    """Find the enlarged picture in a folder for each picture of some `DataSet`s.
 
-    Args:
-        folder: holds them, named as the HR pictures except for marks such as `_SR`; in
-            folders named as the sets, if there are such.
-        sets: list of `DataSet`.
-
-    Returns:
-        dict of HR path to the path of the enlarged picture.
-
-    Raises:
-        DataError: there is no folder, or a picture is missing or there twice.
+    They are named as the HR pictures except for marks such as `_SR`, in folders named
+    as the sets, if there are such. Returns dict of HR path to the path of the enlarged
+    picture; DataError if one is missing or there twice.
     """
     found = {}
     for data_set in sets:

@@ -70,8 +70,8 @@ def evaluate(
         models: what is compared, as `--model` of the command; the differences are from
             the first.
         hr_dir: folder or folders of HR pictures, each a data set.
-        kernels: with which LR is made, of `protocol.KERNEL_ORDER`.
-        damages: what LR goes through, each with each kernel, as `--damage`; what is not
+        kernels: that make LR, of `protocol.KERNEL_ORDER`.
+        damages: what LR goes through, each with each kernel, as `--damage`; any but
             "none" adds bicubic to the models.
         degradation: what conditional models are told: "auto", what their estimator
             sees; "clean", or parts such as "jpeg=60,noise=5"; "true", what LR went
@@ -84,7 +84,7 @@ def evaluate(
         progress: function (measurements more that are done).
 
     Raises:
-        SrliteError: something given cannot be used; which kind says what.
+        SrliteError: something given cannot be used; its kind says what.
     """
     listed = [hr_dir] if isinstance(hr_dir, str | os.PathLike) else hr_dir
     texts = [models] if isinstance(models, str | os.PathLike) else models
@@ -117,7 +117,7 @@ class Evaluation:
         records: those that are done.
         left_out: sentences about pictures that could not be measured.
         total: measurements in all.
-        reused: how many of the records were there before.
+        reused: how many records existed before.
     """
 
     def __init__(self, sets, contenders, protocol, measures, file=None, pictures=None):
@@ -128,8 +128,8 @@ class Evaluation:
             contenders: list of `Contender`.
             protocol: `Protocol`.
             measures: `Measures`.
-            file: `RecordFile` that takes the records, or None.
-            pictures: `PictureFolder` that takes the pictures, or None.
+            file: `RecordFile` for the records, or None.
+            pictures: `PictureFolder` for the pictures, or None.
         """
         self._sets, self._contenders = sets, contenders
         self._protocol, self._measures = protocol, measures
@@ -145,8 +145,7 @@ class Evaluation:
         """Measure everything; call `progress` with how many measurements more are done.
 
         Raises:
-            DataError: a set has no picture that can be measured, or pairs of other
-                sizes.
+            DataError: no picture of a set can be measured, or a pair has other sizes.
             ModelError: a contender fails.
             ImageError: a picture cannot be written.
         """
@@ -171,7 +170,7 @@ class Evaluation:
                     f"{self.left_out[-1]}"
                 )
 
-    def distances(self, features, identity, progress=lambda done: None):
+    def distances(self, features, identity, progress):
         """Measure FID of each set, condition and model, on the pictures kept by `run`.
 
         Args:
@@ -198,7 +197,7 @@ class Evaluation:
                     key = self._key(contender, condition, hashes, fid=identity)
                     entry = self._file.get(key)
                     if entry is None:
-                        hr = hr or self._fit_hr(features, items)
+                        hr = hr or fit_gaussian(features, self._hr_of(items))
                         names = [of | {"image": item.name} for item in items]
                         paths = map(self._pictures.path, names)
                         sr = fit_gaussian(features, map(read_rgb, paths))
@@ -213,9 +212,8 @@ class Evaluation:
         conditions = sum(len(self._conditions(s)) for s in self._sets)
         return conditions * len(self._contenders)
 
-    def _fit_hr(self, features, items):
-        scale = self._protocol.scale
-        return fit_gaussian(features, (item.read(scale)[0] for item in items))
+    def _hr_of(self, items):
+        return (item.read(self._protocol.scale)[0] for item in items)
 
     def _conditions(self, data_set):
         return (Condition(GIVEN),) if data_set.paired else self._protocol.conditions

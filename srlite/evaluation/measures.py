@@ -33,32 +33,18 @@ NEEDS = {
 
 @dataclass(frozen=True)
 class Measures:
-    """What is measured of a picture.
+    """What is measured of a picture."""
 
-    Attributes:
-        names: names of `records.METRICS`.
-        extra: dict of name to function (sr, hr) -> float, of those that need a file:
-            `content`, `style`, `niqe`.
-        identities: dict of name to text that stands for that file.
-    """
-
-    names: tuple[str, ...]
-    extra: dict[str, Callable]
-    identities: dict[str, str]
+    names: tuple[str, ...]  # of `records.METRICS`
+    extra: dict[str, Callable]  # functions (sr, hr) -> float that need a file, by name
+    identities: dict[str, str]  # text that stands for that file, by name
 
     def of(self, sr, hr, lr, kernel, scale, seconds):
-        """Measure a uint8 picture `sr` against `hr`, of the same shape.
+        """Measure uint8 SR (height, width, 3) against HR of the same shape and its LR.
 
-        Args:
-            sr: uint8 (height, width, 3).
-            hr: uint8, same shape.
-            lr: uint8 (height / scale, width / scale, 3).
-            kernel: what shrank `lr`; for `GIVEN`, bicubic is assumed.
-            scale: HR pixels per LR pixel.
-            seconds: time that enlarging took.
-
-        Returns:
-            dict of name to float, without those that the picture lacks.
+        `kernel` shrank LR; for `GIVEN`, bicubic is assumed. `seconds` is the time that
+        enlarging took. Returns dict of name to float, without those that the picture
+        lacks.
         """
         assumed = "bicubic" if kernel == GIVEN else kernel
         known = {
@@ -79,8 +65,7 @@ class Measures:
 def plain_measures(metrics):
     """Build the measures that need no file: those named, or all if `metrics` is None.
 
-    Raises:
-        ConfigError: an unknown metric, or one that needs a file.
+    ConfigError: an unknown metric, or one that needs a file.
     """
     known = [metric.name for metric in METRICS if metric.name not in NEEDS]
     wanted = known if metrics is None else list(metrics)
@@ -95,12 +80,8 @@ def plain_measures(metrics):
 def build_measures(args):
     """Build what the arguments of `options.evaluation_parser` ask for.
 
-    Returns:
-        (`Measures`, list of sentences about what cannot be measured).
-
-    Raises:
-        ConfigError: an unknown metric, or one whose file is not given.
-        SrliteError: a file cannot be used.
+    Returns (`Measures`, list of sentences about what cannot be measured); ConfigError
+    for an unknown metric, or one whose file is not given.
     """
     files = {
         "content": args.vgg19_weights,

@@ -23,14 +23,9 @@ _NONE = parse_damage("none")
 
 
 class Condition(NamedTuple):
-    """How the LR pictures of one measurement were made.
+    """How the LR pictures of one measurement were made."""
 
-    Attributes:
-        kernel: one of `kernels.KERNELS`, or `GIVEN`.
-        damage: `damages.Damage`.
-    """
-
-    kernel: str
+    kernel: str  # of `kernels.KERNELS`, or `GIVEN`
     damage: Damage = _NONE
 
     @property
@@ -55,19 +50,12 @@ class Condition(NamedTuple):
 
 @dataclass(frozen=True)
 class Protocol:
-    """How LR pictures are made, and what counts.
+    """How LR pictures are made, and what counts."""
 
-    Attributes:
-        scale: HR pixels per LR pixel; also the border in HR pixels that is left out.
-        kernels: names of `kernels.KERNELS`.
-        edges: as in `contenders`, for the keys of records.
-        damages: each of `damages.Damage`, with which each kernel is measured.
-    """
-
-    scale: int = 4
+    scale: int = 4  # HR pixels per LR pixel, and of the border that is left out
     kernels: tuple[str, ...] = KERNEL_ORDER
-    edges: str = "none"
-    damages: tuple[Damage, ...] = (_NONE,)
+    edges: str = "none"  # as in `contenders`, for the keys of records
+    damages: tuple[Damage, ...] = (_NONE,)  # each measured with each kernel
 
     def __post_init__(self):
         """Raise `ConfigError` for an unknown kernel."""

@@ -27,22 +27,13 @@ from srlite.files import replacing, writing
 
 
 class Metric(NamedTuple):
-    """What is measured of a picture.
+    """What is measured of a picture."""
 
-    Attributes:
-        name: its key in records.
-        label: heading of a column.
-        unit: "" where there is none.
-        decimals: meaningful digits after the point.
-        ideal: values nearer to it are better: infinity where more is better, minus
-            infinity where less is.
-    """
-
-    name: str
-    label: str
-    unit: str
-    decimals: int
-    ideal: float
+    name: str  # its key in records
+    label: str  # heading of a column
+    unit: str  # "" where there is none
+    decimals: int  # meaningful digits after the point
+    ideal: float  # nearer is better; infinity for more, minus infinity for less
 
     @property
     def better(self):

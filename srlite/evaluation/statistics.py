@@ -139,16 +139,10 @@ def _with_means(records, metrics):
 
 
 def averaged(records, name, metrics=METRICS):
-    """Average each picture's values over the kernels.
+    """Average each picture's values over the kernels, as records of a kernel `name`.
 
-    Args:
-        records: list of records of one data set.
-        name: the `kernel` of the new records.
-        metrics: of `METRICS`.
-
-    Yields:
-        A record for each model and picture; it lacks a metric that the picture lacks
-        with one of the kernels.
+    `records` are of one data set. A new record lacks a metric that the picture lacks
+    with one of the kernels.
     """
     count = len(distinct(records, "kernel"))
     groups = {}
@@ -172,9 +166,8 @@ def choose_reference(models):
 def tabulate(records, metric, reference):
     """Summarise one metric, with differences from the model `reference`.
 
-    Returns:
-        dict of (data set, kernel, model) to an entry of `aggregate`; with several
-        kernels, also of (data set, `MEAN_KERNEL`, model).
+    Returns dict of (data set, kernel, model) to an entry of `aggregate`; with several
+    kernels, also of (data set, `MEAN_KERNEL`, model).
     """
     kept = [
         {key: record[key] for key in (*FIELDS, metric)}
@@ -199,9 +192,7 @@ def values(records, metric):
 def best(candidates, metric):
     """Return the models that are best, to the digits that are shown.
 
-    Args:
-        candidates: dict of name to number, or None where there is none.
-        metric: name of what the numbers measure.
+    `candidates` is a dict of name to number, or to None where there is none.
     """
     found = {n: value for n, value in candidates.items() if value is not None}
     if not found:
@@ -212,19 +203,11 @@ def best(candidates, metric):
 
 
 def rank(records, metric, model, count):
-    """Choose the pictures on which a model does best and worst.
+    """Choose up to `count` pictures each on which a model does best and worst.
 
-    The first kernel of each data set counts.
-
-    Args:
-        records: of any data sets.
-        metric: name of what they are ranked by.
-        model: whose scores count.
-        count: how many of each, at most; no picture is in both.
-
-    Returns:
-        Two lists of records: the best, best first, and the worst, worst first. Equals
-        keep their order; pictures without the metric are left out.
+    The first kernel of each data set counts. Returns two lists of records: the best,
+    best first, and the worst, worst first; no picture is in both. Equals keep their
+    order; pictures without the metric are left out.
     """
     first_kernels = {}
     for record in records:

@@ -1,7 +1,8 @@
 """Scores for people: tables on the terminal, Markdown, CSV.
 
-All are made from the aggregates of `statistics`. The best value of each metric
-under one kernel is bold in Markdown.
+All are made from the aggregates of `statistics`. The best value of each metric under
+one kernel is bold in Markdown. Files are written whole or not at all; what cannot be
+written is a `DataError`.
 """
 
 import csv
@@ -25,11 +26,9 @@ _WITH = "with"  # heading of the condition of the least gain
 def terminal_tables(aggregates, fid=(), fid_label="FID", gains=()):
     """Lay out the tables of all data sets as text.
 
-    Args:
-        aggregates: as from `statistics.aggregate`.
-        fid: list of dicts with `data_set`, `kernel`, `model` and `fid`.
-        fid_label: heading of its column.
-        gains: as from `gains.gains_by_damage`.
+    `aggregates` are as from `statistics.aggregate`, `fid` dicts with `data_set`,
+    `kernel`, `model` and `fid` under a heading, `gains` as from
+    `gains.gains_by_damage`.
     """
     blocks = []
     for data_set in distinct(aggregates, "data_set"):
@@ -69,21 +68,13 @@ def markdown(aggregates, notes, fid=(), fid_label="FID", gains=()):
 
 
 def write_csv(path, records):
-    """Write every single value, a row for each record.
-
-    Raises:
-        DataError: the file cannot be written.
-    """
+    """Write every single value, a row for each record."""
     names = [*FIELDS, *(metric.name for metric in measured_metrics(records))]
     write_rows(path, names, records)
 
 
 def write_rows(path, names, records):
-    """Write dicts as rows of a CSV file, whole or not at all; absent values stay empty.
-
-    Raises:
-        DataError: the file cannot be written.
-    """
+    """Write dicts as rows of a CSV file; absent values stay empty."""
     with replacing(path, DataError) as temporary:
         with open(temporary, "w", newline="", encoding="utf-8") as file:
             rows = csv.DictWriter(file, names)
@@ -92,11 +83,7 @@ def write_rows(path, names, records):
 
 
 def write_text(path, text):
-    """Write a text file, whole or not at all.
-
-    Raises:
-        DataError: the file cannot be written.
-    """
+    """Write a text file."""
     with replacing(path, DataError) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

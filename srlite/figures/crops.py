@@ -1,10 +1,9 @@
 """What a comparison shows of one picture: a telling crop, its surroundings, errors.
 
 The crop is where the models differ most: for each LR pixel, the largest minus the
-smallest of their lumas is averaged over the HR pixels that it stands for, and the
-square with the largest sum is taken, the first one by rows among equals. A single model
-is compared with HR instead. Nothing is drawn by chance, so the same pictures give the
-same crop.
+smallest of their lumas is averaged over its HR pixels, and the square with the largest
+sum is taken, the first one by rows among equals. A single model is compared with HR.
+Nothing is random, so the same pictures give the same crop.
 """
 
 from dataclasses import dataclass
@@ -37,23 +36,14 @@ class Box:
 
 @dataclass(frozen=True)
 class View:
-    """One picture as it is shown.
+    """One picture as it is shown."""
 
-    Attributes:
-        lr: uint8 (h, w, 3).
-        hr: uint8 (scale * h, scale * w, 3).
-        models: dict of model to uint8 array of the shape of `hr`.
-        crop: `Box` that is magnified.
-        surroundings: `Box` around it.
-        scale: HR pixels per LR pixel.
-    """
-
-    lr: np.ndarray
-    hr: np.ndarray
-    models: dict
-    crop: Box
-    surroundings: Box
-    scale: int
+    lr: np.ndarray  # uint8 (h, w, 3)
+    hr: np.ndarray  # uint8 (scale * h, scale * w, 3)
+    models: dict  # name -> uint8 array of the shape of `hr`
+    crop: Box  # the part that is magnified
+    surroundings: Box  # around it
+    scale: int  # HR pixels per LR pixel
 
     def columns(self, box):
         """Cut LR, the models and HR: list of (name, uint8 (height, width, 3))."""
@@ -62,7 +52,7 @@ class View:
         return [lr, *((name, box.cut(x)) for name, x in enlarged.items())]
 
     def error(self, model):
-        """Distance of a model's crop from HR: float64 (height, width), luma levels."""
+        """Return a model's distance from HR in the crop: float64, levels of luma."""
         sr, hr = (luma(self.crop.cut(x)) for x in (self.models[model], self.hr))
         return np.abs(sr - hr)
 
@@ -70,12 +60,9 @@ class View:
 def make_view(lr, hr, models):
     """Choose what is shown of a picture.
 
-    Args:
-        lr: uint8 (h, w, 3).
-        hr: uint8 (scale * h, scale * w, 3); rows and columns beyond the last LR pixel
-            are left out.
-        models: dict of name to uint8 array of the shape of `hr`; "bicubic" comes to the
-            front, and is made of `lr` where it is not among them.
+    Rows and columns of `hr`, uint8 (scale * h, scale * w, 3), beyond the last pixel of
+    `lr`, uint8 (h, w, 3), are left out. `models` is a dict of name to uint8 array of
+    the shape of `hr`; "bicubic" comes first, and is made of `lr` if it is missing.
     """
     height, width = lr.shape[:2]
     scale = hr.shape[0] // height
@@ -124,7 +111,7 @@ def strongest_square(strength, side):
 
 
 def _around(start, length, wanted, whole):
-    """(start, length) of what lies around a stretch, as long as wanted if it can be."""
+    """Return (start, length) around a stretch, as long as wanted if possible."""
     wanted = min(wanted, whole)
     centred = start + (length - wanted) // 2
     return min(max(centred, 0), whole - wanted), wanted

@@ -1,7 +1,7 @@
 """The figure that sets LR, bicubic and SR side by side.
 
-Above, the whole picture three times; below, the region where the network and bicubic
-differ most, magnified with its pixels visible.
+Above is the whole picture three times; below, magnified with visible pixels, the region
+where the network and bicubic differ most.
 """
 
 import matplotlib.pyplot as plt
@@ -22,14 +22,13 @@ def draw_comparison(lr, bicubic, sr, size=None, more=()):
 
     Args:
         lr: uint8 (H, W, 3).
-        bicubic: uint8 (height, width, 3), `lr` resized by bicubic; any size.
+        bicubic: uint8 (height, width, 3), `lr` resized to any size.
         sr: uint8 array of the shape of `bicubic`.
         size: (width, height) of the figure in inches; fitting the picture when None.
         more: (name, uint8 array of the shape of `sr`) of further columns.
 
     Returns:
-        `matplotlib.figure.Figure`, registered with pyplot, so that `plt.show()` shows
-        it; the caller closes it.
+        `matplotlib.figure.Figure`, registered with pyplot; the caller closes it.
     """
     top, left, side = find_telling_region(bicubic, sr, lr.shape[:2])
     ratio = float(np.clip(lr.shape[0] / lr.shape[1], 0.4, 1.6))
@@ -69,9 +68,8 @@ def draw_comparison(lr, bicubic, sr, size=None, more=()):
 def find_telling_region(bicubic, sr, lr_size):
     """Find the square where SR differs most from bicubic, uint8 of the same shape.
 
-    Returns:
-        (top, left, side) in LR pixels; the side is a fifth of the picture's smaller
-        side, 8 to 48 pixels where the picture has as many.
+    Returns (top, left, side) in LR pixels; the side is a fifth of the picture's smaller
+    side, 8 to 48 pixels if there are as many.
     """
     height, width = lr_size
     difference = np.abs(sr[..., 1].astype(np.float32) - bicubic[..., 1])

@@ -1,9 +1,9 @@
 """Comparison strips: LR, models and HR beside each other as one PNG, with labels.
 
-Above, the crop of a view, its pixels magnified by a whole factor and nothing else done
-to them; below, how far each model is from HR there, all maps on one scale, and where in
-the picture the crop is. The colours of the maps are "magma" of matplotlib, whose
-lightness grows steadily, so that they read in grey too.
+Above are the crops of a view, enlarged by repeating pixels; below, how far each model
+is from HR there, all maps on one scale, and where in the picture the crop is. The
+colours of the maps are "magma" of matplotlib, whose lightness grows steadily, so that
+they also work in grey.
 """
 
 import functools
@@ -34,12 +34,12 @@ def error_map(error, scale):
 
 
 def colour_bar(width, height):
-    """The colours of `error_map` from no error to the scale: a Pillow image."""
+    """Draw the colours of `error_map` from no error to the scale."""
     return error_map(np.tile(np.linspace(0, 1, width), (height, 1)), 1)
 
 
 def overview(picture, boxes, side):
-    """Draw boxes (`crops.Box`) in a uint8 picture, the last one framed thickly.
+    """Draw boxes (`crops.Box`) in a uint8 picture, the last one with a thick frame.
 
     The longer side of the Pillow image has at most `side` pixels.
     """
@@ -62,12 +62,8 @@ def overview(picture, boxes, side):
 def draw_strip(view, labels, scale, title):
     """Draw a strip as a Pillow image: columns `CELL` pixels wide, `GAP` apart.
 
-    Args:
-        view: `crops.View`.
-        labels: dict of column to the lines of text under it, all equally many; the
-            columns are "LR", the models, "HR".
-        scale: of the maps, levels.
-        title: lines of text that name what is shown.
+    `labels` is a dict of column ("LR", the models, "HR") to the lines of text under it,
+    all equally many; `scale` is that of the maps in levels, `title` lines of text.
     """
     columns = view.columns(view.crop)
     lines = len(next(iter(labels.values())))

@@ -33,16 +33,10 @@ Features = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Mean and covariance of vectors.
+    """Mean and covariance of vectors; the factor loses less to rounding."""
 
-    Attributes:
-        mean: float64 (size,).
-        factor: float64 (rows, size), whose F^T F is the covariance; not squared,
-            so that nothing is lost to rounding.
-    """
-
-    mean: np.ndarray
-    factor: np.ndarray
+    mean: np.ndarray  # float64 (size,)
+    factor: np.ndarray  # float64 (rows, size), whose F^T F is the covariance
 
 
 def fit_gaussian(features: Features, pictures: Iterable[np.ndarray]) -> Gaussian:

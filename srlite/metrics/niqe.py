@@ -35,14 +35,10 @@ _RATIOS = _gamma(2 / _SHAPES) ** 2 / (_gamma(1 / _SHAPES) * _gamma(3 / _SHAPES))
 
 
 def read_niqe_parameters(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
-    """Read the Gaussian of pristine photographs.
+    """Read the Gaussian of pristine photographs: mean (36,), covariance (36, 36).
 
-    Args:
-        path: `.npz`, or `.mat` as the authors published it, with the arrays
-            `mu_prisparam` and `cov_prisparam`, or `mu_pris_param` and `cov_pris_param`.
-
-    Returns:
-        (mean, covariance): float64 (36,) and (36, 36).
+    `path` is an `.npz`, or an `.mat` as the authors published it, with the arrays
+    `mu_prisparam` and `cov_prisparam`, or `mu_pris_param` and `cov_pris_param`.
 
     Raises:
         DataError: the file cannot be read, or holds other arrays.

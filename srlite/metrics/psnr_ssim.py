@@ -57,12 +57,9 @@ def ssim(sr: np.ndarray, hr: np.ndarray, border: int, channel: str = "luma") -> 
 
 
 def chroma_psnr(sr: np.ndarray, hr: np.ndarray, border: int) -> float:
-    """Peak signal-to-noise ratio of Cb and Cr together.
+    """Peak signal-to-noise ratio of Cb and Cr together, in dB; as `psnr`.
 
-    Arguments and errors are those of `psnr`.
-
-    Returns:
-        dB; infinite for equal colours, NaN where HR has none.
+    It is infinite for equal colours and NaN where HR has none.
     """
     sr, hr = map(_chroma, _inside(sr, hr, border, 3, "rgb"))
     if _roughness(hr) <= _COLOURLESS:
@@ -71,13 +68,11 @@ def chroma_psnr(sr: np.ndarray, hr: np.ndarray, border: int) -> float:
 
 
 def grain(sr: np.ndarray, hr: np.ndarray, border: int) -> float:
-    """How rough the colours are, relative to those of HR; as `psnr`.
+    """How rough the colours are, relative to those of HR, 0 or more; as `psnr`.
 
     The root mean square of the Laplacian (4 at the centre, -1 at its four neighbours)
-    of Cb and Cr. Below 1 colours are smoothed, above it they are noisy or mottled.
-
-    Returns:
-        0 or more; 1 for equal pictures, NaN where HR has no colour.
+    of Cb and Cr. Below 1 colours are smoothed, above it they are noisy or mottled; NaN
+    where HR has none.
     """
     ours, theirs = (_roughness(_chroma(x)) for x in _inside(sr, hr, border, 3, "rgb"))
     return ours / theirs if theirs > _COLOURLESS else float("nan")
@@ -116,15 +111,8 @@ def _roughness(x: np.ndarray) -> float:
 def centre_crop(image: np.ndarray, scale: int, size: int | None = None) -> np.ndarray:
     """Cut a picture so that LR has whole pixels, and perhaps to its middle.
 
+    The sides of the view are multiples of `scale`, at most `size` unless that is None.
     Sides no longer than `size` are cut at the end, as the literature does.
-
-    Args:
-        image: (height, width, channels).
-        scale: the result's height and width are multiples of it.
-        size: highest height and width of the result; None for the whole picture.
-
-    Returns:
-        View of the picture.
     """
     slices = []
     for length in image.shape[:2]:

@@ -38,23 +38,14 @@ _GIF_IMAGE, _GIF_EXTENSION, _GIF_END = 0x2C, 0x21, 0x3B
 
 @dataclass(frozen=True)
 class Animation:
-    """What the frames of a file have in common.
+    """What the frames of a file have in common."""
 
-    Attributes:
-        kind: name of the format.
-        size: (height, width) in pixels, upright.
-        durations: milliseconds that each frame is shown.
-        plays: how often the animation runs, 0 for endlessly.
-        transparent: whether any frame has a pixel that is not opaque.
-        said: the metadata, in a `Picture` of one pixel.
-    """
-
-    kind: str
-    size: tuple[int, int]
-    durations: tuple[float, ...]
-    plays: int
-    transparent: bool
-    said: Picture
+    kind: str  # name of the format
+    size: tuple[int, int]  # height, width, upright
+    durations: tuple[float, ...]  # milliseconds of each frame
+    plays: int  # how often the animation runs, 0 for endlessly
+    transparent: bool  # any pixel of any frame
+    said: Picture  # the metadata, with one pixel
 
 
 def is_animation(path: str | os.PathLike) -> bool:

@@ -236,11 +236,7 @@ def count_pixels(path: str | os.PathLike) -> int:
 
 
 def check_size(image: Image.Image, name: object, max_pixels: int) -> None:
-    """Refuse, and close, an opened image that is too large.
-
-    Raises:
-        ImageError: more than `max_pixels` pixels.
-    """
+    """Refuse an opened image of more than `max_pixels` pixels, and close it."""
     if image.width * image.height > max_pixels:
         image.close()
         raise ImageError(_too_large(name, image.size, max_pixels))
@@ -259,15 +255,9 @@ def count_frames(image: Any) -> int:
 
 
 def turn_to_page(image: Image.Image, page: int, name: object) -> None:
-    """Turn an image that was just opened to a page; only a TIFF has more than one.
+    """Turn an image that was just opened to a page, from 1 up, with its metadata.
 
-    Args:
-        image: as from `open_image`; its metadata becomes that of the page.
-        page: from 1 up.
-        name: what an error message calls it.
-
-    Raises:
-        ImageError: there is no such page.
+    Only a TIFF has more than one; ImageError, with `name`, if there is no such page.
     """
     if page == 1:
         return

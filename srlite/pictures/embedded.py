@@ -184,9 +184,8 @@ def raw_profile(image: Image.Image, name: str) -> bytes | None:
 def resources_of(image: Image.Image, directories: Directories) -> dict[int, bytes]:
     """Collect the Photoshop resources of a file, IPTC among them, by number.
 
-    Args:
-        image: a PNG must be decoded, since text may follow its pixels.
-        directories: those of the file, where it is a TIFF.
+    A PNG must be decoded, since text may follow its pixels; of a TIFF, `directories`
+    hold them.
     """
     found: dict[int, bytes] = {}
     first = directories.get(0, {})

@@ -39,17 +39,11 @@ SHORT, LONG, RATIONAL, UNDEFINED = 3, 4, 5, 7
 
 
 class Value(NamedTuple):
-    """What a tag holds.
+    """What a tag holds."""
 
-    Attributes:
-        kind: its type, by its number in TIFF.
-        number: how many values of that type.
-        raw: the bytes, little-endian.
-    """
-
-    kind: int
-    number: int
-    raw: bytes
+    kind: int  # its type, by its number in TIFF
+    number: int  # how many values of that type
+    raw: bytes  # little-endian
 
 
 Order = Literal["<", ">"]

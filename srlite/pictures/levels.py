@@ -140,16 +140,10 @@ def _by_strips(
 def join_channels(
     pixels: np.ndarray, alpha: np.ndarray | None = None, grey: bool = False
 ) -> np.ndarray:
-    """Join the channels of a picture into one array.
+    """Join levels (height, width, 3) and alpha (height, width) or None to one array.
 
-    Args:
-        pixels: levels (height, width, 3).
-        alpha: levels (height, width) of the same dtype, or None.
-        grey: whether colour is left out.
-
-    Returns:
-        (height, width) of grey, (height, width, 2) of grey and alpha, else (height,
-        width, 3 or 4). Not a copy if `split_channels` made the parts.
+    The result is (height, width) of grey, (height, width, 2) of grey and alpha, else
+    (height, width, 3 or 4); not a copy if `split_channels` made the parts.
     """
     colour = to_grey(pixels)[..., None] if grey else pixels
     if alpha is None:
@@ -168,11 +162,10 @@ def join_channels(
 def split_channels(
     channels: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray | None, bool]:
-    """Split what `join_channels` made, without a copy.
+    """Split what `join_channels` made into (pixels, alpha, grey), without a copy.
 
-    Returns:
-        (pixels, alpha, grey): views (height, width, 3) and (height, width) or None;
-        a grey picture has one channel broadcast to three.
+    These are views (height, width, 3), one channel broadcast if grey, and (height,
+    width) or None.
     """
     count = channels.shape[2] if channels.ndim == 3 else 1
     grey = count < 3

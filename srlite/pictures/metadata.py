@@ -186,13 +186,10 @@ def encode_exif(
 
 
 def fit_metadata(picture: Any, kind: str, holds: tuple[str, ...], grey: bool) -> Any:
-    """Leave out what a format does not hold; `notes` say so.
+    """Leave out what a format does not hold from a `Picture`; its `notes` say so.
 
-    Args:
-        picture: `srlite.pictures.picture.Picture`; its pixels may be float in [0, 1].
-        kind: name of the format.
-        holds: names of the attributes that it holds.
-        grey: whether it stores grey as such; else a grey profile is applied.
+    `holds` names the attributes that the format holds. A grey profile is applied to the
+    pixels, which may be float in [0, 1], unless the format stores `grey` as such.
     """
     changes: dict[str, Any] = {}
     notes = list(picture.notes)
@@ -221,10 +218,7 @@ def fit_metadata(picture: Any, kind: str, holds: tuple[str, ...], grey: bool) ->
 def save_options(picture: Any, kind: str, dpi: bool) -> dict[str, Any]:
     """Return a fitted picture's metadata as options of Pillow's `save`.
 
-    Args:
-        picture: as from `fit_metadata`.
-        kind: name of the format.
-        dpi: whether it stores a resolution outside EXIF.
+    `kind` is the name of the format, `dpi` whether it stores a resolution outside EXIF.
     """
     options: dict[str, Any] = {}
     exif, xmp = picture.exif, picture.xmp

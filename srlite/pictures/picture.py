@@ -143,14 +143,11 @@ class Picture:
 
 
 def read_rgb(source: Any, name: object = None) -> np.ndarray:
-    """Read a picture as 8-bit RGB, upright, without alpha.
+    """Read a picture as 8-bit RGB, upright, without alpha: uint8 (height, width, 3).
 
     Args:
         source: path or binary file object.
         name: what an error message calls it; the path by default.
-
-    Returns:
-        uint8 array (height, width, 3).
 
     Raises:
         ImageError: the file is missing, is not a picture, is damaged or has more than

@@ -44,10 +44,8 @@ class _GreyAlphaTiff(TiffImagePlugin.TiffImageFile):
 def open_page(source: Any, name: object, max_pixels: int, page: int) -> Image.Image:
     """Open a picture file at a page; also a TIFF of 16-bit grey with alpha.
 
-    Decode the image by `read_deep`: Pillow alone would misread it.
-
-    Raises:
-        ImageError: as `open_image` and `turn_to_page`.
+    Decode the image by `read_deep`, since Pillow alone would misread it. Errors are
+    those of `open_image` and `turn_to_page`.
     """
     try:
         image = open_image(source, name, max_pixels)
@@ -65,19 +63,11 @@ def open_page(source: Any, name: object, max_pixels: int, page: int) -> Image.Im
 
 
 def read_deep(image: Any, path: object, reopen: Callable[[], Any]) -> np.ndarray | None:
-    """Decode a file with 16 bits for each of several channels.
+    """Decode a file with 16 bits for each of several channels, or return None.
 
-    Args:
-        image: `PIL.Image.Image` just opened.
-        path: what an error message calls it.
-        reopen: function that opens the same file again.
-
-    Returns:
-        uint16 array (height, width, channels), upright, of 2 (grey, alpha), 3 (RGB) or
-        4 (RGB, alpha) channels; None for any other file.
-
-    Raises:
-        ImageError: the channels are stored one after another.
+    The image was just opened, and `reopen` opens the same file again. Returns uint16
+    (height, width, channels), upright, of 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha)
+    channels. ImageError, with `path`, if the channels are stored one after another.
     """
     raw = _raw_mode(image)
     if isinstance(image, _GreyAlphaTiff):

@@ -95,14 +95,12 @@ def check_writable(
         path: output file; its ending chooses the format.
         height: SR pixels.
         width: SR pixels.
-        picture: `srlite.pictures.picture.Picture` that will be enlarged, to check the
-            size of the file too.
+        picture: `Picture` that will be enlarged, to check the size of the file too.
         quality: as for `write_picture`.
 
     Raises:
         ImageError: the ending is unknown, this Pillow does not write the format, the
-            folder is missing or read-only, the path is not a regular file, or the
-            format cannot hold such a picture.
+            path takes no file, or the format cannot hold such a picture.
         ConfigError: impossible quality, or a format without.
     """
     path = Path(path)
@@ -155,18 +153,11 @@ def check_place(path: str | os.PathLike) -> None:
 
 
 def fit_to_format(path: str | os.PathLike, picture: Any) -> Any:
-    """Leave out what the format cannot hold, before work and memory are spent on it.
+    """Leave out what the format of a path cannot hold, before work is spent on it.
 
-    Args:
-        path: output file; its ending chooses the format.
-        picture: `srlite.pictures.picture.Picture`; its pixels may be float in [0, 1].
-
-    Returns:
-        `Picture` without the transparency and metadata that the format does not hold;
-        without 16 bits, uint8 alpha and float pixels replace them. `notes` say so.
-
-    Raises:
-        ImageError: the ending is unknown.
+    Returns the `Picture`, whose pixels may be float in [0, 1], without the transparency
+    and metadata that the format lacks; without 16 bits, uint8 alpha and float pixels
+    replace them. Its `notes` say so. ImageError: the ending is unknown.
     """
     form = _format_of(path)
     pixels, alpha, notes = picture.pixels, picture.alpha, list(picture.notes)

@@ -1,9 +1,9 @@
 """Charts of an evaluation: scores and gains by kernel, and perception against PSNR.
 
-Bars stand only for differences and begin at 0, which means something there; scores
-themselves, for which 0 dB means nothing, are points on an axis whose start is said.
-Lines around points are quartiles of the pictures; lines around bars are 95 % bootstrap
-intervals of the mean difference.
+Bars stand only for differences and begin at 0, which means something there; scores, for
+which 0 dB means nothing, are points on an axis whose start is stated. Lines around
+points are quartiles of the pictures; lines around bars are 95 % bootstrap intervals of
+the mean difference.
 
 A model has one colour in all charts: "bicubic" and "lanczos" are grey, the others take
 those of `OKABE_ITO` and markers of their own, so that any eye and a grey print tell
@@ -81,7 +81,7 @@ def score_chart(records, metric, styles):
 def gain_chart(table, data_set, metric, reference, styles):
     """Draw how much models differ from `reference`, by kernel, as bars from 0.
 
-    `table` is as `statistics.tabulate` returns it for this reference.
+    `table` is as from `statistics.tabulate` for this reference.
     """
     own = [entry for place, entry in table.items() if place[0] == data_set]
     kernels = kernels_of([e for e in own if e["kernel"] != MEAN_KERNEL])
@@ -130,8 +130,7 @@ def plane_chart(records, distortion, perception, styles):
     """Draw models in the plane of distortion and perception, one point for each.
 
     Blau and Michaeli 2018 (https://doi.org/10.1109/CVPR.2018.00652), figure 1: no model
-    can be best in both. Of the metrics, `distortion` is better when higher,
-    `perception` when lower.
+    is best in both. `distortion` is a metric that is better higher, `perception` lower.
     """
     figure, axes = _new_figure(3.4)
     for model in distinct(records, "model"):
@@ -164,13 +163,8 @@ def plane_chart(records, distortion, perception, styles):
 def to_svg(figure, name, description):
     """Draw a chart for a page: transparent, its ink the colour of the page's text.
 
-    Args:
-        figure: of this module.
-        name: of the chart, a word that is its own on the page.
-        description: read by screen readers.
-
-    Returns:
-        HTML: an `svg` element without a size of its own, nor a link.
+    `name` must be unique on the page; `description` is for screen readers. Returns
+    HTML: an `svg` element without a size of its own, nor a link.
     """
     drawn = io.StringIO()
     with matplotlib.rc_context(_STYLE | {"svg.hashsalt": name}):
@@ -193,7 +187,7 @@ def _new_figure(height):
 
 
 def _rows(kernels, count):
-    """A figure with a row for each kernel, in which `count` models find place."""
+    """Make a figure with a row for each kernel, with space for `count` models."""
     figure, axes = _new_figure(0.95 + len(kernels) * (0.16 + 0.17 * count))
     axes.set_yticks(range(len(kernels)), kernels)
     axes.set_ylim(len(kernels) - 0.5, -0.5)
@@ -205,7 +199,7 @@ def _rows(kernels, count):
 
 
 def _offset(place, count):
-    """Where the line of one of several models lies, around the middle of its row."""
+    """Return where the line of a model lies, around the middle of its row."""
     return (place - (count - 1) / 2) * 0.8 / count
 
 

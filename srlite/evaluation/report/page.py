@@ -98,10 +98,7 @@ def with_links(sections):
 def html_table(caption, head, rows):
     """Build a table that scrolls by itself where the page is narrow.
 
-    Args:
-        caption: plain text.
-        head: headings of the columns, plain text.
-        rows: list of rows: a heading, then (text, whether it is bold) of each cell.
+    Each row is a heading, then (text, whether it is bold) of each cell.
     """
     caption = html.escape(caption)
     columns = "".join(f'<th scope="col">{html.escape(x)}</th>' for x in head)

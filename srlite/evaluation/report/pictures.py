@@ -17,22 +17,15 @@ _NOTED = ("psnr", "ssim", "content", "niqe")  # under a crop, where measured
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture of the report.
+    """A picture of the report."""
 
-    Attributes:
-        place: "best" or "worst", and its number from 1.
-        record: of the model whose scores chose it.
-        scores: dict of model to its record.
-        view: what is shown.
-    """
-
-    place: tuple
-    record: dict
-    scores: dict
+    place: tuple  # "best" or "worst", and its number from 1
+    record: dict  # of the model whose scores chose it
+    scores: dict  # model -> its record
     view: View
 
     def lines(self, metric):
-        """Lines of text under each column: dict of column to list."""
+        """Return the lines of text under each column: dict of column to list."""
         noted = list(dict.fromkeys([metric, *_NOTED]))
         records = self.scores.values()
         noted = [name for name in noted if any(name in r for r in records)][:3]
@@ -47,15 +40,10 @@ class Shown:
 
 
 def choose_pictures(records, read, metric, model, count):
-    """Choose and read the pictures that are shown, the worst first.
+    """Choose and read the pictures to show, by a model's metric, the worst first.
 
-    Args:
-        records: as in `records`.
-        read: function of a record that returns its picture, uint8 (height, width, 3);
-            "lr" and "hr" are models too.
-        metric: name of what pictures are ranked by.
-        model: whose scores count.
-        count: of best and of worst pictures.
+    `read` is a function of a record that returns its picture, uint8 (height, width, 3);
+    "lr" and "hr" are models too. There are `count` best and `count` worst pictures.
     """
     best, worst = rank(records, metric, model, count)
     places = [(("worst", i), record) for i, record in enumerate(worst, start=1)]

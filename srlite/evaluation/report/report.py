@@ -72,8 +72,8 @@ def write_report(out_dir, records, read, about, metric=None, count=3, fid=()):
         records: as in `records`, at least one.
         read: as in `pictures.choose_pictures`; not called when `count` is 0.
         about: (term, text) pairs of plain text: command, versions, date, protocol.
-        metric: name of what models and pictures are compared by; the first measured one
-            when None.
+        metric: what models and pictures are compared by; the first measured one when
+            None.
         count: how many best and how many worst pictures to show.
         fid: dicts of `data_set`, `kernel`, `model` and `fid`.
 
