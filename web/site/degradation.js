@@ -1,6 +1,6 @@
-// How a picture was made, as srlite/degradation_vector.py says it: the odds of the
-// kernels; JPEG quality, of which 100 means none; noise in levels, blur in pixels of the
-// result, and sharpening.
+// How a picture was made, as in srlite/data/degradation_vector.py: the odds of the kernels;
+// JPEG quality, where 100 means none; noise in levels, blur in pixels of the result, and
+// sharpening.
 const KERNELS = [
   "nearest",
   "bilinear",

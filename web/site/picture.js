@@ -42,6 +42,20 @@ export async function readPicture(file, onlyMiddle = false) {
   }
 }
 
+// The pixels of some rows and columns as a model takes them: RGB in [0, 1].
+export function toInput({ data, width }, ys, xs) {
+  const input = new Float32Array(ys.length * xs.length * 3);
+  let at = 0;
+  for (const y of ys) {
+    for (const x of xs) {
+      const pixel = 4 * (y * width + x);
+      for (let channel = 0; channel < 3; channel++)
+        input[at++] = data[pixel + channel] / 255;
+    }
+  }
+  return input;
+}
+
 function layOnWhite(data) {
   let wasTransparent = false;
   for (let at = 0; at < data.length; at += 4) {

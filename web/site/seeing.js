@@ -1,6 +1,7 @@
-// What is seen of a picture, as in srlite/seeing.py: the estimator looks at up to 16
-// parts, spread over the picture, and its answers are averaged.
+// What is seen of a picture, as in srlite/runtime/seeing.py: the estimator looks at up to
+// 16 parts, spread over the picture, and its answers are averaged.
 import { fromVector, UNKNOWN } from "./degradation.js";
+import { toInput } from "./picture.js";
 
 const PART = 127; // pixels a side, at most
 const SMALLEST = 15; // pixels a side that it can look at
@@ -16,7 +17,7 @@ export async function see(picture, look) {
   const sums = new Array(10).fill(0);
   for (const top of rows) {
     for (const left of columns) {
-      const lr = cutPart(picture, top, left, size);
+      const lr = toInput(picture, range(top, size.height), range(left, size.width));
       const answer = await look({ lr, ...size });
       answer.forEach((number, i) => (sums[i] += number));
     }
@@ -37,17 +38,6 @@ function spread(length) {
   return Array.from({ length: count }, (_, i) => Math.floor((i * room) / (count - 1)));
 }
 
-// RGB in [0, 1].
-function cutPart({ data, width }, top, left, size) {
-  const part = new Float32Array(size.height * size.width * 3);
-  let at = 0;
-  for (let y = top; y < top + size.height; y++) {
-    for (let x = left; x < left + size.width; x++) {
-      const pixel = 4 * (y * width + x);
-      for (let channel = 0; channel < 3; channel++) {
-        part[at++] = data[pixel + channel] / 255;
-      }
-    }
-  }
-  return part;
+function range(start, length) {
+  return Array.from({ length }, (_, i) => start + i);
 }

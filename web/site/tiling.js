@@ -2,6 +2,7 @@
 // outside it; where two overlap, each is kept up to the middle. The model takes squares
 // of `side`, so what a smaller picture lacks of them is mirrored around it ("symmetric":
 // the edge pixel comes first).
+import { toInput } from "./picture.js";
 
 // Parts of one axis: `start` of what the model sees, `from` and `to` of what is kept of
 // it, all in pixels of the picture. Windows begin at multiples of `step`.
@@ -36,25 +37,13 @@ function filled(length, step) {
   return step * Math.ceil(length / step);
 }
 
-// The model's input for one tile: RGB in [0, 1], side x side.
+// The model's input for one tile of side x side pixels.
 export function cut(picture, row, column, side, step) {
   const places = (part, length) =>
     Array.from({ length: side }, (_, i) =>
       Math.min(mirrored(part.start + i, filled(length, step)), length - 1),
     );
-  const { data, width, height } = picture;
-  const xs = places(column, width);
-  const input = new Float32Array(side * side * 3);
-  let at = 0;
-  for (const y of places(row, height)) {
-    for (const x of xs) {
-      const pixel = 4 * (y * width + x);
-      for (let channel = 0; channel < 3; channel++) {
-        input[at++] = data[pixel + channel] / 255;
-      }
-    }
-  }
-  return input;
+  return toInput(picture, places(row, picture.height), places(column, picture.width));
 }
 
 // Enlarges a picture tile by tile. `paint` gets each result, RGBA levels of a square of
