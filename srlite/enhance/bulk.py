@@ -27,7 +27,7 @@ from typing import Any
 
 from srlite.enhance.batch import enhance_files, load_options
 from srlite.enhance.file_plan import Pair, plan_files
-from srlite.enhance.options import checked_ending, parse_options
+from srlite.enhance.options import parse_options
 from srlite.errors import (
     BackendError,
     ConfigError,
@@ -45,6 +45,7 @@ try:
 except ImportError:
     beam = None
 
+_PLANNING = ("recursive", "ending", "skip_existing", "overwrite", "shard")
 STATUSES = ("enlarged", "skipped", "failed")
 _LISTS = (".txt", ".csv", ".parquet")
 # Options of the command for one machine.
@@ -163,22 +164,20 @@ def _plan(options):
     done; sentences about inputs with nothing in them.
     """
     lr_paths = [str(path) for path in options.pop("lr_path")]
-    out, recursive = str(options.pop("sr_path")), options.pop("recursive")
-    ending = checked_ending(options.pop("ending"))
-    skip, overwrite = options.pop("skip_existing"), options.pop("overwrite")
-    shard = options.pop("shard")
+    how = {name: options.pop(name) for name in _PLANNING}
+    out, ending, shard = str(options.pop("sr_path")), how["ending"], how["shard"]
     lists = [path for path in lr_paths if Path(path).suffix.lower() in _LISTS]
     if lists and len(lists) < len(lr_paths):
         raise ConfigError(f"{lists[0]} is a list of pictures; pass lists alone")
     if not lists and not any(map(_is_far, (*lr_paths, out))):
-        folder = os.path.join(out, "")  # a folder, whatever its name
-        plan = plan_files(lr_paths, folder, recursive, ending, skip, overwrite, shard)
+        # With a slash: a folder, whatever its name.
+        plan = plan_files(lr_paths, os.path.join(out, ""), **how)
         named = (
             [(str(p.lr), str(p.sr)) for p in q] for q in (plan.pairs, plan.skipped)
         )
         return *named, plan.failures
     inputs = {}
-    for lr, name in _rows(lists) if lists else _matches(lr_paths, recursive):
+    for lr, name in _rows(lists) if lists else _matches(lr_paths, how["recursive"]):
         sr = name if _is_far(name) or os.path.isabs(name) else _join(out, name)
         stem, own = os.path.splitext(sr)
         sr = stem + (ending or (own if can_write(own) else ".png"))
@@ -187,8 +186,8 @@ def _plan(options):
     if clash := inputs.keys() & inputs.values():
         raise ImageError(f"{min(clash)} is both input and output; write elsewhere")
     share = sorted(inputs.items())[shard[0] - 1 :: shard[1]]
-    there = _existing(inputs) if not overwrite else set()
-    if there and not skip:
+    there = _existing([sr for sr, _ in share]) if not how["overwrite"] else set()
+    if there and not how["skip_existing"]:
         raise ConfigError(
             f"{min(there)} exists already; pass --overwrite to replace, or "
             "--skip-existing to keep"

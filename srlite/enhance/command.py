@@ -16,7 +16,7 @@ from typing import Any, TextIO
 from srlite.data.degradation_vector import parse_degradation
 from srlite.enhance.batch import enhance_files
 from srlite.enhance.file_plan import STREAM, FilePlan, Pair, kind_of, plan_files
-from srlite.enhance.options import checked_ending, could_be_faster, parse_options
+from srlite.enhance.options import could_be_faster, parse_options
 from srlite.enhance.video import can_write_video
 from srlite.errors import ConfigError, ImageError, SrliteError, one_line
 from srlite.models.model_files import find_model
@@ -25,7 +25,10 @@ from srlite.pictures.writing import writing
 
 _STDIN = "/dev/stdin"
 _LONG = 60  # seconds left, from which a faster way is named
+# Options of the command that are not those of `enhance_file`.
+_PLANNING = ("sr_path", "recursive", "ending", "skip_existing", "overwrite", "shard")
 _COMPARISON = ("compare", "compare_models", "hr_path")
+_OWN = ("json", "verbose", "quiet", "workers", *_COMPARISON)
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "inference.py") -> int:
@@ -39,8 +42,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "inference.py") -> int:
         folder = Path(name)
         if options["sr_path"] != STREAM:
             return _main(options, folder)
-        ending = checked_ending(options.pop("ending")) or ".png"
-        sr_path = folder / f"stdout{ending}"
+        sr_path = folder / f"stdout{options['ending'] or '.png'}"
         inputs = options["lr_path"]
         if len(inputs) > 1 or os.path.isdir(inputs[0]):
             raise ConfigError("stdout takes the result of one picture; give a folder")
@@ -63,35 +65,26 @@ def main(argv: Sequence[str] | None = None, prog: str = "inference.py") -> int:
 def _main(options: dict[str, Any], folder: Path) -> int:
     """Run the command; `folder` is for input that can be read only once."""
     parse_degradation(options["degradation"])
-    as_json, verbose = options.pop("json"), options.pop("verbose")
-    quiet = options.pop("quiet") or as_json
-    workers = options.pop("workers")
+    own = {name: options.pop(name) for name in _OWN}
+    own["quiet"] = own["quiet"] or own["json"]
     options["num_threads"] = options.pop("threads")
-    comparison = {name: options.pop(name) for name in _COMPARISON}
-    if comparison["compare"] is None and any(comparison.values()):
+    if own["compare"] is None and any(own[name] for name in _COMPARISON):
         raise ConfigError("--compare-models and --hr-path are for --compare; give it")
-    plan = plan_files(
-        [_STDIN if path == STREAM else path for path in options.pop("lr_path")],
-        options.pop("sr_path"),
-        options.pop("recursive"),
-        checked_ending(options.pop("ending")),
-        options.pop("skip_existing"),
-        options.pop("overwrite"),
-        options.pop("shard"),
-    )
+    lr_paths = [_STDIN if p == STREAM else p for p in options.pop("lr_path")]
+    plan = plan_files(lr_paths, **{name: options.pop(name) for name in _PLANNING})
     plan = replace(plan, pairs=tuple(_spooled(p, folder) for p in plan.pairs))
     count = len(plan.pairs) + len(plan.skipped) + len(plan.failures)
     for name in ("visualize", "compare"):
-        if (options | comparison)[name] and (count > 1 or as_json):
-            received = "--json, for programs" if as_json else count
+        if (options | own)[name] and (count > 1 or own["json"]):
+            received = "--json, for programs" if own["json"] else count
             raise ConfigError(f"--{name} shows one picture; received {received}")
     if count == len(plan.failures) == 1:
         raise ImageError(plan.failures[0])
-    if comparison["compare"] is None:
-        return _run(plan, options, workers, quiet, verbose, as_json=as_json)[0]
+    if own["compare"] is None:
+        return _run(plan, options, own)[0]
     if not plan.pairs:
         raise ConfigError("--compare has nothing to show: the result exists already")
-    return _compare(plan, options, quiet, verbose, comparison)
+    return _compare(plan, options, own)
 
 
 def _spooled(pair: Pair, folder: Path) -> Pair:
@@ -109,26 +102,19 @@ def _spooled(pair: Pair, folder: Path) -> Pair:
     return replace(pair, source=source)
 
 
-def _compare(
-    plan: FilePlan,
-    options: dict[str, Any],
-    quiet: bool,
-    verbose: bool,
-    comparison: dict[str, Any],
-) -> int:
+def _compare(plan: FilePlan, options: dict[str, Any], own: dict[str, Any]) -> int:
     """Enlarge one picture, and compare."""
     # Only here, because it imports matplotlib.
     from srlite.enhance.compare import check_comparison, write_comparison
 
-    pair, path = plan.pairs[0], comparison["compare"]
-    hr_path = comparison["hr_path"]
-    models = comparison["compare_models"] or ()
+    (pair,), path, hr_path = plan.pairs, own["compare"], own["hr_path"]
+    models = own["compare_models"] or ()
     check_comparison(path, [pair.lr, pair.sr, *([hr_path] if hr_path else [])])
     for model in models:
         find_model(model)
-    status, lines = _run(plan, options, 1, quiet, verbose, for_caption=True)
-    own = {"model", "sharp_model", "strength", "visualize", "size", "quality"}
-    own.add("deinterlace")
+    status, lines = _run(plan, options, own)
+    left = {"model", "sharp_model", "strength", "visualize", "size", "quality"}
+    left.add("deinterlace")
     write_comparison(
         path,
         pair.lr,
@@ -137,23 +123,18 @@ def _compare(
         hr_path,
         caption=" ".join(lines),
         warn=lambda note: _say(f"note: {note}"),
-        **{name: value for name, value in options.items() if name not in own},
+        **{name: value for name, value in options.items() if name not in left},
     )
-    if not quiet:
+    if not own["quiet"]:
         print(f"comparison: {one_line(path)}")
     return status
 
 
 def _run(
-    plan: FilePlan,
-    options: dict[str, Any],
-    workers: int,
-    quiet: bool,
-    verbose: bool,
-    for_caption: bool = False,
-    as_json: bool = False,
+    plan: FilePlan, options: dict[str, Any], own: dict[str, Any]
 ) -> tuple[int, list[str]]:
     """Do the work, report it, and return the exit status and the lines of outcomes."""
+    quiet, verbose, as_json = own["quiet"], own["verbose"], own["json"]
     single = len(plan.pairs) == 1 and not plan.skipped and not plan.failures
     for sentence in plan.failures:
         _say(f"error: {sentence}")
@@ -179,9 +160,9 @@ def _run(
             outcomes = enhance_files(
                 plan.pairs,
                 options,
-                workers,
+                own["workers"],
                 bar.within_file if bar else None,
-                verbose or for_caption or as_json,
+                bool(verbose or as_json or own["compare"]),
             )
             for outcome in stack.enter_context(contextlib.closing(outcomes)):
                 if bar:

@@ -53,7 +53,7 @@ def plan_files(
     sr_path: str | os.PathLike | None = None,
     recursive: bool = False,
     ending: str | None = None,
-    skip: bool = False,
+    skip_existing: bool = False,
     overwrite: bool = False,
     shard: tuple[int, int] = (1, 1),
 ) -> FilePlan:
@@ -68,11 +68,12 @@ def plan_files(
         recursive: take subfolders too.
         ending: of the results that `sr_path` does not name, such as ".png"; that of
             the input when None, or ".png" where srlite cannot write it.
-        skip: leave out inputs whose result exists.
-        overwrite: replace existing results. Without `skip` and `overwrite`, only a file
+        skip_existing: leave out inputs whose result exists.
+        overwrite: replace existing results. Without it and `skip_existing`, only a file
             named by `sr_path` is replaced.
-        shard: (k, n): only every n-th file, from the k-th on. Chosen before `skip`, so
-            that n calls share the files whatever the others have done by then.
+        shard: (k, n): only every n-th file, from the k-th on. Chosen before existing
+            results are skipped, so that n calls share the files whatever the others
+            have done by then.
 
     Returns:
         `FilePlan`. Hidden files, and links to folders inside folders, are passed over;
@@ -125,7 +126,7 @@ def plan_files(
     named = [f.path for f in given if overwrite and not f.searched]
     _refuse_clashes(pairs, named)
     shared = pairs[shard[0] - 1 :: shard[1]]
-    done = [skip and os.path.exists(pair.sr) for pair in shared]
+    done = [skip_existing and os.path.exists(pair.sr) for pair in shared]
     kept = [pair for pair, there in zip(shared, done) if not there]
     if not overwrite:
         _refuse_replacing(kept)

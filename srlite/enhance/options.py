@@ -31,6 +31,7 @@ def parse_options(argv: Sequence[str] | None, prog: str) -> dict[str, Any]:
     options = vars(parser.parse_intermixed_args(argv))
     if options.pop("fast"):
         options |= _fast_files(options)
+    options["ending"] = _with_dot(options["ending"])
     paths = options.pop("paths")
     if bool(paths) == bool(options["lr_path"]):
         parser.error("give either IN [OUT] or --lr-path")
@@ -76,8 +77,8 @@ def _is_output(path: str) -> bool:
     return path == STREAM or not os.path.lexists(path) or os.path.isdir(path)
 
 
-def checked_ending(ending: str | None) -> str | None:
-    """Return the value of `--ending` with its dot; refuse one that is not written."""
+def _with_dot(ending: str | None) -> str | None:
+    """Return an ending as ".png"; refuse one that cannot be written."""
     if ending is None:
         return None
     dotted = f".{ending.lower().removeprefix('.')}"

@@ -237,9 +237,3 @@ def _out_folder(args):
     except OSError as error:
         raise ConfigError(f"cannot make {folder}: {error.strerror}") from None
     return folder
-
-
-if __name__ == "__main__":
-    from srlite.errors import run_command
-
-    run_command(main)

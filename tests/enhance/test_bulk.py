@@ -175,6 +175,15 @@ def test_results_elsewhere_stay(folder, place):
 
 
 @needs_beam
+def test_shards_of_a_list(folder):
+    Path("list.txt").write_text(f"{folder}/in/000.png\n{folder}/in/002.png\n")
+    for shard in ("1/2", "2/2"):
+        arguments = ["list.txt", "--sr-path", "out", "--shard", shard, "--quiet"]
+        assert bulk.main([*arguments, *MODEL]) == 0
+    assert contents("out").keys() == {"000.png", "002.png"}
+
+
+@needs_beam
 def test_lists_that_cannot_be_used(folder):
     Path("two.csv").write_text("input,output\na.png,x.png\nb.png,x.png\n")
     Path("none.csv").write_text("name\na.png\n")

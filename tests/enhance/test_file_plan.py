@@ -56,7 +56,7 @@ def test_patterns_keep_the_tree_under_their_fixed_part(tree):
 def test_beside_the_input(tree):
     Path("in/a_sr.png").touch()
     Path("in/other_sr.png").touch()  # of no input: a picture like any other
-    plan = plan_files(["in"], skip=True)
+    plan = plan_files(["in"], skip_existing=True)
     assert [str(pair.sr) for pair in plan.pairs] == [
         "in/b_sr.JPG",
         "in/c_sr.png",
@@ -149,7 +149,9 @@ def test_shards_are_disjoint_and_together_all(tree):
     every = planned(["in"], "out", recursive=True)
     parts = []
     for k in (1, 2, 3):
-        parts += planned(["in"], "out", recursive=True, skip=True, shard=(k, 3))
+        parts += planned(
+            ["in"], "out", recursive=True, skip_existing=True, shard=(k, 3)
+        )
         # What another job has done by now moves nothing from one share to the other.
         os.makedirs("out", exist_ok=True)
         Path(every[0][1]).touch()
