@@ -37,6 +37,15 @@ from srlite.evaluation.tables import (
 from srlite.metrics.frechet import MIN_PICTURES, check_count, inception_features
 from srlite.pictures.picture import read_rgb
 
+_EDGES = {
+    "none": "the bare network sees the whole picture",
+    "tiled": "models run in tiles, as inference.py does",
+}
+_TOLD = {
+    TRUE: "the true degradation, which no user knows",
+    "auto": "what its estimator sees",
+}
+
 
 def main(argv=None, prog="python -m srlite evaluate"):
     """Run the command; return its exit status."""
@@ -47,7 +56,10 @@ def main(argv=None, prog="python -m srlite evaluate"):
     contenders = open_contenders(
         args.model, protocol, sets, args.threads, args.degradation or ()
     )
-    _check_report(args, measures)
+    if args.by is not None and args.by not in measures.names:
+        raise ConfigError(
+            f"--by {args.by} is not measured; there are {', '.join(measures.names)}"
+        )
     _check_fid(args, sets)
     file = pictures = None
     if args.out_dir:
@@ -61,16 +73,11 @@ def main(argv=None, prog="python -m srlite evaluate"):
         _with_bar(evaluation.total, "picture", evaluation.run)
         fid, fid_label = _distances(args, evaluation)
     except KeyboardInterrupt:
-        hint = (
-            "the same command goes on from there"
-            if args.out_dir
-            else "give --out-dir to be able to go on"
-        )
-        print(
-            f"stopped after {len(evaluation.records)} of {evaluation.total} enlarged "
-            f"pictures; {hint}",
-            file=sys.stderr,
-        )
+        done = f"{len(evaluation.records)} of {evaluation.total} enlarged pictures"
+        hint = "give --out-dir to be able to go on"
+        if args.out_dir:
+            hint = "the same command goes on from there"
+        print(f"stopped after {done}; {hint}", file=sys.stderr)
         return 130
     notes = _notes(args, protocol, measures, contenders, sets)
     aggregates = aggregate(evaluation.records)
@@ -116,13 +123,6 @@ def _data_sets(args):
     if not sets:
         raise ConfigError("give pictures, with --hr-dir, --pairs or --sets")
     return rename_apart(sets)
-
-
-def _check_report(args, measures):
-    if args.by is not None and args.by not in measures.names:
-        raise ConfigError(
-            f"--by {args.by} is not measured; there are {', '.join(measures.names)}"
-        )
 
 
 def _write_report(args, argv, folder, records, pictures, notes, fid):
@@ -175,17 +175,19 @@ def _with_bar(total, unit, work):
 
 def _notes(args, protocol, measures, contenders, sets):
     """List sentences about how it was measured."""
-    edges = {
-        "none": "the bare network sees the whole picture",
-        "tiled": "models run in tiles, as inference.py does",
-    }[protocol.edges]
+    scale, edges = protocol.scale, _EDGES[protocol.edges]
     notes = [
-        f"x{protocol.scale}, a border of {protocol.scale} pixels is left out; PSNR and "
-        f"SSIM on luma (16..235) and RGB; {edges}; LR is rounded to 8 bit."
+        f"x{scale}, a border of {scale} pixels is left out; PSNR and SSIM on luma "
+        f"(16..235) and RGB; {edges}; LR is rounded to 8 bit."
     ]
     notes += [f"{contender.note}." for contender in contenders if contender.note]
     notes += [
-        f"{contender.name} is told {_told(contender.degradation)}."
+        f"{contender.name} is told "
+        + _TOLD.get(
+            contender.degradation,
+            f"{contender.degradation}, and what its estimator sees of the rest",
+        )
+        + "."
         for contender in contenders
         if contender.conditional
     ]
@@ -204,24 +206,14 @@ def _notes(args, protocol, measures, contenders, sets):
     if missing:
         notes.append(f"Not measured, for want of a file: {', '.join(missing)}.")
     if args.inception_weights != NONE:
+        limits = f" (at least {MIN_PICTURES})."
+        if args.inception_weights == "random":
+            limits = ", and its random weights say nothing about quality."
         notes.append(
             "FID is of Keras's InceptionV3 on whole pictures at 299 x 299; it compares "
-            "only with itself, on as many pictures"
-            + (
-                ", and its random weights say nothing about quality."
-                if args.inception_weights == "random"
-                else f" (at least {MIN_PICTURES})."
-            )
+            f"only with itself, on as many pictures{limits}"
         )
     return notes
-
-
-def _told(degradation):
-    if degradation == TRUE:
-        return "the true degradation, which no user knows"
-    if degradation == "auto":
-        return "what its estimator sees"
-    return f"{degradation}, and what its estimator sees of the rest"
 
 
 def _out_folder(args):

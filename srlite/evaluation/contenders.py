@@ -38,14 +38,10 @@ from srlite.models.model_files import find_estimator, find_model
 from srlite.pictures.picture import read_rgb, resize
 from srlite.runtime.upscaler import Upscaler
 
-FILTERS = {
-    "bicubic": Image.Resampling.BICUBIC,
-    "lanczos": Image.Resampling.LANCZOS,
-}
+FILTERS = {"bicubic": Image.Resampling.BICUBIC, "lanczos": Image.Resampling.LANCZOS}
 PLAIN = "bicubic"  # what gains are measured against
 EDGES = ("none", "tiled")
-# What belongs to no model in the folder of pictures.
-_RESERVED = ("lr", "hr")
+_RESERVED = ("lr", "hr")  # in the folder of pictures, where they are no models
 TRUE = "true"  # told the degradation that LR went through
 _REACH = 3  # LR pixels of the widest filter to either side
 _NAMED = re.compile(r"([\w.+-]+)=(.+)", re.DOTALL)
@@ -56,9 +52,9 @@ _WHOLE = 2**30  # LR pixels; a tile that holds any picture
 class Contender:
     """A way to enlarge pictures.
 
-    `upscale` is a function from uint8 LR (h, w, 3) to uint8 SR, which takes
-    `degradation` as `Upscaler.upscale` does if it is conditional; of a folder, from the
-    HR picture's path. `identity` stands for it in the keys of records: the SHA-256 of
+    `upscale` is a function of uint8 LR (h, w, 3), what a conditional model is told, as
+    of `Upscaler.upscale`, and the path of HR, by which a folder finds its result; it
+    returns uint8 SR. `identity` stands for it in the keys of records: the SHA-256 of
     its file, then that of its estimator, or what it is.
     """
 
@@ -68,7 +64,6 @@ class Contender:
     note: str | None = None  # sentence for readers of its figures
     conditional: bool = False  # told how LR was made
     degradation: str = "auto"  # what it is told: for `parse_degradation`, or `TRUE`
-    finished: bool = False  # a folder of pictures
 
     def told(self, degradation):
         """Return the same contender, told another possible `degradation`."""
@@ -76,17 +71,10 @@ class Contender:
             parse_degradation(degradation)
         return replace(self, degradation=degradation)
 
-    def enlarge(self, lr, truth, hr_path=None):
-        """Enlarge uint8 LR (h, w, 3) that went through the `Degradation` `truth`.
-
-        A folder has the result under the name of `hr_path`.
-        """
-        if self.finished:
-            return self.upscale(hr_path)
-        if not self.conditional:
-            return self.upscale(lr)
+    def enlarge(self, lr, truth=None, hr_path=None):
+        """Enlarge LR that went through the `Degradation` `truth`."""
         told = truth if self.degradation == TRUE else self.degradation
-        return self.upscale(lr, degradation=told)
+        return self.upscale(lr, told, hr_path)
 
 
 def open_contenders(texts, protocol, sets, num_threads, degradations):
@@ -130,8 +118,11 @@ def open_contender(text, scale, edges="none", num_threads=None):
     """Load the `Contender` that a string names, as in the module."""
     name, text = _split(text)
     if text in FILTERS:
-        enlarge = partial(enlarge_plainly, scale=scale, resample=FILTERS[text])
-        return Contender(name or text, enlarge, text)
+
+        def filtered(lr, *_):
+            return enlarge_plainly(lr, scale, FILTERS[text])
+
+        return Contender(name or text, filtered, text)
     if "{lr}" in text or "{sr}" in text:
         return _command(name, text, scale)
     path = find_model(text)
@@ -145,13 +136,18 @@ def open_contender(text, scale, edges="none", num_threads=None):
     identity, conditional = _digest(path), upscaler.network.conditional
     if conditional:
         identity += f" told by {_digest(find_estimator(text))}"
-    note, upscale = None, upscaler.upscale
-    if edges != "tiled" and upscaler.network.size is not None:
-        height, width = upscaler.network.size
-        note = f"{name} takes {width} x {height} pixels only, so it ran in tiles"
-    elif edges != "tiled":
-        bare = Upscaler(upscaler.network, _WHOLE, 0, upscaler.estimator)
-        upscale = partial(_upscale_whole, bare, name)
+    note, size, whole = None, upscaler.network.size, edges != "tiled"
+    if whole and size is not None:
+        note = f"{name} takes {size[1]} x {size[0]} pixels only, so it ran in tiles"
+        whole = False
+    if whole:
+        upscaler = Upscaler(upscaler.network, _WHOLE, 0, upscaler.estimator)
+
+    def upscale(lr, told, _):
+        if whole:
+            _check_memory(name, lr, upscaler.network.bytes_per_pixel)
+        return upscaler.upscale(lr, degradation=told if conditional else "auto")
+
     return Contender(name, upscale, identity, note, conditional)
 
 
@@ -179,10 +175,10 @@ def _open_folder(text, protocol, sets):
     digest = hashlib.sha256(b"".join(_digest(p).encode() for p in paths.values()))
     note = f"{name} was enlarged before, so its seconds are those of reading files"
 
-    def read(hr_path):
+    def read(_lr, _told, hr_path):
         return centre_crop(read_rgb(paths[hr_path]), protocol.scale)
 
-    return Contender(name, read, digest.hexdigest(), note, finished=True)
+    return Contender(name, read, digest.hexdigest(), note)
 
 
 def enlarge_plainly(lr, scale, resample):
@@ -199,14 +195,13 @@ def enlarge_plainly(lr, scale, resample):
     return np.clip(np.rint(sr[inside, inside]), 0, 255).astype(np.uint8)
 
 
-def _upscale_whole(upscaler, name, lr, degradation="auto"):
-    need = lr.shape[0] * lr.shape[1] * upscaler.network.bytes_per_pixel
+def _check_memory(name, lr, bytes_per_pixel):
+    need = lr.shape[0] * lr.shape[1] * bytes_per_pixel
     if need > available_memory():
         raise ModelError(
             f"{name} would take {need / 1e9:.0f} GB for {lr.shape[1]} x {lr.shape[0]} "
             "LR pixels in one call; --edges tiled measures it in tiles"
         )
-    return upscaler.upscale(lr, degradation=degradation)
 
 
 def _digest(path):
@@ -225,21 +220,19 @@ def _command(name, text, scale):
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise ModelError(f"the command {text!r} cannot be taken apart: {error}") from (
-            None
-        )
+        sentence = f"the command {text!r} cannot be taken apart: {error}"
+        raise ModelError(sentence) from None
     name = name or Path(words[0]).name
     return Contender(name, partial(_run, words, scale), text)
 
 
-def _run(words, scale, lr):
+def _run(words, scale, lr, *_):
     """Run a foreign program on one picture, file to file."""
+    command = shlex.join(words)
     with tempfile.TemporaryDirectory() as folder:
-        paths = {mark: str(Path(folder, f"{mark}.png")) for mark in ("lr", "sr")}
-        Image.fromarray(lr).save(paths["lr"])
-        filled = words
-        for mark, path in paths.items():
-            filled = [word.replace(f"{{{mark}}}", path) for word in filled]
+        lr_path, sr_path = (str(Path(folder, f"{kind}.png")) for kind in ("lr", "sr"))
+        Image.fromarray(lr).save(lr_path)
+        filled = [w.replace("{lr}", lr_path).replace("{sr}", sr_path) for w in words]
         try:
             done = subprocess.run(filled, capture_output=True)
         except OSError as error:
@@ -247,17 +240,17 @@ def _run(words, scale, lr):
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip().split("\n")[-1]
             raise ModelError(
-                f"{shlex.join(words)} ended with status {done.returncode}"
+                f"{command} ended with status {done.returncode}"
                 + (f": {said}" if said else "")
             )
         try:
-            sr = read_rgb(paths["sr"])
+            sr = read_rgb(sr_path)
         except ImageError as error:
-            raise ModelError(f"{shlex.join(words)} left no result: {error}") from None
+            raise ModelError(f"{command} left no result: {error}") from None
     expected = tuple(scale * side for side in lr.shape[:2])
     if sr.shape[:2] != expected:
         raise ModelError(
-            f"{shlex.join(words)} made {sr.shape[1]} x {sr.shape[0]} pixels of "
+            f"{command} made {sr.shape[1]} x {sr.shape[0]} pixels of "
             f"{lr.shape[1]} x {lr.shape[0]}; expected {expected[1]} x {expected[0]}"
         )
     return sr

@@ -35,7 +35,7 @@ def test_bicubic_is_matlabs():
     rows, columns = cubic_matrix(24), cubic_matrix(31)
     expected = np.einsum("ih,hwc,jw->ijc", rows, lr.astype(float), columns)
     expected = np.clip(np.rint(expected), 0, 255)
-    sr = open_contender("bicubic", 4).upscale(lr)
+    sr = open_contender("bicubic", 4).enlarge(lr)
     assert np.abs(sr - expected).max() <= 1
     assert (sr != expected).mean() < 1e-3
 
@@ -52,9 +52,9 @@ def test_flat_and_small(name, shape):
 def test_bare_and_tiled(tiny_tflite, photo):
     network = LiteRTNetwork(tiny_tflite, 1)
     sr = network(photo[None] / np.float32(255))[0]
-    bare = open_contender(str(tiny_tflite), 4).upscale(photo)
+    bare = open_contender(str(tiny_tflite), 4).enlarge(photo)
     np.testing.assert_array_equal(bare, np.rint(sr * 255))
-    tiled = open_contender(str(tiny_tflite), 4, "tiled").upscale(photo)
+    tiled = open_contender(str(tiny_tflite), 4, "tiled").enlarge(photo)
     np.testing.assert_array_equal(tiled, Upscaler.from_file(tiny_tflite).upscale(photo))
     # One tile is the whole picture, with nothing around it.
     np.testing.assert_array_equal(tiled, bare)
@@ -79,7 +79,7 @@ def test_a_fixed_size_is_said(tiny_model, tmp_path, photo):
     export_tflite(tiny_model, path, input_size=(32, 32))
     contender = open_contender(str(path), 4)
     assert "takes 32 x 32 pixels only" in contender.note
-    assert contender.upscale(photo).shape == (160, 192, 3)
+    assert contender.enlarge(photo).shape == (160, 192, 3)
 
 
 @pytest.mark.parametrize("edges", ["none", "tiled"])
@@ -141,7 +141,7 @@ def test_a_folder_of_results(photo, tmp_path):
 
 def test_programs_that_fail(photo):
     def upscale(command):
-        return open_contender(command, 4).upscale(photo)
+        return open_contender(command, 4).enlarge(photo)
 
     with pytest.raises(ModelError, match="lacks {sr}, the file it writes"):
         upscale("enlarge {lr}")
