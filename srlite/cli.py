@@ -41,11 +41,7 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one of `COMMANDS`; return its exit status.
-
-    Raises:
-        SrliteError: as the command's own `main`.
-    """
+    """Run one of `COMMANDS`; return its exit status, or raise as it does."""
     argv = sys.argv[1:] if argv is None else list(argv)
     parser = argparse.ArgumentParser(
         prog="srlite",

@@ -90,8 +90,8 @@ def run_command(main: Callable[[], int | None]) -> NoReturn:
 def exit_when_asked() -> None:
     """Let this process end by an exception, so that unfinished files are removed.
 
-    On SIGTERM, and on SIGHUP (the terminal was closed) unless that is ignored.
-    ValueError: this is not the main thread.
+    On SIGTERM, and on SIGHUP (the terminal was closed) unless that is ignored. Raises
+    ValueError if this is not the main thread.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     hangup = getattr(signal, "SIGHUP", None)  # not on Windows

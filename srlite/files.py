@@ -72,7 +72,6 @@ def replacing_folder(path: str | os.PathLike) -> Iterator[Path]:
 
     The block syncs the files. On failure the temporary folder is removed, and what
     stood under `path` stays; a kill in the moment of renaming may leave neither.
-    OSError: the parent folder cannot be written.
     """
     path = Path(path)
     temporary = _hidden_folder(path)
@@ -107,7 +106,7 @@ def remove_leftovers(folder: str | os.PathLike) -> None:
 def locked(folder: Path, says: str) -> Iterator[None]:
     """Keep other processes out of a folder; the lock of a killed one is void.
 
-    ConfigError: another process has it; the sentence is `says` and the folder's name.
+    Raises ConfigError of `says` and the folder's name if another process has it.
     """
     try:
         import fcntl

@@ -53,11 +53,7 @@ _REFUSED = ("visualize", "size", "compare", "compare_models", "hr_path", "json")
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "srlite bulk") -> int:
-    """Run the command; return 0, or 1 when some files failed.
-
-    Raises:
-        SrliteError: nothing could be done, or the engine stopped.
-    """
+    """Run the command; return 0, or 1 when some files failed."""
     argv = list(sys.argv[1:] if argv is None else argv)
     cut = argv.index("--") if "--" in argv else len(argv)
     options = parse_options(argv[:cut], prog)

@@ -32,11 +32,7 @@ _OWN = ("json", "verbose", "quiet", "workers", *_COMPARISON)
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "inference.py") -> int:
-    """Run the command; return 0, or 1 when some files failed.
-
-    Raises:
-        SrliteError: nothing could be done.
-    """
+    """Run the command; return 0, or 1 when some files failed."""
     options = parse_options(argv, prog)
     with tempfile.TemporaryDirectory(prefix="srlite.") as name:
         folder = Path(name)

@@ -27,8 +27,7 @@ def check_comparison(
 ) -> None:
     """Make sure, before the work is done, that a `.html` or `.png` can be written.
 
-    Raises:
-        ImageError: another ending, no such folder, or one of the inputs.
+    Raises ImageError for another ending, a missing folder, or one of the inputs.
     """
     path = Path(path)
     if path.suffix.lower() not in (".html", ".png"):

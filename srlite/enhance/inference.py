@@ -294,11 +294,7 @@ def _show_comparison(
 
 
 def save_figure(figure: Any, path: str | os.PathLike) -> None:
-    """Write a figure of pyplot as a PNG, whole or not at all, and close it.
-
-    Raises:
-        ImageError: the file cannot be written.
-    """
+    """Write a figure of pyplot as a PNG, whole or not at all, and close it."""
     import matplotlib.pyplot as plt
 
     drawn = io.BytesIO()

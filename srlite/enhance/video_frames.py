@@ -220,10 +220,9 @@ def _deinterlaced(frames, stream):
 
 
 def to_rgb(frame: Any, colours: Colours) -> np.ndarray:
-    """Convert an `av.VideoFrame` to upright RGB.
+    """Convert an `av.VideoFrame` to upright RGB (height, width, 3).
 
-    Returns:
-        uint8 array (height, width, 3), or uint16 if it has more than 8 bits.
+    It is uint8, or uint16 if the frame has more than 8 bits.
     """
     rgb = frame.reformat(
         format="rgb48le" if colours.deep else "rgb24",

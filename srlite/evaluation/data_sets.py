@@ -131,7 +131,8 @@ def hr_folder(folder):
 def paired_folders(lr_folder, hr_folder):
     """Match LR and HR pictures of two folders by name, as `match_pairs`.
 
-    DataError: a folder is missing or empty, or a picture has not just one partner.
+    Raises DataError if a folder is missing or empty, or a picture has no or two
+    partners.
     """
     files = map(_pictures, (lr_folder, hr_folder))
     pairs = match_pairs(lr_folder, hr_folder, *files)
@@ -144,7 +145,7 @@ def results_in(folder, sets):
 
     They are named as the HR pictures except for marks such as `_SR`, in folders named
     as the sets, if there are such. Returns dict of HR path to the path of the enlarged
-    picture; DataError if one is missing or there twice.
+    picture; raises DataError if one is missing or there twice.
     """
     found = {}
     for data_set in sets:

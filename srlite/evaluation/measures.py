@@ -65,7 +65,7 @@ class Measures:
 def plain_measures(metrics):
     """Build the measures that need no file: those named, or all if `metrics` is None.
 
-    ConfigError: an unknown metric, or one that needs a file.
+    Raises ConfigError for an unknown metric, or one that needs a file.
     """
     known = [metric.name for metric in METRICS if metric.name not in NEEDS]
     wanted = known if metrics is None else list(metrics)

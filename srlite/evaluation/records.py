@@ -9,7 +9,8 @@ because JSON knows no infinity.
 Two files hold records. `records.jsonl` grows by a line with each record, under a key
 that stands for everything the record depends on, so that stopped work goes on; it also
 keeps the records of other settings. `scores.json` holds one evaluation. The measured
-pictures lie beside them, each marked with its key.
+pictures lie beside them, each marked with its key. Files are written whole or not at
+all; one that cannot be read or written is a `DataError`, a picture an `ImageError`.
 """
 
 import hashlib
@@ -126,11 +127,7 @@ class RecordFile:
     """`records.jsonl`: records under their keys, stored at once."""
 
     def __init__(self, path):
-        """Read what is there, except an unfinished last line.
-
-        Raises:
-            DataError: it cannot be read, or is another kind of file.
-        """
+        """Read what is there, except an unfinished last line."""
         self._path = Path(path)
         self._records = {}
         try:
@@ -156,11 +153,7 @@ class RecordFile:
         return self._records.get(key)
 
     def append(self, key, record):
-        """Add a record; it is on the disk when this returns.
-
-        Raises:
-            DataError: the file cannot be written.
-        """
+        """Add a record; it is on the disk when this returns."""
         line = json.dumps({"key": key, "record": _encoded(record)}) + "\n"
         try:
             with open(self._path, "a") as file:
@@ -199,11 +192,7 @@ class PictureFolder:
             return False
 
     def write(self, record, key, picture):
-        """Write the picture of a record, uint8 (height, width, 3), whole or not at all.
-
-        Raises:
-            ImageError: it cannot be written.
-        """
+        """Write the picture of a record, uint8 (height, width, 3)."""
         path = self.path(record)
         text = PngImagePlugin.PngInfo()
         text.add_text(_MARK, key)
@@ -214,22 +203,14 @@ class PictureFolder:
 
 
 def write_scores(path, records, **more):
-    """Write `scores.json`: the records and the further entries.
-
-    Raises:
-        DataError: it cannot be written.
-    """
+    """Write `scores.json`: the records and the further entries."""
     content = {**more, "records": [_encoded(record) for record in records]}
     with replacing(path, DataError) as temporary:
         temporary.write_text(json.dumps(_finite(content), indent=1) + "\n")
 
 
 def read_scores(path):
-    """Read `scores.json`: dict of `records`, a list, and the further entries.
-
-    Raises:
-        DataError: it is missing or another kind of file.
-    """
+    """Read `scores.json`: dict of `records`, a list, and the further entries."""
     try:
         content = json.loads(Path(path).read_text())
         return {**content, "records": [_decoded(r) for r in content["records"]]}

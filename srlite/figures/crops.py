@@ -94,8 +94,7 @@ def make_view(lr, hr, models):
 def strongest_square(strength, side):
     """Find the square of `side` pixels with the largest sum, the first among equals.
 
-    Returns:
-        (top, left) in pixels of `strength`, a real array (height, width).
+    Returns (top, left) in pixels of `strength`, a real array (height, width).
     """
     height, width = strength.shape
     sums = np.zeros((height + 1, width + 1))

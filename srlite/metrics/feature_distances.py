@@ -44,10 +44,9 @@ class FeatureDistance:
         self._wanted: list[list[np.ndarray]] = []
 
     def __call__(self, sr: np.ndarray, hr: np.ndarray) -> float:
-        """Measure the distance of two pictures, uint8 (height, width, 3).
+        """Measure the distance of two pictures, uint8 (height, width, 3): 0 or more.
 
-        Returns:
-            0 or more; NaN for a picture of less than 32 pixels a side.
+        It is NaN for a picture of less than 32 pixels a side.
         """
         if min(hr.shape[:2]) < _LEAST:
             return math.nan

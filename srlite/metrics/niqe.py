@@ -145,8 +145,7 @@ def _block_features(block: np.ndarray) -> list[float]:
 def _fit(x: np.ndarray) -> tuple[float, float, float]:
     """Fit an asymmetric generalised Gaussian by its moments (equations 5 to 8).
 
-    Returns:
-        (shape, left scale, right scale); NaN where one side has no values.
+    Returns (shape, left scale, right scale); NaN where one side has no values.
     """
     negative, positive = x[x < 0], x[x > 0]
     if not negative.size or not positive.size:

@@ -59,12 +59,7 @@ def is_animation(path: str | os.PathLike) -> bool:
 
 
 def read_animation(path: str | os.PathLike) -> Animation:
-    """Decode all frames once, for what must be known before the first is written.
-
-    Raises:
-        ImageError: the file is damaged, or its frames together have more than
-            `MAX_ANIMATION_PIXELS` pixels.
-    """
+    """Decode all frames once, for what must be known before the first is written."""
     with decoding(path), open_image(path, path) as image:
         check_pixels(path, count_frames(image), (image.height, image.width))
         kind = str(image.format)
@@ -90,11 +85,7 @@ def read_animation(path: str | os.PathLike) -> Animation:
 def frames_of(
     path: str | os.PathLike,
 ) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
-    """Yield (colours, alpha, milliseconds) of each frame: whole, upright, uint8.
-
-    Raises:
-        ImageError: the file is damaged.
-    """
+    """Yield (colours, alpha, milliseconds) of each frame: whole, upright, uint8."""
     with decoding(path), open_image(path, path) as image:
         orientation = image.getexif().get(_ORIENTATION, 1)
         for rgba, milliseconds in _composed(image, path):
@@ -130,10 +121,7 @@ def check_pixels(path: object, count: int, size: tuple[int, int]) -> None:
 def composed_frames(content: bytes) -> Iterator[tuple[np.ndarray, float]]:
     """Yield (RGBA levels, milliseconds) of each frame, uint8 (height, width, 4).
 
-    `content` is the whole PNG.
-
-    Raises:
-        ValueError: it is damaged.
+    `content` is the whole PNG. Raises ValueError if it is damaged.
     """
     header, shared = b"", b""
     canvas, control = np.zeros((0, 0, 4), np.uint8), None

@@ -33,9 +33,8 @@ _BRADFORD = np.array(
 def make_profile(gamma: float, places: tuple[float, ...] | None = None) -> bytes:
     """Make an ICC profile of version 2.
 
-    Args:
-        gamma: levels are the light to this power, as in PNG: usually 1 / 2.2.
-        places: x and y of white, red, green and blue; None for a grey profile.
+    Levels are the light to the power `gamma`, as in PNG: usually 1 / 2.2. `places` are
+    x and y of white, red, green and blue; None makes a grey profile.
     """
     curve = struct.pack(">4sIIH", b"curv", 0, 1, round(256 / gamma))
     tags = {
@@ -84,8 +83,7 @@ def _primaries(places: tuple[float, ...]) -> np.ndarray:
 def profile_of_png(image: Image.Image, grey: bool) -> bytes | None:
     """Make an ICC profile of the gamma and primaries of an open PNG.
 
-    Returns:
-        Bytes; None if the file names none, or those of sRGB.
+    It is None if the file names none, or those of sRGB.
     """
     gamma, places = image.info.get("gamma"), image.info.get("chromaticity")
     if image.format != "PNG" or "srgb" in image.info or (gamma, places) == (None, None):
@@ -134,8 +132,7 @@ def by_table(pixels: np.ndarray, levels: np.ndarray) -> np.ndarray:
 def cmyk_to_rgb(image: Image.Image) -> tuple[Image.Image, str]:
     """Convert a CMYK image to sRGB, by its own profile if it has a usable one.
 
-    Returns:
-        The image in mode "RGB", and a sentence about what was done.
+    Returns the image in mode "RGB", and a sentence about what was done.
     """
     profile = image.info.get("icc_profile") or b""
     converted = _to_srgb(image, profile) if profile[16:20] == b"CMYK" else None

@@ -72,11 +72,7 @@ _deaf_lock = threading.Lock()
 
 @contextlib.contextmanager
 def decoding(name: object, kind: str = "a picture") -> Iterator[None]:
-    """Turn what a decoder raises into one sentence that names the file.
-
-    Raises:
-        ImageError: the block raised anything but a `SrliteError`.
-    """
+    """Turn what a decoder raises into an ImageError of one sentence."""
     try:
         with _without_warnings():
             yield
@@ -113,14 +109,10 @@ def _without_warnings() -> Iterator[None]:
 
 
 def open_image(source: Any, name: object, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Open a picture file, a path or a binary file, without decoding its pixels.
+    """Open a picture, a path or a binary file, without decoding its pixels.
 
-    Returns:
-        `PIL.Image.Image`, to be closed; use it within `decoding(name)`.
-
-    Raises:
-        ImageError: the picture has more than `max_pixels` pixels, is the preview of a
-            RAW file, or is a HEIC and pillow-heif is not installed.
+    Use it within `decoding`, and close it. Raises ImageError for more than `max_pixels`
+    pixels, for the preview of a RAW file, and for a HEIC without pillow-heif.
     """
     _init()
     readable = [kind for kind in _READABLE if kind in Image.OPEN]

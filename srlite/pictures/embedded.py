@@ -130,9 +130,8 @@ def unknown_chunks(chunks: Iterable[bytes]) -> Iterator[str]:
 def read_cicp(image: Image.Image, chunks: dict[bytes, bytes]) -> bytes | None:
     """Read how a PNG, AVIF or HEIC states its colours as video does.
 
-    Returns:
-        Four bytes, as in cICP of a PNG; None where nothing is stated, or sRGB in an
-        AVIF or HEIC.
+    Returns four bytes, as in cICP of a PNG; None where nothing is stated, or sRGB in an
+    AVIF or HEIC.
     """
     with from_start(image, "AVIF", "HEIF") as file:
         if file:

@@ -68,12 +68,8 @@ class Directories(dict[int, Directory]):
 def read_directories(source: bytes | BinaryIO, page: int = 0) -> Directories:
     """Read a directory of a TIFF or an EXIF block, and those that it points to.
 
-    Args:
-        source: the block, with or without "Exif" in front, or an open TIFF.
-        page: directories of the TIFF to skip.
-
-    Raises:
-        ValueError: it is damaged.
+    `source` is the block, with or without "Exif" in front, or an open TIFF, of which
+    `page` directories are skipped. Raises ValueError if it is damaged.
     """
     file = (
         io.BytesIO(source.removeprefix(b"Exif\0\0"))

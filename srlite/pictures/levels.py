@@ -22,11 +22,7 @@ def native(image: np.ndarray) -> np.ndarray:
 
 
 def check_levels(image: np.ndarray) -> None:
-    """Refuse arrays that are not uint8, uint16 or float in [0, 1].
-
-    Raises:
-        ImageError: wrong dtype, or a float outside [0, 1] or not a number.
-    """
+    """Raise ImageError unless an array is uint8, uint16 or float in [0, 1]."""
     if image.dtype in (np.uint8, np.uint16):
         return
     if not np.issubdtype(image.dtype, np.floating):
@@ -45,8 +41,7 @@ def check_levels(image: np.ndarray) -> None:
 def check_picture(image: npt.ArrayLike) -> np.ndarray:
     """Return a picture as an array, (height, width, 3) of levels or float in [0, 1].
 
-    Raises:
-        ImageError: another shape, no pixels, or as `check_levels`.
+    Raises ImageError for another shape, no pixels, or as `check_levels`.
     """
     image = native(np.asarray(image))
     if image.ndim != 3 or image.shape[-1] != 3 or 0 in image.shape:
@@ -106,12 +101,8 @@ def to_grey(rgb: np.ndarray) -> np.ndarray:
 def luma(rgb: npt.ArrayLike) -> np.ndarray:
     """Compute the luma on which super-resolution papers measure PSNR and SSIM.
 
-    Args:
-        rgb: array (..., 3), RGB in 0..255, any real dtype.
-
-    Returns:
-        float64 array (...) in 16..235, not rounded: ITU-R BT.601 for digital video, as
-        in MATLAB's rgb2ycbcr.
+    Returns float64 (...) in 16..235, not rounded, of real RGB (..., 3) in 0..255: ITU-R
+    BT.601 for digital video, as in MATLAB's rgb2ycbcr.
     """
     return 16.0 + np.asarray(rgb, np.float64) @ [65.481, 128.553, 24.966] / 255.0
 

@@ -210,8 +210,7 @@ def _opener(source: Any, *page: Any) -> Callable[[], Image.Image]:
 def picture_from_image(image: Image.Image, name: object = "the PIL image") -> Picture:
     """Convert a `PIL.Image.Image` of any common mode to an upright `Picture`.
 
-    Raises:
-        ImageError: levels that are neither 8 nor 16 bits.
+    Raises ImageError for levels of neither 8 nor 16 bits.
     """
     return _from_image(image, name, _before_decoding(image))
 

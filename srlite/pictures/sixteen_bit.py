@@ -67,7 +67,7 @@ def read_deep(image: Any, path: object, reopen: Callable[[], Any]) -> np.ndarray
 
     The image was just opened, and `reopen` opens the same file again. Returns uint16
     (height, width, channels), upright, of 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha)
-    channels. ImageError, with `path`, if the channels are stored one after another.
+    channels. Raises ImageError, with `path`, if they are stored one after another.
     """
     raw = _raw_mode(image)
     if isinstance(image, _GreyAlphaTiff):

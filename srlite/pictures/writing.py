@@ -157,7 +157,7 @@ def fit_to_format(path: str | os.PathLike, picture: Any) -> Any:
 
     Returns the `Picture`, whose pixels may be float in [0, 1], without the transparency
     and metadata that the format lacks; without 16 bits, uint8 alpha and float pixels
-    replace them. Its `notes` say so. ImageError: the ending is unknown.
+    replace them. Its `notes` say so. Raises ImageError if the ending is unknown.
     """
     form = _format_of(path)
     pixels, alpha, notes = picture.pixels, picture.alpha, list(picture.notes)
