@@ -25,12 +25,13 @@ from srlite.pictures.animation_frames import (
 )
 from srlite.pictures.levels import join_channels, resize, to_grey
 from srlite.pictures.metadata import fit_metadata, save_options
-from srlite.pictures.picture import Picture, fit_to_format
+from srlite.pictures.picture import Picture
 from srlite.pictures.transparency import extend_colours
 from srlite.pictures.writing import (
     DEFAULT_QUALITY,
     check_place,
     check_writable,
+    fit_to_format,
     writing,
 )
 from srlite.runtime.layers import upscale_picture

@@ -26,11 +26,9 @@ from srlite.models.model_files import (
     find_estimator,
     find_model,
 )
+from srlite.pictures.levels import join_channels
 from srlite.pictures.picture import (
     Picture,
-    check_writable,
-    fit_to_format,
-    join_channels,
     opaque_levels,
     picture_from_array,
     picture_from_image,
@@ -40,6 +38,7 @@ from srlite.pictures.picture import (
     write_picture,
 )
 from srlite.pictures.transparency import extend_colours
+from srlite.pictures.writing import check_writable, fit_to_format
 from srlite.runtime.layers import upscale_picture
 from srlite.runtime.opening import check_strength
 from srlite.runtime.sizes import plan_runs, target_size

@@ -17,7 +17,7 @@ import numpy as np
 from srlite.data.kernels import downsampling_matrix
 from srlite.errors import DataError, error_reason
 from srlite.metrics.psnr_ssim import gaussian_means
-from srlite.pictures.picture import luma
+from srlite.pictures.levels import luma
 
 BLOCK = 96  # pixels; the published parameters belong to this size
 _FEATURES = 36  # 18 at each of two scales

@@ -81,7 +81,7 @@ def png_chunk(kind: bytes, data: bytes = b"") -> bytes:
 
 
 def png_chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield (kind, data) of each chunk; raise ValueError if the file ends within one."""
+    """Yield (kind, data) of each chunk, or raise ValueError if the file ends in one."""
     start = len(PNG_SIGNATURE)
     while start + 12 <= len(content):
         length, kind = struct.unpack_from(">I4s", content, start)

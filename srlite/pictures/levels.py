@@ -1,8 +1,7 @@
 """Arithmetic on levels: checks, conversions, grey, luma, bicubic enlargement.
 
 Levels are uint8 or uint16, channels last. Only `to_float` and `to_levels` convert
-between them and the float32 [0, 1] that networks see; they round. Other modules import
-these functions from `srlite.pictures.picture`.
+between them and the float32 [0, 1] that networks see; they round.
 """
 
 from collections.abc import Callable

@@ -18,11 +18,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from srlite.errors import ImageError
-from srlite.pictures.colour import (
-    cmyk_to_rgb,
-    profile_of_exif,
-    profile_of_png,
-)
+from srlite.pictures.colour import cmyk_to_rgb, profile_of_exif, profile_of_png
 from srlite.pictures.decoding import MAX_PIXELS, decoding, refuse_animation
 from srlite.pictures.embedded import (
     lasting_resources,
@@ -39,8 +35,6 @@ from srlite.pictures.levels import (
     check_picture,
     enlarge_bicubic,
     flatten_on_white,
-    join_channels,
-    luma,
     native,
     resize,
     round_to_uint8,
@@ -65,26 +59,14 @@ from srlite.pictures.sixteen_bit import (
     transparent_level_scale,
 )
 from srlite.pictures.transparency import opaque_but
-from srlite.pictures.writing import (
-    DEFAULT_QUALITY,
-    check_writable,
-    fit_to_format,
-    write_picture,
-)
+from srlite.pictures.writing import write_picture
 
 __all__ = [
     "BT601",
-    "DEFAULT_QUALITY",
     "MAX_PIXELS",
     "Picture",
-    "check_levels",
     "check_picture",
-    "check_writable",
     "enlarge_bicubic",
-    "fit_to_format",
-    "flatten_on_white",
-    "join_channels",
-    "luma",
     "opaque_levels",
     "picture_from_array",
     "picture_from_image",

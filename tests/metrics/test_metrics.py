@@ -16,7 +16,7 @@ from srlite.metrics.psnr_ssim import (
     smallest_side,
     ssim,
 )
-from srlite.pictures.picture import luma
+from srlite.pictures.levels import luma
 
 
 @pytest.fixture(scope="module")

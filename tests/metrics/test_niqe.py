@@ -10,7 +10,7 @@ from skimage import data
 
 from srlite.errors import DataError
 from srlite.metrics.niqe import _features, _fit, _normalised, niqe, read_niqe_parameters
-from srlite.pictures.picture import luma
+from srlite.pictures.levels import luma
 
 
 @pytest.fixture(scope="module")

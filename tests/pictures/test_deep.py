@@ -11,7 +11,8 @@ from PIL import Image
 
 from srlite.enhance.inference import enhance_image
 from srlite.errors import ImageError
-from srlite.pictures.picture import Picture, join_channels, read_picture, write_picture
+from srlite.pictures.levels import join_channels
+from srlite.pictures.picture import Picture, read_picture, write_picture
 
 
 def joined(picture):

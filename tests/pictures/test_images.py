@@ -11,9 +11,17 @@ import pytest
 from PIL import Image, ImageCms
 
 from srlite.errors import ImageError
-from srlite.pictures import picture as images
 from srlite.pictures import writing as image_writing
-from srlite.pictures.picture import Picture, check_writable, read_picture, write_picture
+from srlite.pictures.levels import (
+    enlarge_bicubic,
+    luma,
+    to_float,
+    to_grey,
+    to_levels,
+    to_uint8,
+)
+from srlite.pictures.picture import Picture, read_picture, write_picture
+from srlite.pictures.writing import check_writable
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
 GREY = RGB[..., 0]
@@ -284,33 +292,31 @@ def test_float_file_is_refused(tmp_path):
 
 def test_conversions_round():
     values = np.array([0.0, 0.499 / 255, 0.501 / 255, 2.0, -1.0])
-    assert images.to_uint8(values).tolist() == [0, 0, 1, 255, 0]
+    assert to_uint8(values).tolist() == [0, 0, 1, 255, 0]
     for dtype in (np.uint8, np.uint16):
         levels = np.arange(np.iinfo(dtype).max + 1).astype(dtype)
-        np.testing.assert_array_equal(
-            images.to_levels(images.to_float(levels), dtype), levels
-        )
+        np.testing.assert_array_equal(to_levels(to_float(levels), dtype), levels)
 
 
 def test_grey_equals_pillow():
     by_pillow = np.asarray(Image.fromarray(RGB).convert("L")).astype(int)
-    assert np.abs(images.to_grey(RGB).astype(int) - by_pillow).max() <= 1
-    np.testing.assert_array_equal(images.to_grey(np.dstack([GREY16] * 3)), GREY16)
+    assert np.abs(to_grey(RGB).astype(int) - by_pillow).max() <= 1
+    np.testing.assert_array_equal(to_grey(np.dstack([GREY16] * 3)), GREY16)
 
 
 def test_luma_equals_scikit_image():
     from skimage.color import rgb2ycbcr
 
-    np.testing.assert_allclose(images.luma(RGB), rgb2ycbcr(RGB)[..., 0], atol=1e-3)
-    assert images.luma(np.array([255, 255, 255])) == pytest.approx(235)
-    assert images.luma(np.array([0, 0, 0])) == 16
+    np.testing.assert_allclose(luma(RGB), rgb2ycbcr(RGB)[..., 0], atol=1e-3)
+    assert luma(np.array([255, 255, 255])) == pytest.approx(235)
+    assert luma(np.array([0, 0, 0])) == 16
 
 
 def test_bicubic_of_both_depths():
     levels = GREY // 2 + 64  # nothing overshoots, which 8 bits clip after each pass
     by_pillow = Image.fromarray(levels).resize((28, 20), Image.Resampling.BICUBIC)
-    shallow = images.enlarge_bicubic(levels, 4)
+    shallow = enlarge_bicubic(levels, 4)
     np.testing.assert_array_equal(shallow, by_pillow)
-    deep = images.enlarge_bicubic(levels.astype(np.uint16) * 257, 4)
+    deep = enlarge_bicubic(levels.astype(np.uint16) * 257, 4)
     assert deep.dtype == np.uint16
     assert np.abs(deep / 257 - shallow).max() < 1.5
