@@ -5,6 +5,7 @@ name, that no result falls on an input, and that nothing is replaced by surprise
 """
 
 import glob
+import itertools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -188,12 +189,8 @@ def _walk(folder: Path, recursive: bool, failures: list[str]) -> list[Path]:
 
 def _fixed_part(pattern: Path) -> Path:
     """Return the folder above the first part that is a pattern."""
-    parts = []
-    for part in pattern.parts[:-1]:
-        if glob.has_magic(part):
-            break
-        parts.append(part)
-    return Path(*parts)
+    parts = pattern.parts[:-1]
+    return Path(*itertools.takewhile(lambda part: not glob.has_magic(part), parts))
 
 
 def _names_a_file(

@@ -83,13 +83,13 @@ def read_directories(source: bytes | BinaryIO, page: int = 0) -> Directories:
     if order is None or version not in (42, 43):
         raise ValueError("no TIFF header")
     form = _Form(order, large=version == 43)
-    if form.large:
+    if version == 43:
         _read(file, 4)
-    start = form.number(file)
+    start = _number(file, form.place)
     for _ in range(page):
         file.seek(start)
-        file.seek(form.entry_bytes * form.count(file), io.SEEK_CUR)
-        start = form.number(file)
+        file.seek(form.entry.size * _number(file, form.count), io.SEEK_CUR)
+        start = _number(file, form.place)
     found = Directories({0: _read_directory(file, form, start)}).ordered(order)
     for pointer, parent in ((EXIF_IFD, 0), (GPS_IFD, 0), (INTEROP_IFD, EXIF_IFD)):
         value = found.get(parent, {}).pop(pointer, None)
@@ -102,46 +102,29 @@ def read_directories(source: bytes | BinaryIO, page: int = 0) -> Directories:
     return found
 
 
-class _Form(NamedTuple):
+class _Form:
     """How numbers are stored: byte order, and 32 bits or, in BigTIFF, 64."""
 
-    order: str
-    large: bool
-
-    @property
-    def entry(self) -> str:
-        return self.order + ("HHQ8s" if self.large else "HHI4s")
-
-    @property
-    def entry_bytes(self) -> int:
-        return 20 if self.large else 12
-
-    def number(self, file: BinaryIO) -> int:
-        """Read an offset."""
-        return self._unpack(file, "Q" if self.large else "I")
-
-    def count(self, file: BinaryIO) -> int:
-        """Read how many entries a directory has."""
-        return self._unpack(file, "Q" if self.large else "H")
-
-    def _unpack(self, file: BinaryIO, kind: str) -> int:
-        return struct.unpack(self.order + kind, _read(file, struct.calcsize(kind)))[0]
+    def __init__(self, order: str, large: bool):
+        self.order = order
+        kinds = ("Q", "Q", "HHQ8s") if large else ("H", "I", "HHI4s")
+        self.count, self.place, self.entry = (struct.Struct(order + k) for k in kinds)
 
 
 def _read_directory(file: BinaryIO, form: _Form, start: int) -> Directory:
     file.seek(start)
-    count = form.count(file)
+    count = _number(file, form.count)
     if count > 0xFFFF:
         raise ValueError("too many entries")
-    entries = _read(file, form.entry_bytes * count)
+    entries = _read(file, form.entry.size * count)
     directory, total = {}, 0
-    for tag, kind, number, value in struct.iter_unpack(form.entry, entries):
+    for tag, kind, number, value in form.entry.iter_unpack(entries):
         length = number * _BYTES.get(kind, 0)
         total += length
         if not length or total > _MOST:
             continue
         if length > len(value):
-            file.seek(form.number(io.BytesIO(value)))
+            file.seek(_number(io.BytesIO(value), form.place))
             value = file.read(length)
         if len(value) < length:
             continue
@@ -155,6 +138,10 @@ def _read(file: BinaryIO, count: int) -> bytes:
     if len(content) < count:
         raise ValueError("it ends too early")
     return content
+
+
+def _number(file: BinaryIO, form: struct.Struct) -> int:
+    return form.unpack(_read(file, form.size))[0]
 
 
 def _turned(raw: bytes, kind: int, order: str) -> bytes:
