@@ -1,7 +1,7 @@
 """Files and folders, whole or not there: written under another name, then renamed.
 
-What is unfinished stands in a hidden folder with a mark in its name, whatever else a
-library puts beside it, so that what a kill leaves can be told apart and removed.
+Unfinished files are in a hidden folder with a mark in its name, along with whatever a
+library adds to them, so that the leftovers of a kill can be found and removed.
 """
 
 import contextlib
@@ -146,7 +146,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
 
 
 def _hidden_folder(path):
-    """Make a folder beside `path`; its name is cut to stay below 255 bytes."""
+    """Make a folder next to `path`; its name is cut to stay below 255 bytes."""
     return Path(tempfile.mkdtemp(_MARK, f".{path.name[:50]}.", path.parent))
 
 

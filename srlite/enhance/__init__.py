@@ -4,7 +4,7 @@
 - `batch`: enlarge many files, in this process or in several; a bad one stops no other
 - `bulk`: the command `srlite bulk`: any number of pictures, by an engine of Apache Beam
 - `command`: the command behind `inference.py`: enlarge files, folders and patterns
-- `compare`: one picture by several models, beside LR, bicubic and HR: `--compare`
+- `compare`: one picture by several models, next to LR, bicubic and HR: `--compare`
 - `file_plan`: which files are enlarged, of which kind they are, and where each result
   goes
 - `inference`: enhance a picture: `enhance_image`, for programs and notebooks

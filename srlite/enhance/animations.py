@@ -147,7 +147,7 @@ def _notes(
 ) -> Iterator[str]:
     """Yield a sentence about lost frames, and one about a lost count of runs."""
     if kind == "AVIF" and animation.plays:
-        yield "AVIF says not how often an animation runs, so it runs without end"
+        yield "AVIF does not store how often an animation runs, so it runs endlessly"
     lost = len(animation.durations) - len(timing)
     if lost:
         yield (

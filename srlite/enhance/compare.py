@@ -1,4 +1,4 @@
-"""One picture by several models, beside LR, bicubic and HR: `--compare`."""
+"""One picture by several models, next to LR, bicubic and HR: `--compare`."""
 
 import os
 from collections.abc import Callable, Sequence

@@ -64,8 +64,8 @@ def plan_files(
         lr_paths: files, folders, and patterns such as `photos/*.jpg`; a file whose name
             is the very pattern is that file.
         sr_path: a file, for one input that is a file; else a folder, which keeps the
-            tree of each folder or pattern. When None, results stand beside their
-            inputs, with `SUFFIX`.
+            tree of each folder or pattern. When None, results are written next to
+            their inputs, with `SUFFIX`.
         recursive: take subfolders too.
         ending: of the results that `sr_path` does not name, such as ".png"; that of
             the input when None, or ".png" where srlite cannot write it.

@@ -83,7 +83,7 @@ def enhance_image(
         sr_path: where to write the result, in the format of its ending; nothing is
             written when None.
         visualize: show LR, bicubic and SR side by side; without a display the figure
-            is saved as a PNG, beside `sr_path` or in the current folder, and its path
+            is saved as a PNG next to `sr_path` or in the current folder, and its path
             is printed.
         size: (width, height) of that figure in inches; fitting the picture when None.
         lr_path: the picture file, if there is no `lr_image`.

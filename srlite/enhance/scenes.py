@@ -57,7 +57,7 @@ def scenes_of(
 ) -> Iterator[Scene]:
     """Yield the `Scene` of each frame, complete with the frames to look at.
 
-    This reads ahead by up to a second of frames, of which it holds a few. `shrink`
+    This reads ahead by up to a second of frames, and holds a few of them. `shrink`
     makes grey levels (`THUMBNAIL`, `THUMBNAIL`), 0 to 255, of a frame.
     """
     scene: Scene | None = None

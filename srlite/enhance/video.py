@@ -2,9 +2,9 @@
 
 Frames are streamed: decoding, enlarging and encoding run at the same time, each in a
 thread, with a few frames waiting in between. Enlarged frames are encoded into segments
-in a hidden folder beside the output; at the end the segments and the source's audio are
-copied into one file without encoding again. After a stop, the same work goes on after
-the last whole segment. Time stamps stay, and so does a variable frame rate.
+in a hidden folder next to the output; at the end the segments and the source's audio
+are copied into one file without encoding again. After a stop, the same work goes on
+after the last whole segment. Time stamps stay, and so does a variable frame rate.
 """
 
 import contextlib
@@ -90,7 +90,7 @@ def enhance_video(
     Args:
         lr_path: the video file.
         sr_path: where to write the result: .mp4, .m4v, .mkv, .mov (H.264) or .webm
-            (VP9). Until it is whole, a hidden folder beside it holds its segments.
+            (VP9). Until it is whole, a hidden folder next to it holds its segments.
         upscaler: `srlite.runtime.upscaler.Upscaler`.
         progress: function (frames done, frames in all as far as the file tells). If it
             raises, the error comes out and the segments stay.

@@ -1,6 +1,6 @@
 """Segments of an enlarged video: written one by one, joined at the end.
 
-They lie in a hidden folder beside the output, with a note of the work they belong to.
+They lie in a hidden folder next to the output, with a note of their work.
 Joining copies packets: nothing is encoded twice. Callers import PyAV.
 """
 

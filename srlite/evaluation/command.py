@@ -3,7 +3,7 @@
 Each HR picture is cut to a multiple of the scale, shrunk with each kernel, rounded to
 8 bit, enlarged by each model, rounded, and compared as the literature does. The scores
 come as a table and, with `--out-dir`, as `scores.csv`, `scores.json`, `scores.md` and
-`report.html` beside the pictures. docs/evaluation.md tells all of it.
+`report.html` next to the pictures. docs/evaluation.md has the details.
 """
 
 import os

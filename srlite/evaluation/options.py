@@ -134,7 +134,7 @@ def _add_protocol(parser):
 
 def _add_measures(parser):
     group = parser.add_argument_group(
-        "measures", "what needs a file is left out, and said to be, without it"
+        "measures", "those without the file that they need are left out, with a note"
     )
     group.add_argument(
         "--metrics",

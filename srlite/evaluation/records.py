@@ -9,7 +9,7 @@ because JSON knows no infinity.
 Two files hold records. `records.jsonl` grows by a line with each record, under a key
 that stands for everything the record depends on, so that stopped work goes on; it also
 keeps the records of other settings. `scores.json` holds one evaluation. The measured
-pictures lie beside them, each marked with its key. Files are written whole or not at
+pictures lie next to them, each marked with its key. Files are written whole or not at
 all; one that cannot be read or written is a `DataError`, a picture an `ImageError`.
 """
 

@@ -60,7 +60,7 @@ class Summary:
 
 
 def aggregate(records):
-    """Summarise records, of which no two agree in all of `FIELDS`.
+    """Summarise records; no two may agree in all of `FIELDS`.
 
     Returns:
         List of dicts with the fields of `Summary`. Differences are over the pictures

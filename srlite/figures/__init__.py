@@ -4,6 +4,6 @@
   errors
 - `figure`: the figure that sets LR, bicubic and SR side by side
 - `slider_page`: pictures compared under a slider, in a page that is one HTML file
-- `strips`: comparison strips: LR, models and HR beside each other as one PNG, with
-  labels; the colours of charts
+- `strips`: comparison strips: LR, models and HR side by side as one PNG, with labels;
+  the colours of charts
 """

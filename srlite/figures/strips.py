@@ -1,4 +1,4 @@
-"""Comparison strips: LR, models and HR beside each other as one PNG, with labels.
+"""Comparison strips: LR, models and HR side by side as one PNG, with labels.
 
 Above are the crops of a view, enlarged by repeating pixels; below, how far each model
 is from HR there, all maps on one scale, and where in the picture the crop is. The

@@ -86,7 +86,7 @@ def portable_xmp(image: Image.Image) -> bytes | None:
         return None
     kept, start = [], 0
     left: list[bytes] = []  # an element that is left out, and those of its name in it
-    # In one pass: whoever made the file may have made it long.
+    # In one pass, because a packet may be long.
     for tag in _TAG.finditer(packet):
         closing, name, empty = tag.groups()
         if left:

@@ -217,7 +217,7 @@ def test_animated_avif(endings, repeating_upscaler, tmp_path):
     said = []
     enhance_animation(lr_path, sr_path, repeating_upscaler, warn=said.append)
     assert said == [
-        "AVIF says not how often an animation runs, so it runs without end"
+        "AVIF does not store how often an animation runs, so it runs endlessly"
     ] * (endings == (".png", ".avif"))
     with Image.open(sr_path) as image:
         assert (image.n_frames, image.size) == (3, (80, 64))
