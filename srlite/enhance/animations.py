@@ -28,9 +28,9 @@ from srlite.pictures.metadata import fit_metadata, save_options
 from srlite.pictures.picture import Picture
 from srlite.pictures.transparency import extend_colours
 from srlite.pictures.writing import (
-    DEFAULT_QUALITY,
     check_place,
     check_writable,
+    encoder_options,
     fit_to_format,
     writing,
 )
@@ -229,15 +229,10 @@ def _as_palette(sr: np.ndarray) -> Image.Image:
 
 def _encoding(animation: Animation, kind: str, quality: int | None) -> dict[str, Any]:
     plays = animation.plays
-    options: dict[str, Any] = {"save_all": True}
+    options = {"save_all": True} | encoder_options(kind, quality)
     if kind == "GIF":
         # The frame before must not show through a clear pixel.
         options["disposal"] = 2 if animation.transparent else 1
-        return options if plays == 1 else {**options, "loop": max(0, plays - 1)}
-    quality = DEFAULT_QUALITY if quality is None else int(quality)
-    if kind == "AVIF":  # which does not count
-        return options | {"quality": quality, "subsampling": "4:4:4"}
-    options["loop"] = plays
-    if kind == "WEBP":
-        options.update(quality=quality, lossless=quality == 100)
-    return options
+        return options if plays == 1 else options | {"loop": max(0, plays - 1)}
+    # AVIF does not count.
+    return options if kind == "AVIF" else options | {"loop": plays}

@@ -50,18 +50,10 @@ class DataSet:
     paired: bool = False
 
 
-@dataclass(frozen=True)
-class _KnownSet:
-    """Where a known set may lie below the folder of sets, and where it comes from."""
-
-    places: tuple[str, ...]
-    source: str
-
-
-# Folders in the order in which they are tried, with the files that count. SelfExSR puts
-# HR and LR into one folder.
+# Patterns of the files below the folder of sets, in the order in which they are tried,
+# and where a set comes from. SelfExSR puts HR and LR into one folder.
 KNOWN_SETS = {
-    name: _KnownSet(
+    name: (
         tuple(
             f"{folder}{inner}"
             for folder in folders
@@ -78,12 +70,12 @@ KNOWN_SETS = {
         ("Urban100", ("Urban100",), "Huang et al. 2015"),
     )
 } | {
-    "DIV2K": _KnownSet(
+    "DIV2K": (
         ("DIV2K/DIV2K_valid_HR/*", "DIV2K_valid_HR/*", "DIV2K/HR/*", "DIV2K/*"),
         "DIV2K (Agustsson and Timofte 2017) is at data.vision.ee.ethz.ch/cvl/DIV2K: "
         "unpack DIV2K_valid_HR.zip into DIV2K",
     ),
-    "BSDS500": _KnownSet(
+    "BSDS500": (
         (
             "BSDS500/data/images/test/*",
             "BSR/BSDS500/data/images/test/*",
@@ -106,20 +98,20 @@ def known_set(name, root):
             "is given by its folder, with --hr-dir"
         )
     name = names[name.lower()]
-    known = KNOWN_SETS[name]
+    places, source = KNOWN_SETS[name]
     if root is None:
         raise DataError(
-            f"say where {name} lies, with --sets-dir or SRLITE_SETS_DIR. {known.source}"
+            f"say where {name} lies, with --sets-dir or SRLITE_SETS_DIR. {source}"
         )
     if not Path(root).is_dir():
         raise DataError(f"no such folder of data sets: {root}")
-    for place in known.places:
+    for place in places:
         found = [
             p for p in Path(root).glob(place) if is_picture_name(p) and p.is_file()
         ]
         if found:
             return DataSet(name, _items(found, found[0].parent))
-    raise DataError(f"{name} is not in {root}. {known.source}")
+    raise DataError(f"{name} is not in {root}. {source}")
 
 
 def hr_folder(folder):

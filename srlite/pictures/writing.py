@@ -204,7 +204,8 @@ def write_picture(
         picture = replace(picture, pixels=round_to_uint8(picture.pixels), alpha=alpha)
     fitted = fit_to_format(path, picture)
     channels = join_channels(fitted.pixels, fitted.alpha, fitted.grey)
-    options = save_options(fitted, form.name, form.dpi) | _encoding(form, quality)
+    options = save_options(fitted, form.name, form.dpi)
+    options |= encoder_options(form.name, quality)
     with (
         writing(path),
         replacing(path) as temporary,
@@ -246,13 +247,14 @@ def _pixel_bytes(picture: Any, form: _Format) -> int:
     return channels * (2 if deep else 1)
 
 
-def _encoding(form: _Format, quality: float | None) -> dict[str, Any]:
+def encoder_options(kind: str, quality: float | None) -> dict[str, Any]:
+    """Return the options of Pillow's `save` for a format's quality."""
     quality = DEFAULT_QUALITY if quality is None else int(quality)
-    if form.name == "JPEG":
+    if kind == "JPEG":
         return {"quality": quality, "subsampling": 0}
-    if form.name == "AVIF":
+    if kind == "AVIF":
         return {"quality": quality, "subsampling": "4:4:4"}
-    if form.name == "WEBP":
+    if kind == "WEBP":
         return {"quality": quality, "lossless": quality == 100}
     return {}
 

@@ -60,16 +60,14 @@ def score_chart(records, metric, styles):
     kernels, models = (distinct(records, key) for key in ("kernel", "model"))
     figure, axes = _rows(kernels, len(models))
     handles = {}
-    for i, model in enumerate(models):
-        colour, marker = styles[model]
-        for row, kernel in enumerate(kernels):
-            found = values(select(records, model=model, kernel=kernel), metric)
-            if len(found):
-                place = row + _offset(i, len(models))
-                quartiles = np.percentile(found, [25, 75])
-                axes.hlines(place, *quartiles, color=colour, linewidth=1.6)
-                point = found.mean(), place, marker
-                (handles[model],) = axes.plot(*point, color=colour, markersize=6)
+    for model, kernel, place in _places(models, kernels):
+        found = values(select(records, model=model, kernel=kernel), metric)
+        if len(found):
+            colour, marker = styles[model]
+            quartiles = np.percentile(found, [25, 75])
+            axes.hlines(place, *quartiles, color=colour, linewidth=1.6)
+            point = found.mean(), place, marker
+            (handles[model],) = axes.plot(*point, color=colour, markersize=6)
     start = axes.get_xlim()[0]
     away = f"; the axis starts at {start:.3g}, not at 0" if start > 0 else ""
     axes.set_xlabel(METRIC[metric].title + away)
@@ -88,16 +86,12 @@ def gain_chart(table, data_set, metric, reference, styles):
     models = [model for model in styles if model != reference]
     figure, axes = _rows(kernels, len(models))
     handles = {}
-    for i, model in enumerate(models):
-        for row, kernel in enumerate(kernels):
-            entry = table.get((data_set, kernel, model), {})
-            if "difference" in entry:
-                place = row + _offset(i, len(models))
-                height = 0.74 / len(models)
-                colour = styles[model][0]
-                bar = axes.barh(place, entry["difference"], height, color=colour)
-                handles[model] = bar
-                _mark_gain(axes, place, entry, metric)
+    for model, kernel, place in _places(models, kernels):
+        entry = table.get((data_set, kernel, model), {})
+        if "difference" in entry:
+            size = entry["difference"], 0.74 / len(models)
+            handles[model] = axes.barh(place, *size, color=styles[model][0])
+            _mark_gain(axes, place, entry, metric)
     axes.axvline(0, color=_INK, linewidth=1)
     axes.margins(x=0.14)
     side = METRIC[metric].better
@@ -198,9 +192,11 @@ def _rows(kernels, count):
     return figure, axes
 
 
-def _offset(place, count):
-    """Return where the line of a model lies, around the middle of its row."""
-    return (place - (count - 1) / 2) * 0.8 / count
+def _places(models, kernels):
+    """Yield (model, kernel, where its line lies), around the middle of a row."""
+    for i, model in enumerate(models):
+        for row, kernel in enumerate(kernels):
+            yield model, kernel, row + (i - (len(models) - 1) / 2) * 0.8 / len(models)
 
 
 def _legend(figure, handles):
