@@ -85,23 +85,12 @@ def enhance_video(
     """Enlarge a video file; audio is copied, subtitles are not.
 
     Sides are rounded down to even numbers, as the encoders demand. A rotation that the
-    file prescribes is carried out.
-
-    Args:
-        lr_path: the video file.
-        sr_path: where to write the result: .mp4, .m4v, .mkv, .mov (H.264) or .webm
-            (VP9). Until it is whole, a hidden folder next to it holds its segments.
-        upscaler: `srlite.runtime.upscaler.Upscaler`.
-        progress: function (frames done, frames in all as far as the file tells). If it
-            raises, the error comes out and the segments stay.
-        segment_frames: frames in a segment.
-        warn: function (sentence) for what is left out or changed.
-        degradation: as of `Upscaler.upscale`; the rest is estimated for each scene, as
-            in `srlite.enhance.scenes`.
-        say: function (line) for what was seen in each scene, and told.
-        wrap: as of `Upscaler.upscale`.
-        deinterlace: make whole frames of interlaced ones.
-        **size_options: as `srlite.runtime.sizes.target_size`.
+    file prescribes is carried out. Until the result is whole, a hidden folder next to
+    it holds segments of `segment_frames`; they stay if `progress` raises an error.
+    `deinterlace` makes whole frames of interlaced ones. The other arguments are those
+    of `srlite.enhance.animations.enhance_animation`, except that `sr_path` is a .mp4,
+    .m4v, .mkv, .mov (H.264) or .webm (VP9), and that the number of frames in all, for
+    `progress`, is what the file claims.
 
     Returns:
         (height, width) of the result.

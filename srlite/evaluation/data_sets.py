@@ -123,8 +123,8 @@ def hr_folder(folder):
 def paired_folders(lr_folder, hr_folder):
     """Match LR and HR pictures of two folders by name, as `match_pairs`.
 
-    Raises DataError if a folder is missing or empty, or a picture has no or two
-    partners.
+    Raises DataError if a folder is missing or empty, or a picture lacks a single
+    partner.
     """
     files = map(_pictures, (lr_folder, hr_folder))
     pairs = match_pairs(lr_folder, hr_folder, *files)
@@ -136,8 +136,8 @@ def results_in(folder, sets):
     """Find the enlarged picture in a folder for each picture of some `DataSet`s.
 
     They are named as the HR pictures except for marks such as `_SR`, in folders named
-    as the sets, if there are such. Returns dict of HR path to the path of the enlarged
-    picture; raises DataError if one is missing or there twice.
+    as the sets, if there are such. Returns a dict of HR path to path, or raises
+    DataError if one is missing or there twice.
     """
     found = {}
     for data_set in sets:
@@ -168,8 +168,9 @@ def unique_names(names, taken=()):
 
 
 def file_name(text):
-    """Turn a text into a possible file name of at most 100 letters."""
-    return re.sub(r"[^\w.+-]+", "_", text)[:100].strip(".") or "_"
+    """Turn a text into a possible file name of at most 100 letters, 240 bytes."""
+    name = re.sub(r"[^\w.+-]+", "_", text)[:100].strip(".")
+    return name.encode()[:240].decode(errors="ignore") or "_"
 
 
 def _name(folder):

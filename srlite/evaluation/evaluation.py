@@ -123,13 +123,8 @@ class Evaluation:
     def __init__(self, sets, contenders, protocol, measures, file=None, pictures=None):
         """Plan the work; data sets and contenders have names of their own.
 
-        Args:
-            sets: list of `DataSet`.
-            contenders: list of `Contender`.
-            protocol: `Protocol`.
-            measures: `Measures`.
-            file: `RecordFile` for the records, or None.
-            pictures: `PictureFolder` for the pictures, or None.
+        A `RecordFile` and a `PictureFolder` take the records and the pictures, if
+        given.
         """
         self._sets, self._contenders = sets, contenders
         self._protocol, self._measures = protocol, measures

@@ -75,10 +75,7 @@ class FeatureDistance:
 
 
 def content_distance(weights: str | os.PathLike | None) -> FeatureDistance:
-    """Build the distance in VGG19.
-
-    Args:
-        weights: "imagenet", the path of a weights file, or None for random ones.
+    """Build the distance in VGG19; `weights` are "imagenet", a path, or None: random.
 
     Raises:
         BackendError: Keras is not installed.

@@ -184,8 +184,8 @@ def resize(
         resample: `PIL.Image.Resampling` filter.
 
     Returns:
-        Array of `size`: of the same dtype for levels, else float32, which may exceed
-        the input's range a little.
+        Array of the same dtype for levels, else float32, which may exceed the input's
+        range a little.
     """
     height, width = size
     if image.dtype == np.uint8:

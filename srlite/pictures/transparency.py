@@ -29,13 +29,9 @@ def settle_alpha(sr_alpha: np.ndarray, alpha: np.ndarray) -> None:
 def extend_colours(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
     """Replace the colours under transparent pixels by those of visible neighbours.
 
-    Args:
-        pixels: array (height, width, 3), any dtype of levels or float.
-        alpha: uint8 or uint16 array (height, width), 0 is transparent; or None.
-
-    Returns:
-        Array as `pixels`. Pixels of at least 1/16 opacity keep their exact colour;
-        `pixels` itself if that holds for all, or if none is visible.
+    `pixels` are levels or float (height, width, 3), `alpha` uint8 or uint16 (height,
+    width), 0 is transparent, or None. Pixels of at least 1/16 opacity keep their exact
+    colour; `pixels` itself is returned if that holds for all, or if none is visible.
     """
     if alpha is None:
         return pixels

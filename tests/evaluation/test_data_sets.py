@@ -126,3 +126,12 @@ def test_empty_folders(put):
     (root / "full" / "a.png").write_bytes(b"torn")
     with pytest.raises(ImageError, match=r"full/a.png"):
         hr_folder(root / "full").items[0].read(4)
+
+
+def test_long_names_fit_a_file(put, tmp_path):
+    """Also those of letters that take three bytes each."""
+    long = "日" * 60
+    root = put(f"hr/{long}/{long}.png")
+    (item,) = hr_folder(root / "hr").items
+    assert len(item.name) <= 100
+    (tmp_path / f"{item.name}-2.png").write_bytes(b"")
