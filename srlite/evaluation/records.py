@@ -9,8 +9,9 @@ because JSON knows no infinity.
 Two files hold records. `records.jsonl` grows by a line with each record, under a key
 that stands for everything the record depends on, so that stopped work goes on; it also
 keeps the records of other settings. `scores.json` holds one evaluation. The measured
-pictures lie next to them, each marked with its key. Files are written whole or not at
-all; one that cannot be read or written is a `DataError`, a picture an `ImageError`.
+pictures lie next to them, each marked with its key. These and `scores.json` are written
+whole or not at all. What cannot be read or written is a `DataError`, of pictures an
+`ImageError`.
 """
 
 import hashlib

@@ -107,7 +107,7 @@ def _of_bmp(file: BinaryIO) -> Iterator[tuple[str, bytes]]:
             yield "icc_profile", profile
 
 
-def png_chunks(image: Image.Image) -> dict[bytes, bytes]:
+def read_chunks(image: Image.Image) -> dict[bytes, bytes]:
     """Return the first bytes of each chunk of a PNG that was just opened, by kind."""
     found: dict[bytes, bytes] = {}
     with from_start(image, "PNG") as file:

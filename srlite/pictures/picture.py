@@ -23,7 +23,7 @@ from srlite.pictures.decoding import MAX_PIXELS, decoding, refuse_animation
 from srlite.pictures.embedded import (
     lasting_resources,
     lost_resources,
-    png_chunks,
+    read_chunks,
     read_cicp,
     resources_of,
     unknown_chunks,
@@ -270,7 +270,7 @@ def opaque_levels(picture: Picture) -> np.ndarray:
 
 def _before_decoding(image: Image.Image) -> _Said:
     """Read what Pillow forgets when it decodes the pixels."""
-    chunks = png_chunks(image)
+    chunks = read_chunks(image)
     notes = (*left_in_file(image), *unknown_chunks(chunks))
     time = chunks.get(b"tIME", b"")
     cicp = read_cicp(image, chunks)
