@@ -223,7 +223,8 @@ def _read_parquet(path):
 
 
 def _open_text(path):
-    return io.TextIOWrapper(FileSystems.open(path, "text/plain"), "utf-8", newline="")
+    file = FileSystems.open(path, "text/plain")
+    return io.TextIOWrapper(file, "utf-8-sig", newline="")  # Excel writes a mark.
 
 
 _READERS = {".txt": _read_text, ".csv": _read_csv, ".parquet": _read_parquet}

@@ -104,6 +104,8 @@ def _compare(plan: FilePlan, options: dict[str, Any], own: dict[str, Any]) -> in
     from srlite.enhance.compare import check_comparison, write_comparison
 
     (pair,), path, hr_path = plan.pairs, own["compare"], own["hr_path"]
+    if kind_of(pair.source or pair.lr) != "picture":
+        raise ConfigError(f"--compare shows one picture; {pair.lr} has several frames")
     models = own["compare_models"] or ()
     check_comparison(path, [pair.lr, pair.sr, *([hr_path] if hr_path else [])])
     for model in models:

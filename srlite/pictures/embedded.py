@@ -112,8 +112,11 @@ def read_chunks(image: Image.Image) -> dict[bytes, bytes]:
     found: dict[bytes, bytes] = {}
     with from_start(image, "PNG") as file:
         place = 8
-        while file and file.seek(place) and len(head := file.read(8)) == 8:
-            length, kind = struct.unpack(">I4s", head)
+        while file and b"IEND" not in found:
+            file.seek(place)
+            length, kind = struct.unpack(">I4s", file.read(8).ljust(8, b"\0"))
+            if not kind.isalpha():  # the end of a damaged file
+                break
             found.setdefault(kind, file.read(min(length, 8)))
             place += length + 12
     return found

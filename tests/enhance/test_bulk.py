@@ -131,7 +131,8 @@ def test_lists(folder, kind):
         names = {name: Path(name).name for name in names}
     elif kind == "csv":
         rows = [f"{key},{value or ''}" for key, value in names.items()]
-        Path("list.csv").write_text("\n".join(["input,output", *rows]))
+        # As Excel writes it, with a mark of its encoding.
+        Path("list.csv").write_text("\n".join(["input,output", *rows]), "utf-8-sig")
     else:
         pa = pytest.importorskip("pyarrow")
         from pyarrow import parquet

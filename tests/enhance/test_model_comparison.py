@@ -141,6 +141,14 @@ def test_refused_before_the_work(lr, tiny_tflite, tmp_path, arguments, message):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["hr.png", "lr.png"]
 
 
+def test_moving_pictures_are_refused_before_the_work(lr, tiny_tflite, tmp_path):
+    frames = [Image.fromarray(np.roll(lr, n, 0)) for n in range(2)]
+    frames[0].save("moving.gif", save_all=True, append_images=frames[1:])
+    with pytest.raises(ConfigError, match="--compare shows one picture; moving.gif"):
+        main(["moving.gif", "--model", str(tiny_tflite), "--compare", "page.html"])
+    assert not (tmp_path / "moving_sr.png").exists()
+
+
 def test_hr_of_another_size(lr, tiny_tflite):
     with pytest.raises(ImageError, match="lr.png has 48 x 40 pixels, but lr_sr.png"):
         main(

@@ -187,7 +187,8 @@ def test_chunks_of_a_png(after, tmp_path):
         chunks += struct.pack(">I", len(data)) + kind + data
         chunks += struct.pack(">I", zlib.crc32(kind + data))
     at = content.index(b"IEND" if after else b"IDAT") - 4
-    (tmp_path / "lr.png").write_bytes(content[:at] + chunks + content[at:])
+    beyond = struct.pack(">I", 4) + b"sCAL" + bytes(8)  # no part of the picture
+    (tmp_path / "lr.png").write_bytes(content[:at] + chunks + content[at:] + beyond)
     picture = read_picture(tmp_path / "lr.png")
     assert picture.time == time
     assert picture.notes == ("chunks of the PNG are left out: cLLI, mDCV, sTER",)
