@@ -92,7 +92,8 @@ def _spooled(pair: Pair, folder: Path) -> Pair:
     ending = pair.sr.suffix if is_stdin and can_write_video(pair.sr.suffix) else ""
     if not os.path.exists(pair.lr) or (os.path.isfile(pair.lr) and not ending):
         return pair
-    source = folder / f"{len(os.listdir(folder))}_{pair.lr.name}{ending}"
+    source = folder / str(len(os.listdir(folder))) / f"{pair.lr.name}{ending}"
+    source.parent.mkdir()
     with decoding(pair.lr), open(pair.lr, "rb") as stream, open(source, "wb") as file:
         shutil.copyfileobj(stream, file)
     return replace(pair, source=source)
@@ -104,7 +105,8 @@ def _compare(plan: FilePlan, options: dict[str, Any], own: dict[str, Any]) -> in
     from srlite.enhance.compare import check_comparison, write_comparison
 
     (pair,), path, hr_path = plan.pairs, own["compare"], own["hr_path"]
-    if kind_of(pair.source or pair.lr) != "picture":
+    lr = pair.source or pair.lr
+    if kind_of(lr) != "picture":
         raise ConfigError(f"--compare shows one picture; {pair.lr} has several frames")
     models = own["compare_models"] or ()
     check_comparison(path, [pair.lr, pair.sr, *([hr_path] if hr_path else [])])
@@ -115,7 +117,7 @@ def _compare(plan: FilePlan, options: dict[str, Any], own: dict[str, Any]) -> in
     left.add("deinterlace")
     write_comparison(
         path,
-        pair.lr,
+        lr,
         pair.sr,
         models,
         hr_path,

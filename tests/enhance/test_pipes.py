@@ -75,6 +75,15 @@ def test_nobody_reads_what_is_printed(lr, tiny_tflite, redirection):
     assert Image.open("b.png").size == (28, 24)
 
 
+def test_a_piped_picture_is_compared(lr, tiny_tflite):
+    script = '"$0" "$1" - b.png --model "$2" --compare page.html --compare-models "$2"'
+    command = ["sh", "-c", script, sys.executable, ROOT / "inference.py", tiny_tflite]
+    piped = Path("a.png").read_bytes()
+    done = subprocess.run(command, input=piped, capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "<h1>stdin</h1>" in Path("page.html").read_text("utf-8")
+
+
 @pytest.mark.parametrize("deep", [False, True])
 def test_a_pipe_with_a_name_is_read_once(lr, tiny_tflite, deep):
     content = Path("a.png").read_bytes()
