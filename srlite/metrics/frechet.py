@@ -8,14 +8,14 @@ The paper's figures come from another training of InceptionV3 than Keras's, and 
 distance falls as the number of pictures grows. So a figure compares only with others of
 srlite on the same number of pictures, and is refused below `MIN_PICTURES`.
 
-A set takes 16 KB of memory for each picture. Keras is imported when the network is
-built.
+Keras is imported when the network is built.
 """
 
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,13 +40,22 @@ class Gaussian:
 
 
 def fit_gaussian(features: Features, pictures: Iterable[np.ndarray]) -> Gaussian:
-    """Fit a `Gaussian` to the features of two or more pictures."""
-    vectors = np.array([features(picture) for picture in pictures], np.float64)
-    mean = vectors.mean(axis=0)
-    rows = vectors - mean
-    if len(rows) > len(mean):  # The same covariance of fewer rows.
-        rows = np.linalg.qr(rows, mode="r")
-    return Gaussian(mean, rows / np.sqrt(len(vectors) - 1))
+    """Fit a `Gaussian` to the features of two or more pictures, one at a time.
+
+    The update of Chan, Golub and LeVeque 1983. The factor has at most twice as many
+    rows as there are features, so memory does not depend on how many pictures there
+    are.
+    """
+    rows: list[np.ndarray] = []
+    mean: Any = 0.0
+    for count, picture in enumerate(pictures):
+        shift = np.asarray(features(picture), np.float64) - mean
+        mean = mean + shift * (1 / (count + 1))
+        if count:
+            rows.append(np.sqrt(count / (count + 1)) * shift)
+        if len(rows) > 2 * len(shift):
+            rows = list(np.linalg.qr(np.array(rows), mode="r"))
+    return Gaussian(mean, np.array(rows) / np.sqrt(count))
 
 
 def frechet_distance(one: Gaussian, other: Gaussian) -> float:
