@@ -179,7 +179,7 @@ class Evaluation:
         Raises:
             DataError: too few pictures of a set could be measured.
         """
-        found = []
+        found, scale = [], self._protocol.scale
         for data_set in self._sets:
             items = self._items[data_set.name]
             check_count(len(items))
@@ -192,7 +192,8 @@ class Evaluation:
                     key = self._key(contender, condition, hashes, fid=identity)
                     entry = self._file.get(key)
                     if entry is None:
-                        hr = hr or fit_gaussian(features, self._hr_of(items))
+                        originals = (item.read(scale)[0] for item in items)
+                        hr = hr or fit_gaussian(features, originals)
                         names = [of | {"image": item.name} for item in items]
                         paths = map(self._pictures.path, names)
                         sr = fit_gaussian(features, map(read_rgb, paths))
@@ -206,9 +207,6 @@ class Evaluation:
         """Return how many distances there are for `distances` to measure."""
         conditions = sum(len(self._conditions(s)) for s in self._sets)
         return conditions * len(self._contenders)
-
-    def _hr_of(self, items):
-        return (item.read(self._protocol.scale)[0] for item in items)
 
     def _conditions(self, data_set):
         return (Condition(GIVEN),) if data_set.paired else self._protocol.conditions
