@@ -92,6 +92,8 @@ def video_stream(source, path):
     stream = source.streams.best("video")
     if stream is None:
         raise ImageError(f"{path} holds no video")
+    if stream.codec_context is None:
+        raise ImageError(f"{path} holds a video of an unknown codec")
     if stream.width * stream.height > MAX_PIXELS:
         raise ImageError(
             f"{path} has {stream.width} x {stream.height} pixels, more than the limit "

@@ -270,8 +270,12 @@ def test_what_cannot_be_is_one_sentence(repeating_upscaler, tmp_path):
     for path in (playlist, tmp_path / "none.mp4"):
         with pytest.raises(ImageError, match="cannot read"):
             enhance_video(path, tmp_path / "sr.mp4", repeating_upscaler)
+    foreign = tmp_path / "foreign.mp4"
+    foreign.write_bytes(lr_path.read_bytes().replace(b"avc1", b"zzzz"))
+    with pytest.raises(ImageError, match="foreign.mp4 holds a video of an unknown co"):
+        enhance_video(foreign, tmp_path / "sr.mp4", repeating_upscaler)
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["list.mp4", "lr.mp4"]
+    assert names == ["foreign.mp4", "list.mp4", "lr.mp4"]
 
 
 def test_one_sentence_without_pyav(repeating_upscaler, tmp_path, monkeypatch):
