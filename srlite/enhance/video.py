@@ -208,7 +208,12 @@ def enhance_video(
     elif damage:
         warn(f"{lr_path}: the video is damaged, and {len(damage)} parts left out")
     with opened(lr_path) as source, writing(sr_path), replacing(sr_path) as temporary:
-        join(segments_in(folder), source, temporary, container, form)
+        whole = (segments_in(folder), source, temporary, container, form)
+        try:
+            join(*whole)
+        except ValueError:  # what FFmpeg's refusal of a packet is, and a full disk not
+            join(*whole, sound=False)
+            warn(f"{lr_path}: its sound is damaged, and left out")
         for note in lost_words(source, temporary):
             warn(f"{sr_path}: {note}")
     remove_folder(folder)

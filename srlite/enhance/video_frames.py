@@ -122,9 +122,10 @@ class Clock:
     times then go on from where they were.
     """
 
-    def __init__(self, source, unit):
-        """Count in units of so many seconds."""
+    def __init__(self, source, unit, least=1):
+        """Count in units of so many seconds, with `least` units from time to time."""
         self._offset, self._last = -round(start_of(source) / unit), None
+        self._least = least
         broadcast = source.format.name in ("mpegts", "mpeg")
         self._limit = _JUMP / unit if broadcast else math.inf
 
@@ -134,8 +135,9 @@ class Clock:
         time = following if stated is None else stated + self._offset
         if self._last is not None and abs(time - self._last) > self._limit:
             self._offset += following - time
-        if self._last is not None and not 0 < time - self._last <= self._limit:
-            time = following
+        if self._last is not None:
+            if not self._least <= time - self._last <= self._limit:
+                time = max(following, self._last + self._least)
         self._last = time
         return time
 

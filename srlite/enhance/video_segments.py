@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import heapq
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterator
@@ -176,6 +177,7 @@ def join(
     sr_path: str | os.PathLike,
     container: str,
     form: Form,
+    sound: bool = True,
 ) -> None:
     """Copy the packets of the segments and of the source's audio into one file."""
     import av
@@ -189,7 +191,7 @@ def join(
         video.codec_context.framerate = form.rate if constant else Fraction(0)
         _describe(video, source.streams.best("video"), container)
         audio = {}
-        for stream in whole_audio(source):
+        for stream in whole_audio(source) if sound else ():
             audio[stream.index] = result.add_stream_from_template(stream)
             _describe(audio[stream.index], stream, container)
         result.metadata.update(_said(source))
@@ -295,7 +297,13 @@ def _packets_of_segments(segments, video):
 
 def _packets_of_audio(source, copies):
     streams = [source.streams[index] for index in copies]
-    clocks = {s.index: Clock(source, s.time_base) for s in streams}
+    # Some containers count in samples, and two packets at one sample are refused.
+    clocks = {
+        s.index: Clock(
+            source, s.time_base, max(1, math.ceil(1 / (s.rate * s.time_base)))
+        )
+        for s in streams
+    }
     for packet in packets_of(source, streams, []):
         if packet.dts is not None:
             before, index = packet.dts, packet.stream.index

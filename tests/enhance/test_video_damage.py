@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from clips import make_clip
 
+from srlite.enhance import video_segments
 from srlite.enhance.video import enhance_video
 
 
@@ -109,3 +110,55 @@ def test_a_damaged_part_costs_no_other(name, tmp_path, repeating_upscaler):
         times = [frame.time for frame in file.decode(video=0)]
     expected = [n / 10 for n in range(10) if n not in (4, 5)]
     assert times == pytest.approx(expected, abs=0.001)
+
+
+def test_sound_packets_closer_than_a_sample(tmp_path, repeating_upscaler):
+    """A clock of 90 kHz tells times apart that one of 48 kHz does not."""
+    make_clip(tmp_path / "whole.ts", tracks=[("deu", "Deutsch", 0)])
+    path = str(tmp_path / "lr.ts")
+    with av.open(str(tmp_path / "whole.ts")) as source, av.open(path, "w") as out:
+        copies = {s: out.add_stream_from_template(s) for s in source.streams}
+        before = 0
+        for packet in source.demux():
+            if packet.dts is not None:
+                if packet.stream.type == "audio":
+                    packet.pts = packet.dts = before + 1 if before else packet.dts
+                    before = packet.dts
+                packet.stream = copies[packet.stream]
+                out.mux(packet)
+    for ending in (".mp4", ".mkv"):
+        sr_path = tmp_path / f"sr{ending}"
+        enhance_video(
+            tmp_path / "lr.ts",
+            sr_path,
+            repeating_upscaler,
+            outscale=1,
+            warn=pytest.fail,
+        )
+        with av.open(str(sr_path)) as file:
+            times = [p.dts for p in file.demux(audio=0) if p.dts is not None]
+        assert len(times) > 30 and (np.diff(times) >= 0).all()
+
+
+def test_sound_that_no_container_takes_is_left_out(
+    tmp_path, repeating_upscaler, monkeypatch
+):
+    def refuse(source, copies):
+        yield from ()
+        raise av.error.ArgumentError(22, "Invalid argument")
+
+    make_clip(tmp_path / "lr.mkv", tracks=[("deu", "Deutsch", 0)])
+    monkeypatch.setattr(video_segments, "_packets_of_audio", refuse)
+    said = []
+    enhance_video(
+        tmp_path / "lr.mkv",
+        tmp_path / "sr.mp4",
+        repeating_upscaler,
+        outscale=1,
+        warn=said.append,
+    )
+    assert said[0].endswith("its sound is damaged, and left out")
+    with av.open(str(tmp_path / "sr.mp4")) as file:
+        assert not file.streams.audio
+        assert sum(1 for _ in file.decode(video=0)) == 10
+    assert {path.name for path in tmp_path.iterdir()} == {"lr.mkv", "sr.mp4"}

@@ -91,5 +91,5 @@ def test_white_stays_white(tmp_path, mode, ending):
     target = tmp_path / f"sr{ending}"
     enhance_image(lr_path=tmp_path / "lr.png", sr_path=target, warn=lambda note: None)
     sr = np.asarray(Image.open(target))
-    # Within its reach of an edge the network takes what lies beyond for black.
-    assert sr.min() >= 252 and sr[20:28, 28:36].min() >= 254
+    # Next to an edge a few levels are lost: to the network, what lies beyond is black.
+    assert sr.min() >= 249 and sr[20:28, 28:36].min() >= 254
