@@ -8,9 +8,11 @@ after the last whole segment. Time stamps stay, and so does a variable frame rat
 """
 
 import contextlib
+import functools
 import io
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from srlite.enhance.scenes import THUMBNAIL, told_by_scene
@@ -99,6 +101,101 @@ def enhance_video(
         ImageError: the file cannot be read, or the result not be written.
         ConfigError: PyAV is missing, or an impossible size or degradation.
     """
+    plan = _plan(lr_path, sr_path, upscaler, deinterlace, size_options)
+    for note in plan.notes:
+        warn(note)
+    if max(plan.size) > _MAX_SIDE:
+        height, width = plan.size
+        raise ImageError(
+            f"cannot write {sr_path}: a video has at most {_MAX_SIDE} pixels along a "
+            f"side, this one will have {width} x {height}; ask for a smaller size"
+        )
+    settings = {
+        "size": plan.size,
+        "codec": (*plan.codec, deinterlace),
+        "segment_frames": segment_frames,
+    }
+    work = identity_of(lr_path, settings, upscaler, degradation, wrap)
+    folder = segment_folder(sr_path, work)
+    done = segment_frames * len(segments_in(folder))
+    form = plan.form
+    lines: list[str] = []
+    told = told_by_scene(
+        ((f, f.pts * form.time_base) for f in plan.decode()),
+        upscaler,
+        degradation,
+        lambda frame: to_rgb(frame, form.colours),
+        lambda frame: thumbnail(frame, THUMBNAIL),
+        done,
+        say and lines.append,
+    )
+    damage: list[Exception] = []
+    later = False  # whether frames are interlaced, but not the first
+
+    def decoded():
+        nonlocal later
+        frames = itertools.islice(plan.decode(damage), done, None)
+        for frame, known in zip(frames, told):
+            said = lines[:]
+            lines.clear()
+            later |= frame.interlaced_frame and not plan.interlaced
+            yield frame, to_rgb(frame, form.colours), known, said
+
+    def enlarged(items):
+        for frame, lr, known, said in items:
+            sr = upscaler.upscale(lr, size=plan.size, degradation=known, wrap=wrap)
+            yield sr, frame, said
+
+    def shown(items):
+        nonlocal done
+        for sr, frame, said in items:
+            for line in said:
+                say(line)
+            yield sr, frame
+            done += 1
+            if progress is not None:
+                progress(done, max(done, form.count))
+
+    sources = ahead(decoded(), _WAITING)
+    results = ahead(enlarged(sources), _WAITING)
+    try:
+        with contextlib.closing(sources), contextlib.closing(results):
+            for first in results:
+                rest = itertools.islice(results, segment_frames - 1)
+                path = folder / f"{done // segment_frames:06d}.nut"
+                with writing_file(sr_path, ImageError), replacing(path) as temporary:
+                    segment = shown(itertools.chain([first], rest))
+                    _encode(temporary, sr_path, form, plan.size, segment)
+    finally:
+        if not segments_in(folder):
+            remove_folder(folder)  # There is nothing to go on with.
+    if later and not deinterlace:
+        warn(_INTERLACED)
+    if done < plan.stated:
+        warn(f"{lr_path}: only {done} of {plan.stated} frames could be decoded")
+    elif damage:
+        warn(f"{lr_path}: the video is damaged, and {len(damage)} parts left out")
+    _join(plan, segments_in(folder), lr_path, sr_path, warn)
+    remove_folder(folder)
+    return plan.size
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is known of a video before its first frame is enlarged."""
+
+    container: str  # of the result
+    codec: tuple[str, dict[str, str]]  # an encoder and its options
+    form: Form
+    size: tuple[int, int]  # of the result: height, width
+    stated: int  # frames, as the file says
+    interlaced: bool  # the first frame
+    notes: tuple[str, ...]  # for the user
+    decode: Callable[..., Iterator]  # of `video_frames.decode`: its list `damage`
+
+
+def _plan(lr_path, sr_path, upscaler, deinterlace, size_options):
+    """Look at a video and at what is asked for; raises as `enhance_video` does."""
     av = _load_av()
     kind = Path(sr_path).suffix.lower()
     if kind not in _FORMATS:
@@ -129,86 +226,21 @@ def enhance_video(
         notes.append(f"{lr_path}: the model keeps 8 bits of its colours")
     lr_size = (first.height, first.width)[:: -1 if is_turned(first) else 1]
     asked = target_size(lr_size, upscaler.scale, **size_options)
-    size = tuple(max(2, side - side % 2) for side in asked)
-    if size != asked:
+    height, width = (max(2, side - side % 2) for side in asked)
+    if (height, width) != asked:
         notes.append(
-            f"{sr_path}: {size[1]} x {size[0]} pixels instead of {asked[1]} x "
+            f"{sr_path}: {width} x {height} pixels instead of {asked[1]} x "
             f"{asked[0]}; videos have even sides"
         )
-    for note in notes:
-        warn(note)
-    if max(size) > _MAX_SIDE:
-        raise ImageError(
-            f"cannot write {sr_path}: a video has at most {_MAX_SIDE} pixels along a "
-            f"side, this one will have {size[1]} x {size[0]}; ask for a smaller size"
-        )
-    settings = {
-        "size": size,
-        "codec": (*codec, deinterlace),
-        "segment_frames": segment_frames,
-    }
-    work = identity_of(lr_path, settings, upscaler, degradation, wrap)
-    folder = segment_folder(sr_path, work)
-    done = segment_frames * len(segments_in(folder))
-    lines: list[str] = []
-    told = told_by_scene(
-        ((f, f.pts * form.time_base) for f in decode(lr_path, lr_size, deinterlace)),
-        upscaler,
-        degradation,
-        lambda frame: to_rgb(frame, form.colours),
-        lambda frame: thumbnail(frame, THUMBNAIL),
-        done,
-        say and lines.append,
-    )
+    frames = functools.partial(decode, lr_path, lr_size, deinterlace)
+    size = (height, width)
+    return _Plan(container, codec, form, size, stated, interlaced, tuple(notes), frames)
 
-    damage: list[Exception] = []
-    later = False  # whether frames are interlaced, but not the first
 
-    def decoded():
-        nonlocal later
-        frames = decode(lr_path, lr_size, deinterlace, damage)
-        for frame, known in zip(itertools.islice(frames, done, None), told):
-            said = lines[:]
-            lines.clear()
-            later |= frame.interlaced_frame and not interlaced
-            yield frame, to_rgb(frame, form.colours), known, said
-
-    def enlarged(items):
-        for frame, lr, known, said in items:
-            sr = upscaler.upscale(lr, size=size, degradation=known, wrap=wrap)
-            yield sr, frame, said
-
-    def shown(items):
-        nonlocal done
-        for sr, frame, said in items:
-            for line in said:
-                say(line)
-            yield sr, frame
-            done += 1
-            if progress is not None:
-                progress(done, max(done, form.count))
-
-    sources = ahead(decoded(), _WAITING)
-    results = ahead(enlarged(sources), _WAITING)
-    try:
-        with contextlib.closing(sources), contextlib.closing(results):
-            for first in results:
-                rest = itertools.islice(results, segment_frames - 1)
-                path = folder / f"{done // segment_frames:06d}.nut"
-                with writing_file(sr_path, ImageError), replacing(path) as temporary:
-                    segment = shown(itertools.chain([first], rest))
-                    _encode(temporary, sr_path, form, size, segment)
-    finally:
-        if not segments_in(folder):
-            remove_folder(folder)  # There is nothing to go on with.
-    if later and not deinterlace:
-        warn(_INTERLACED)
-    if done < stated:
-        warn(f"{lr_path}: only {done} of {stated} frames could be decoded")
-    elif damage:
-        warn(f"{lr_path}: the video is damaged, and {len(damage)} parts left out")
+def _join(plan, segments, lr_path, sr_path, warn):
+    """Write the result of its segments and the source's sound."""
     with opened(lr_path) as source, writing(sr_path), replacing(sr_path) as temporary:
-        whole = (segments_in(folder), source, temporary, container, form)
+        whole = (segments, source, temporary, plan.container, plan.form)
         try:
             join(*whole)
         except ValueError:  # what FFmpeg's refusal of a packet is, and a full disk not
@@ -216,8 +248,6 @@ def enhance_video(
             warn(f"{lr_path}: its sound is damaged, and left out")
         for note in lost_words(source, temporary):
             warn(f"{sr_path}: {note}")
-    remove_folder(folder)
-    return size
 
 
 def _lost_streams(source, path):
