@@ -222,10 +222,10 @@ class _Bar:
         if self._bar is not None:
             self._bar.close()
 
-    def _open(self, bar_format: str, **options: Any) -> Any:
+    def _open(self, bar_format: str, rate: str, **options: Any) -> Any:
         from tqdm import tqdm
 
-        times = "[{elapsed}<{remaining}, {rate_noinv_fmt}]"
+        times = f"[{{elapsed}}<{{remaining}}, {rate}]"
         self._bar = tqdm(bar_format=f"{bar_format} {times}", **options)
         return self._bar
 
@@ -259,6 +259,7 @@ class _FileBar(_Bar):
         if self._bar is None:
             self._open(
                 "{desc}{percentage:3.0f}%|{bar}| {n:.2f}/{total:.2f} MP",
+                "{rate_fmt}",  # seconds per MP where that is the larger number
                 total=sum(self._megapixels.values()),
                 unit="MP",
                 smoothing=0,  # The mean speed: files differ.
@@ -288,6 +289,7 @@ class _FrameBar(_Bar):
         if self._bar is None:
             self._open(
                 "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} frames",
+                "{rate_noinv_fmt}",
                 initial=done - 1,  # of work that goes on
                 total=total,
                 unit="frame",
