@@ -60,7 +60,7 @@ def replacing(
             yield temporary
             _sync(temporary)
             with contextlib.suppress(OSError):  # Some file systems know no modes.
-                os.chmod(temporary, _usual_mode(target))
+                os.chmod(temporary, _usual_mode(target, folder))
             os.replace(temporary, target)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -78,7 +78,7 @@ def replacing_folder(path: str | os.PathLike) -> Iterator[Path]:
     try:
         yield temporary
         with contextlib.suppress(OSError):
-            os.chmod(temporary, 0o777 & ~_mask())
+            os.chmod(temporary, _mode_of_new(temporary))
         if path.exists():
             remove_folder(path)
         os.replace(temporary, path)
@@ -167,14 +167,21 @@ def _sync(path):
                 raise
 
 
-def _usual_mode(path):
+def _usual_mode(path, folder):
     """Return the mode of the file that is replaced, else that of any new file."""
     if path.exists():
         return path.stat().st_mode & 0o777
-    return 0o666 & ~_mask()
+    return 0o666 & _mode_of_new(folder)
 
 
-def _mask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _mode_of_new(folder):
+    """Return the mode of a new folder, seen of one made inside `folder`.
+
+    Not by `os.umask`, which changes the mask of all threads to read it.
+    """
+    probe = Path(folder, f"{_MARK}.mode")
+    probe.mkdir()
+    try:
+        return probe.stat().st_mode & 0o777
+    finally:
+        probe.rmdir()

@@ -97,8 +97,10 @@ def plan_files(
             continue
         found += more
         foreign += others
+    # Before what is also found by a search takes the place of what was named.
+    named = [f.path for f in found if overwrite and not f.searched]
     found = list({_identity(f.path, links=False): f for f in found}.values())
-    given, count = found, len(found)
+    count = len(found)
     if sr_path is not None and _names_a_file(sr_path, lr_paths, found):
         if ending is not None:
             raise ConfigError(
@@ -124,7 +126,6 @@ def plan_files(
             Pair(f.path, _with_ending(f.path, ending, f"{f.path.stem}{SUFFIX}"))
             for f in found
         ]
-    named = [f.path for f in given if overwrite and not f.searched]
     _refuse_clashes(pairs, named)
     shared = pairs[shard[0] - 1 :: shard[1]]
     done = [skip_existing and os.path.exists(pair.sr) for pair in shared]

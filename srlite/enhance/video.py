@@ -39,7 +39,7 @@ from srlite.enhance.video_segments import (
     whole_audio,
 )
 from srlite.errors import ConfigError, ImageError
-from srlite.files import remove_folder, replacing
+from srlite.files import replacing
 from srlite.files import writing as writing_file
 from srlite.memory import ahead
 from srlite.pictures.writing import check_place, writing
@@ -116,49 +116,48 @@ def enhance_video(
         "segment_frames": segment_frames,
     }
     work = identity_of(lr_path, settings, upscaler, degradation, wrap)
-    folder = segment_folder(sr_path, work)
-    done = segment_frames * len(segments_in(folder))
-    form = plan.form
-    lines: list[str] = []
-    told = told_by_scene(
-        ((f, f.pts * form.time_base) for f in plan.decode()),
-        upscaler,
-        degradation,
-        lambda frame: to_rgb(frame, form.colours),
-        lambda frame: thumbnail(frame, THUMBNAIL),
-        done,
-        say and lines.append,
-    )
-    damage: list[Exception] = []
-    later = False  # whether frames are interlaced, but not the first
+    with segment_folder(sr_path, work) as folder:
+        done = segment_frames * len(segments_in(folder))
+        form = plan.form
+        lines: list[str] = []
+        told = told_by_scene(
+            ((f, f.pts * form.time_base) for f in plan.decode()),
+            upscaler,
+            degradation,
+            lambda frame: to_rgb(frame, form.colours),
+            lambda frame: thumbnail(frame, THUMBNAIL),
+            done,
+            say and lines.append,
+        )
+        damage: list[Exception] = []
+        later = False  # whether frames are interlaced, but not the first
 
-    def decoded():
-        nonlocal later
-        frames = itertools.islice(plan.decode(damage), done, None)
-        for frame, known in zip(frames, told):
-            said = lines[:]
-            lines.clear()
-            later |= frame.interlaced_frame and not plan.interlaced
-            yield frame, to_rgb(frame, form.colours), known, said
+        def decoded():
+            nonlocal later
+            frames = itertools.islice(plan.decode(damage), done, None)
+            for frame, known in zip(frames, told):
+                said = lines[:]
+                lines.clear()
+                later |= frame.interlaced_frame and not plan.interlaced
+                yield frame, to_rgb(frame, form.colours), known, said
 
-    def enlarged(items):
-        for frame, lr, known, said in items:
-            sr = upscaler.upscale(lr, size=plan.size, degradation=known, wrap=wrap)
-            yield sr, frame, said
+        def enlarged(items):
+            for frame, lr, known, said in items:
+                sr = upscaler.upscale(lr, size=plan.size, degradation=known, wrap=wrap)
+                yield sr, frame, said
 
-    def shown(items):
-        nonlocal done
-        for sr, frame, said in items:
-            for line in said:
-                say(line)
-            yield sr, frame
-            done += 1
-            if progress is not None:
-                progress(done, max(done, form.count))
+        def shown(items):
+            nonlocal done
+            for sr, frame, said in items:
+                for line in said:
+                    say(line)
+                yield sr, frame
+                done += 1
+                if progress is not None:
+                    progress(done, max(done, form.count))
 
-    sources = ahead(decoded(), _WAITING)
-    results = ahead(enlarged(sources), _WAITING)
-    try:
+        sources = ahead(decoded(), _WAITING)
+        results = ahead(enlarged(sources), _WAITING)
         with contextlib.closing(sources), contextlib.closing(results):
             for first in results:
                 rest = itertools.islice(results, segment_frames - 1)
@@ -166,17 +165,13 @@ def enhance_video(
                 with writing_file(sr_path, ImageError), replacing(path) as temporary:
                     segment = shown(itertools.chain([first], rest))
                     _encode(temporary, sr_path, form, plan.size, segment)
-    finally:
-        if not segments_in(folder):
-            remove_folder(folder)  # There is nothing to go on with.
-    if later and not deinterlace:
-        warn(_INTERLACED)
-    if done < plan.stated:
-        warn(f"{lr_path}: only {done} of {plan.stated} frames could be decoded")
-    elif damage:
-        warn(f"{lr_path}: the video is damaged, and {len(damage)} parts left out")
-    _join(plan, segments_in(folder), lr_path, sr_path, warn)
-    remove_folder(folder)
+        if later and not deinterlace:
+            warn(_INTERLACED)
+        if done < plan.stated:
+            warn(f"{lr_path}: only {done} of {plan.stated} frames could be decoded")
+        elif damage:
+            warn(f"{lr_path}: the video is damaged, and {len(damage)} parts left out")
+        _join(plan, segments_in(folder), lr_path, sr_path, warn)
     return plan.size
 
 

@@ -10,7 +10,6 @@ import heapq
 import json
 import math
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -26,7 +25,7 @@ from srlite.enhance.video_frames import (
     is_turned,
     packets_of,
 )
-from srlite.files import remove_leftovers, replacing
+from srlite.files import locked, remove_folder, remove_leftovers, replacing
 from srlite.pictures.writing import writing
 from srlite.runtime.telling import parts_of
 
@@ -45,6 +44,7 @@ _OF_THE_PROGRAM = {
     *("_statistics_writing_date_utc", "timecode", "software"),
     *("com.apple.quicktime.software", "service_name", "service_provider"),
 }
+_LONG = 50  # letters of a file's name, of up to 4 bytes each
 # Languages to which QuickTime gives older names.
 _QUICKTIME = {"deu": "ger", "nld": "dut", "ell": "gre", "isl": "ice", "zho": "chi"}
 
@@ -149,21 +149,36 @@ def identity_of(lr_path, settings, upscaler, degradation, wrap):
     return json.dumps(work, indent=1, default=float, sort_keys=True)
 
 
-def segment_folder(sr_path: str | os.PathLike, identity: str) -> Path:
-    """Find the segments of the same work, or make a folder for new ones."""
+@contextlib.contextmanager
+def segment_folder(sr_path: str | os.PathLike, identity: str) -> Iterator[Path]:
+    """Yield the folder of a file's segments: those of the same work, or none yet.
+
+    It is removed in the end; after an error it stays if it holds a segment. Raises
+    ConfigError if another process has it.
+    """
     sr_path = Path(os.path.realpath(sr_path))
-    folder = sr_path.with_name(f".{sr_path.name[:50]}.segments")
-    note = folder / "work.json"
+    name = sr_path.name
+    if len(name) > _LONG:  # It is cut, as file systems ask, and still of one file.
+        name = f"{name[:_LONG]}.{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}"
+    folder = sr_path.with_name(f".{name}.segments")
     with writing(sr_path):
-        if folder.is_dir():
+        folder.mkdir(exist_ok=True)
+    with locked(folder, f"{sr_path} is in the making in"):
+        with writing(sr_path):
             remove_leftovers(folder)
-            if note.is_file() and note.read_text(errors="replace") == identity:
-                return folder
-            shutil.rmtree(folder)
-        folder.mkdir()
-        with replacing(note) as temporary:
-            temporary.write_text(identity)
-    return folder
+            note = folder / "work.json"
+            if not note.is_file() or note.read_text(errors="replace") != identity:
+                for path in (note, *segments_in(folder)):  # The note goes first.
+                    path.unlink(missing_ok=True)
+                with replacing(note) as temporary:
+                    temporary.write_text(identity)
+        try:
+            yield folder
+        except BaseException:
+            if not segments_in(folder):
+                remove_folder(folder)
+            raise
+        remove_folder(folder)
 
 
 def segments_in(folder: Path) -> list[Path]:

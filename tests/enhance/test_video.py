@@ -302,3 +302,32 @@ def test_command_enlarges_what_moves(tmp_path, capsys):
         main([*arguments, "--visualize"])
     with pytest.raises(ImageError, match="both input and output"):
         main([*arguments[:3], f"{tmp_path}/lr.gif"])
+
+
+def test_files_of_like_names_are_made_at_the_same_time(repeating_upscaler, tmp_path):
+    make_clip(tmp_path / "lr.mp4")
+    names = [f"{'a name as long as sites give them ' * 3}{n}.mp4" for n in "12"]
+
+    def make_the_other(done, total):
+        if done == 6:
+            other = tmp_path / names[1]
+            enhance_video(tmp_path / "lr.mp4", other, repeating_upscaler, None, 4)
+
+    one = tmp_path / names[0]
+    enhance_video(tmp_path / "lr.mp4", one, repeating_upscaler, make_the_other, 4)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [*names, "lr.mp4"]
+    assert len(frames_of(one)) == len(frames_of(tmp_path / names[1])) == 12
+
+
+def test_a_second_process_on_the_same_result_is_refused(repeating_upscaler, tmp_path):
+    make_clip(tmp_path / "lr.mp4")
+    asked = (tmp_path / "lr.mp4", tmp_path / "sr.mp4", repeating_upscaler)
+
+    def start_again(done, total):
+        if done == 6:
+            with pytest.raises(ConfigError, match="sr.mp4 is in the making"):
+                enhance_video(*asked, None, 4)
+
+    enhance_video(*asked, start_again, 4)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["lr.mp4", "sr.mp4"]
+    assert len(frames_of(asked[1])) == 12
