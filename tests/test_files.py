@@ -36,6 +36,22 @@ def test_new_file_has_the_usual_mode(tmp_path):
     assert replaced.stat().st_mode == plain.stat().st_mode
 
 
+def test_the_mask_of_the_process_is_read_without_setting_it(tmp_path, monkeypatch):
+    # It is one for all threads: what two of them set and restore may stay set.
+    before = os.umask(0o027)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "umask", None)
+            with replacing(tmp_path / "file") as temporary:
+                temporary.write_text("")
+            with replacing_folder(tmp_path / "folder"):
+                pass
+    finally:
+        os.umask(before)
+    modes = [(tmp_path / name).stat().st_mode & 0o777 for name in ("file", "folder")]
+    assert modes == [0o640, 0o750]
+
+
 def test_failure_keeps_the_old(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")

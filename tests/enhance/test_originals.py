@@ -51,6 +51,9 @@ def originals(tmp_path, monkeypatch):
         "sub sub",
         ". sub",
         "sub .",
+        "b_sr.png .",
+        "--lr-path b_sr.png *.png .",
+        "--lr-path sub/a.png . --recursive --sr-path sub",
     ],
 )
 def test_originals_stay(originals, tiny_tflite, arguments, overwrite):
