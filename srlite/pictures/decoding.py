@@ -68,6 +68,7 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 _deaf: list[Any] = []  # the filter, then None for each further decoder at work
 _deaf_lock = threading.Lock()
+_limit_lock = threading.Lock()  # of `Image.MAX_IMAGE_PIXELS`
 
 
 @contextlib.contextmanager
@@ -117,7 +118,8 @@ def open_image(source: Any, name: object, max_pixels: int = MAX_PIXELS) -> Image
     _init()
     readable = [kind for kind in _READABLE if kind in Image.OPEN]
     try:
-        image = Image.open(source, formats=readable)
+        with _opening_up_to(max_pixels):
+            image = Image.open(source, formats=readable)
     except Image.DecompressionBombError as error:
         raise ImageError(_too_large(name, None, max_pixels)) from error
     except UnidentifiedImageError:
@@ -130,6 +132,20 @@ def open_image(source: Any, name: object, max_pixels: int = MAX_PIXELS) -> Image
     prepare(image)
     check_size(image, name, max_pixels)
     return image
+
+
+@contextlib.contextmanager
+def _opening_up_to(max_pixels: int) -> Iterator[None]:
+    """Lift Pillow's own limit, 179 megapixels, where more may be opened."""
+    if max_pixels <= 2 * (Image.MAX_IMAGE_PIXELS or max_pixels):
+        yield
+        return
+    with _limit_lock:
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
 
 
 def prepare(image: Image.Image) -> None:

@@ -43,6 +43,8 @@ _ANNOUNCING = (
     rb"|GCamera:(?:Motion|Micro)\w+|xmpNote:HasExtendedXMP)"
 )
 _MAX_SEGMENT = 65533 - 35  # bytes of a JPEG segment, less the longest name in it
+# Pixels per inch that a format holds outside EXIF: least, most.
+_DPI = {"JPEG": (0.5, 65535.0), "PNG": (0.02, 5e7), "BMP": (0.02, 5e7)}
 _MAX_PNG_PROFILE = 2**20  # bytes that Pillow, as it is, reads again
 _WORDS = {
     "icc_profile": "ICC profile",
@@ -208,6 +210,14 @@ def fit_metadata(picture: Any, kind: str, holds: tuple[str, ...], grey: bool) ->
         notes.append("the ICC profile is left out, because it is above 1 MiB")
     if kind == "JPEG":
         changes |= _fit_to_segments(picture, notes)
+    if picture.dpi and kind in _DPI:
+        least, most = _DPI[kind]
+        if not least <= min(picture.dpi) <= max(picture.dpi) <= most:
+            changes["dpi"] = None
+            across, down = picture.dpi
+            notes.append(
+                f"{kind} holds no {across:g} x {down:g} dpi, so it is left out"
+            )
     for name, words in _WORDS.items():
         if getattr(picture, name) and name not in holds and name not in changes:
             changes[name] = () if name == "text" else None

@@ -201,22 +201,23 @@ def _from_image(image: Image.Image, name: object, said: _Said) -> Picture:
     key = image.info.get("transparency")
     step = transparent_level_scale(image)  # before the pixels are decoded
     upright = ImageOps.exif_transpose(image)
+    if upright.mode in ("La", "RGBa"):  # The colours are multiplied by alpha.
+        upright = upright.convert(upright.mode.upper())
+    mode = upright.mode
     alpha: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     # Before Pillow had "I;16" everywhere, "I" stood for 16-bit PNG and PGM files.
-    if image.mode.startswith("I;16") or (
-        image.mode == "I" and image.format in ("PNG", "PPM")
-    ):
+    if mode.startswith("I;16") or (mode == "I" and image.format in ("PNG", "PPM")):
         levels = grey_levels(image, upright)
         pixels, grey = split_channels(levels)[0], True
         if isinstance(key, int):
             alpha = opaque_but(pixels, (key,) * 3)
-    elif image.mode in _EIGHT_BIT_MODES:
-        grey = image.mode in ("1", "L", "LA")
-        if image.mode == "CMYK":
+    elif mode in _EIGHT_BIT_MODES:
+        grey = mode in ("1", "L", "LA")
+        if mode == "CMYK":
             upright, note = cmyk_to_rgb(upright)
             notes = (note,)
-        if image.mode == "L" and isinstance(key, int):
+        if mode == "L" and isinstance(key, int):
             pixels = split_channels(np.asarray(upright))[0]
             alpha = opaque_but(pixels, (key * step,) * 3)
         elif upright.has_transparency_data:
@@ -225,11 +226,11 @@ def _from_image(image: Image.Image, name: object, said: _Said) -> Picture:
             pixels = split_channels(np.asarray(upright.convert("L")))[0]
         else:
             pixels = np.asarray(upright.convert("RGB"))
-        if image.mode in ("P", "PA") and not image.info.get("icc_profile"):
+        if mode in ("P", "PA") and not image.info.get("icc_profile"):
             grey = bool((pixels == pixels[..., :1]).all())
     else:
         raise ImageError(
-            f"{name} has levels of Pillow mode {image.mode!r}; "
+            f"{name} has levels of Pillow mode {mode!r}; "
             "convert it to 8 bits, or to 16 bits a channel"
         )
     return _with_metadata(image, said, pixels, alpha, grey, notes)
@@ -238,7 +239,8 @@ def _from_image(image: Image.Image, name: object, said: _Said) -> Picture:
 def picture_from_array(image: Any) -> Picture:
     """Convert an array, as of `enhance_image`, to a `Picture`, or raise ImageError."""
     if isinstance(image, Image.Image):
-        return picture_from_image(image)
+        with decoding("the PIL image"):
+            return picture_from_image(image)
     image = native(np.asarray(image))
     if image.dtype.kind in "USO":
         raise ImageError(

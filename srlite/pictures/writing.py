@@ -147,9 +147,11 @@ def check_place(path: str | os.PathLike) -> None:
         raise ImageError(
             f"cannot write {path}: the folder {path.parent} does not exist; create it"
         )
-    folder = Path(os.path.realpath(path)).parent
-    with writing(path), tempfile.TemporaryFile(dir=folder):
-        pass
+    with writing(path):
+        with contextlib.suppress(FileNotFoundError):
+            os.lstat(path)  # refuses an overlong name
+        with tempfile.TemporaryFile(dir=os.path.dirname(os.path.realpath(path))):
+            pass
 
 
 def fit_to_format(path: str | os.PathLike, picture: Any) -> Any:

@@ -8,6 +8,9 @@ compute no pixel that is thrown away, and end at the size that was asked for.
 
 import math
 from fractions import Fraction
+from typing import Any
+
+import numpy as np
 
 from srlite.errors import ConfigError, ImageError
 
@@ -50,7 +53,7 @@ def target_size(
         )
     lr_height, lr_width = lr_size
     width, height, max_side = (
-        _whole_pixels(name, pixels)
+        None if pixels is None else _whole_pixels(name, pixels)
         for name, pixels in (
             ("width", width),
             ("height", height),
@@ -70,16 +73,30 @@ def target_size(
     else:
         factor = Fraction(scale)
     # A side that is asked for is met to the pixel: the fraction is exact.
-    size = (
-        height or max(1, math.floor(lr_height * factor + Fraction(1, 2))),
-        width or max(1, math.floor(lr_width * factor + Fraction(1, 2))),
+    return check_size(
+        (
+            height or max(1, math.floor(lr_height * factor + Fraction(1, 2))),
+            width or max(1, math.floor(lr_width * factor + Fraction(1, 2))),
+        )
     )
-    if size[0] * size[1] > MAX_SR_PIXELS:
+
+
+def check_size(size: Any) -> tuple[int, int]:
+    """Return the size of a result, (height, width) in pixels, as two ints.
+
+    Raises:
+        ConfigError: it is anything else.
+        ImageError: it has more than `MAX_SR_PIXELS` pixels.
+    """
+    if np.shape(size) != (2,):
+        raise ConfigError(f"size must be (height, width) in pixels; received {size!r}")
+    height, width = map(_whole_pixels, ("height", "width"), size)
+    if height * width > MAX_SR_PIXELS:
         raise ImageError(
-            f"the result would have {size[1]} x {size[0]} pixels, more than the limit "
+            f"the result would have {width} x {height} pixels, more than the limit "
             f"of {MAX_SR_PIXELS // 10**6} megapixels; ask for a smaller size"
         )
-    return size
+    return height, width
 
 
 def _factor(outscale: float) -> Fraction:
@@ -93,10 +110,8 @@ def _factor(outscale: float) -> Fraction:
     return factor
 
 
-def _whole_pixels(name: str, pixels: float | None) -> int | None:
+def _whole_pixels(name: str, pixels: float) -> int:
     """Return whole pixels as an int, from whatever type of number."""
-    if pixels is None:
-        return None
     try:
         whole = int(pixels)
     except (TypeError, ValueError, OverflowError):

@@ -21,7 +21,7 @@ from srlite.pictures.picture import check_picture, resize, to_float, to_grey, to
 from srlite.runtime.composed import EnsembleNetwork
 from srlite.runtime.opening import fit_tile, open_models
 from srlite.runtime.seeing import Estimator
-from srlite.runtime.sizes import plan_runs
+from srlite.runtime.sizes import check_size, plan_runs
 from srlite.runtime.telling import Told, is_whole, parts_of
 from srlite.runtime.tiling import Window, best_window, filled, tiles, window_of
 
@@ -265,13 +265,14 @@ class Upscaler:
             channels are equal they are equal too.
 
         Raises:
-            ImageError: wrong shape, dtype or range.
-            ConfigError: a degradation that cannot be.
+            ImageError: wrong shape, dtype or range; a result that is too large.
+            ConfigError: a degradation or a size that cannot be.
         """
         image = check_picture(image)
         dtype = np.uint16 if image.dtype == np.uint16 else np.uint8
         colourless = bool((image == image[..., :1]).all())
-        size = size or (self.scale * image.shape[0], self.scale * image.shape[1])
+        usual = [self.scale * side for side in image.shape[:2]]
+        size = check_size(usual if size is None else size)
         runs = plan_runs(image.shape[:2], size, self.scale)
         if not runs:
             reduced = resize(image, size)
@@ -280,8 +281,7 @@ class Upscaler:
         starts = [image.shape[:2], *(reached for reached, _ in runs)]
         dtypes = [*(np.float32 for _ in runs[1:]), dtype]
         seen = [tuple(n + 2 * self.overlap * wrap for n in start) for start in starts]
-        sizes = [reached for reached, _ in runs]
-        windows = list(map(self.choose_window, seen, sizes, dtypes))
+        windows = list(map(self.choose_window, seen, starts[1:], dtypes))
         plans = [
             list(tiles(start, self.scale, window, self.overlap, run, wrap, self._step))
             for start, window, run in zip(starts, windows, runs)

@@ -118,6 +118,13 @@ def test_large_pictures_are_shown_reduced(tiny_tflite, tmp_path, monkeypatch):
     assert shapes == [(4, 1200, 3), (13, 4096, 3), (13, 4096, 3)]
 
 
+def test_results_above_the_limit_of_pillow(lr, tiny_tflite, tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 5000)  # of 179 million's half
+    arguments = ["lr.png", "sr.png", "--model", str(tiny_tflite), "--compare"]
+    assert main([*arguments, "page.html"]) == 0
+    assert Image.MAX_IMAGE_PIXELS == 5000
+
+
 def test_names_are_text():
     name = "</title><script>alert(1)</script>$x \" '"
     page = _Page(slider_page(name, [(name, np.zeros((2, 3, 3), np.uint8))] * 2, name))

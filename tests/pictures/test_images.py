@@ -20,7 +20,12 @@ from srlite.pictures.levels import (
     to_levels,
     to_uint8,
 )
-from srlite.pictures.picture import Picture, read_picture, write_picture
+from srlite.pictures.picture import (
+    Picture,
+    picture_from_array,
+    read_picture,
+    write_picture,
+)
 from srlite.pictures.writing import check_writable
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
@@ -320,3 +325,30 @@ def test_bicubic_of_both_depths():
     deep = enlarge_bicubic(levels.astype(np.uint16) * 257, 4)
     assert deep.dtype == np.uint16
     assert np.abs(deep / 257 - shallow).max() < 1.5
+
+
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".tif"])
+def test_a_damaged_file_opened_by_pillow(ending, tmp_path, photo):
+    path = tmp_path / f"half{ending}"
+    Image.fromarray(photo).save(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 4 // 5])
+    with pytest.raises(ImageError, match="cannot read"):
+        picture_from_array(Image.open(path))
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_colours_multiplied_with_alpha(mode, photo, tmp_path):
+    opened = Image.fromarray(photo).convert(mode)
+    opened.putalpha(Image.linear_gradient("L").resize(opened.size))
+    multiplied = opened.convert(f"{mode[:-1]}a")
+    plain = picture_from_array(multiplied.convert(mode))
+    picture = picture_from_array(multiplied)
+    assert picture.grey == (mode == "LA")
+    np.testing.assert_array_equal(picture.pixels, plain.pixels)
+    np.testing.assert_array_equal(picture.alpha, plain.alpha)
+
+
+@pytest.mark.parametrize("name", ["x" * 252 + ".png", "a\0b.png"])
+def test_a_name_that_no_file_can_have_is_known_beforehand(name, tmp_path):
+    with pytest.raises(ImageError, match="cannot write"):
+        check_writable(tmp_path / name, 4, 4)

@@ -269,3 +269,19 @@ def test_a_large_text_of_a_png_is_kept(packed, words, tmp_path):
     assert picture.icc_profile == profile
     write_picture(tmp_path / "sr.png", picture)
     assert read_picture(tmp_path / "sr.png").text == picture.text
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("dpi", [(254000.0, 254000.0), (4e9, 300.0), (300.0, 0.001)])
+def test_every_resolution_is_kept_or_said(ending, dpi, tmp_path):
+    # As microscopes write it, and as no camera does.
+    path = tmp_path / f"sr{ending}"
+    picture = Picture(RGB, dpi=dpi)
+    write_picture(path, picture)
+    kept = read_picture(path).dpi
+    if kept is None or (ending == ".bmp" and dpi[0] != dpi[1]):  # it states another
+        (note,) = fit_to_format(path, picture).notes
+        assert note.endswith(f"{dpi[0]:g} x {dpi[1]:g} dpi, so it is left out")
+    else:
+        np.testing.assert_allclose(kept, dpi, rtol=1e-3)
+    assert ending not in (".tif", ".webp", ".avif") or kept

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from srlite.errors import ImageError, ModelError
+from srlite.errors import ImageError, ModelError, SrliteError
 from srlite.runtime.upscaler import Upscaler
 
 
@@ -26,6 +26,32 @@ def test_called_with_one_picture_a_batch_or_a_list(tiny_tflite):
     for images in (batch[:0], batch[..., 0], [batch[0, ..., 0]]):
         with pytest.raises(ImageError, match=r"must have shape \(height, width, 3\)"):
             upscaler(images)
+
+
+@pytest.mark.parametrize(
+    "size, message",
+    [
+        (5, r"size must be \(height, width\) in pixels; received 5"),
+        ((4, 5, 3), r"size must be \(height, width\) in pixels; received \(4, 5, 3\)"),
+        ((0, 5), "height must be 1 or more whole pixels; received 0"),
+        ((4, -5), "width must be 1 or more whole pixels; received -5"),
+        ((4, 2.5), "width must be 1 or more whole pixels; received 2.5"),
+        ((None, 5), "height must be 1 or more whole pixels; received None"),
+        (("a", 5), "height must be 1 or more whole pixels; received a"),
+        ((10**5, 10**5), "100000 x 100000 pixels, more than the limit"),
+    ],
+)
+def test_impossible_sizes(tiny_tflite, size, message):
+    upscaler = Upscaler.from_file(tiny_tflite)
+    with pytest.raises(SrliteError, match=message):
+        upscaler.upscale(np.zeros((3, 4, 3), np.uint8), size=size)
+
+
+@pytest.mark.parametrize("size", [[7, 9], np.array([7, 9]), (7.0, np.float32(9))])
+def test_sizes_of_every_kind_of_number(tiny_tflite, size):
+    upscaler = Upscaler.from_file(tiny_tflite)
+    picture = np.zeros((3, 4, 3), np.uint8)
+    assert upscaler.upscale(picture, size=size).shape == (7, 9, 3)
 
 
 def test_shipped_models_by_name():
