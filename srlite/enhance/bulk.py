@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from srlite.enhance.batch import enhance_files, load_options
-from srlite.enhance.file_plan import Pair, plan_files
+from srlite.enhance.file_plan import Pair, identity, plan_files
 from srlite.enhance.options import parse_options
 from srlite.errors import (
     BackendError,
@@ -172,16 +172,18 @@ def _plan(options):
             [(str(p.lr), str(p.sr)) for p in q] for q in (plan.pairs, plan.skipped)
         )
         return *named, plan.failures
-    inputs = {}
+    pairs = {}
     for lr, name in _rows(lists) if lists else _matches(lr_paths, how["recursive"]):
         sr = name if _is_far(name) or os.path.isabs(name) else _join(out, name)
         stem, own = os.path.splitext(sr)
         sr = stem + (ending or (own if can_write(own) else ".png"))
-        if inputs.setdefault(sr, lr) != lr:
-            raise ConfigError(f"{inputs[sr]} and {lr} would both be written to {sr}")
-    if clash := inputs.keys() & inputs.values():
-        raise ImageError(f"{min(clash)} is both input and output; write elsewhere")
-    share = sorted(inputs.items())[shard[0] - 1 :: shard[1]]
+        _, other = pairs.setdefault(_place(sr), (sr, lr))
+        if other != lr:
+            raise ConfigError(f"{other} and {lr} would both be written to {sr}")
+    if clash := pairs.keys() & {_place(lr) for _, lr in pairs.values()}:
+        names = sorted(pairs[place][0] for place in clash)
+        raise ImageError(f"{names[0]} is both input and output; write elsewhere")
+    share = sorted(pairs.values())[shard[0] - 1 :: shard[1]]
     there = _existing([sr for sr, _ in share]) if not how["overwrite"] else set()
     if there and not how["skip_existing"]:
         raise ConfigError(
@@ -259,6 +261,11 @@ def _existing(names):
 def _is_far(name):
     """Whether a name is that of a file system of Beam's, and not of this machine."""
     return "://" in name
+
+
+def _place(name):
+    """Return what the names of one file have in common."""
+    return name if _is_far(name) else identity(Path(name))
 
 
 def _join(folder, name):

@@ -99,7 +99,7 @@ def plan_files(
         foreign += others
     # Before what is also found by a search takes the place of what was named.
     named = [f.path for f in found if overwrite and not f.searched]
-    found = list({_identity(f.path, links=False): f for f in found}.values())
+    found = list({identity(f.path, links=False): f for f in found}.values())
     count = len(found)
     if sr_path is not None and _names_a_file(sr_path, lr_paths, found):
         if ending is not None:
@@ -228,10 +228,10 @@ def _with_ending(path: Path, ending: str | None, stem: str | None = None) -> Pat
 
 def _refuse_clashes(pairs: list[Pair], named: list[Path]) -> None:
     """Refuse results that fall on each other, on an input, or on one of `named`."""
-    inputs = {_identity(path) for path in (*named, *(pair.lr for pair in pairs))}
+    inputs = {identity(path) for path in (*named, *(pair.lr for pair in pairs))}
     outputs: dict[object, Pair] = {}
     for pair in pairs:
-        key = _identity(pair.sr)
+        key = identity(pair.sr)
         if key in inputs:
             raise ImageError(
                 f"{pair.sr} is both input and output; write to another file, so that "
@@ -255,7 +255,7 @@ def _refuse_replacing(pairs: list[Pair]) -> None:
         )
 
 
-def _identity(path: Path, links: bool = True) -> str | tuple[int, int]:
+def identity(path: Path, links: bool = True) -> str | tuple[int, int]:
     """Return what two names of one file have in common.
 
     Of existing files it is the file itself, also where case does not count.

@@ -189,11 +189,14 @@ def test_lists_that_cannot_be_used(folder):
     Path("two.csv").write_text("input,output\na.png,x.png\nb.png,x.png\n")
     Path("none.csv").write_text("name\na.png\n")
     Path("self.csv").write_text(f"input,output\n{folder}/a.png,{folder}/a.png\n")
+    alias = f"{folder}/in/../a.png"
+    Path("alias.csv").write_text(f"input,output\n{folder}/a.png,{alias}\n")
     Path("binary.parquet").write_bytes(b"none")
     for name, message in {
         "two.csv": "a.png and b.png would both be written to out/x.png",
         "none.csv": "row 1 of none.csv has no value for `input`",
         "self.csv": "is both input and output",
+        "alias.csv": "is both input and output",
         "binary.parquet": "cannot read binary.parquet",
         "missing.txt": "cannot read missing.txt",
     }.items():

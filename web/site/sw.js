@@ -4,6 +4,8 @@
 // `RELEASE`: its version, files and headers, written by prepare.mjs.
 importScripts("vendor/version.js");
 
+// All else here, such as pictures that links open, may change at any time.
+const PARTS = new URL("vendor/", self.location).href;
 const PREFIX = "srlite-";
 const NAME = PREFIX + RELEASE.version;
 
@@ -40,7 +42,8 @@ async function answer(request) {
   const kept = await cache.match(request, { ignoreSearch: true });
   if (kept) return withHeaders(kept);
   const response = await fetch(request, FRESH);
-  if (response.ok) await cache.put(request, response.clone());
+  if (response.ok && request.url.startsWith(PARTS))
+    await cache.put(request, response.clone());
   return withHeaders(response);
 }
 
