@@ -19,10 +19,12 @@ app = FastAPI(title="srlite")
 def enlarge(file: UploadFile, strength: float = 1.0) -> Response:
     """Enlarge a picture and return a PNG."""
     try:
-        sr = enhance_image(Image.open(file.file), strength=strength)
+        # Not all that Pillow opens: some kinds run other programs on the file.
+        picture = Image.open(file.file, formats=["JPEG", "PNG", "TIFF", "WEBP"])
+        sr = enhance_image(picture, strength=strength)
     except SrliteError as error:
         raise HTTPException(422, str(error)) from error
-    except OSError as error:
+    except (OSError, Image.DecompressionBombError) as error:
         raise HTTPException(422, "this is not a picture that can be read") from error
     png = io.BytesIO()
     Image.fromarray(sr).save(png, "png")

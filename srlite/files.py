@@ -89,8 +89,11 @@ def replacing_folder(path: str | os.PathLike) -> Iterator[Path]:
 def remove_folder(path: str | os.PathLike) -> None:
     """Remove a folder; a kill on the way leaves nothing under its name."""
     path = Path(path)
-    path = path.rename(path.with_name(f".{path.name}{_MARK}"))
-    shutil.rmtree(path)
+    temporary = _hidden_folder(path)
+    try:
+        path.rename(temporary / path.name)
+    finally:
+        shutil.rmtree(temporary)
 
 
 def remove_leftovers(folder: str | os.PathLike) -> None:

@@ -76,6 +76,26 @@ def test_folder_replaces(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+KILLED_REMOVAL = """
+import os, shutil, signal, sys
+from srlite.files import remove_folder
+shutil.rmtree = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+remove_folder(sys.argv[1])
+"""
+
+
+def test_what_a_kill_left_of_a_removal_stops_no_other(tmp_path):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    for _ in range(2):
+        (tmp_path / "a").mkdir()
+        (tmp_path / "a" / "file").write_text("")
+        command = [sys.executable, "-c", KILLED_REMOVAL, tmp_path / "a"]
+        assert subprocess.run(command, env=environment).returncode == -signal.SIGKILL
+        assert not (tmp_path / "a").exists()
+    remove_leftovers(tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
 KILLED = """
 import os, signal, sys
 from srlite.files import replacing, replacing_folder
