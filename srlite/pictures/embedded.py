@@ -7,10 +7,11 @@ References: Portable Network Graphics, third edition (W3C 2025); JPEG 2000 (ISO/
 (Adobe 2019), "Image resource blocks"; BITMAPV5HEADER (Microsoft).
 """
 
+import collections
 import contextlib
 import os
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from PIL import Image
@@ -33,6 +34,7 @@ _JP2_BLOCKS = {
     bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38"): "iptc",
 }
 _MOST = 2**24  # bytes of a block
+_KEY = 80  # bytes in which the name of a PNG's text ends
 _HEAD = 2**16  # bytes in which an AVIF or HEIC says what it is
 # Primaries and curves by their numbers in ITU-T H.273, "unknown" among them.
 _LIKE_SRGB = ((1, 2), (1, 2, 6, 13, 14, 15))
@@ -107,27 +109,31 @@ def _of_bmp(file: BinaryIO) -> Iterator[tuple[str, bytes]]:
             yield "icc_profile", profile
 
 
-def read_chunks(image: Image.Image) -> dict[bytes, bytes]:
-    """Return the first bytes of each chunk of a PNG that was just opened, by kind."""
-    found: dict[bytes, bytes] = {}
+def read_chunks(image: Image.Image) -> list[tuple[bytes, bytes]]:
+    """Return (kind, first bytes) of each chunk of a PNG that was just opened."""
+    found: list[tuple[bytes, bytes]] = []
     with from_start(image, "PNG") as file:
-        place = 8
-        while file and b"IEND" not in found:
+        place, kind = 8, b""
+        while file and kind != b"IEND":
             file.seek(place)
             length, kind = struct.unpack(">I4s", file.read(8).ljust(8, b"\0"))
             if not kind.isalpha():  # the end of a damaged file
                 break
-            found.setdefault(kind, file.read(min(length, 8)))
+            found.append((kind, file.read(min(length, _KEY))))
             place += length + 12
     return found
 
 
-def unknown_chunks(chunks: Iterable[bytes]) -> Iterator[str]:
-    """Yield a sentence about public chunks of a PNG that no enlarged picture has."""
-    public = [kind for kind in chunks if kind[1:2].isupper()]
-    if lost := sorted(set(public) - _KNOWN_CHUNKS):
-        names = ", ".join(kind.decode("ascii", "replace") for kind in lost)
-        yield f"chunks of the PNG are left out: {names}"
+def lost_chunks(chunks: list[tuple[bytes, bytes]]) -> Iterator[str]:
+    """Yield a sentence for each thing in a PNG that no enlarged picture has."""
+    public = {kind for kind, _ in chunks if kind[1:2].isupper()}
+    if lost := sorted(public - _KNOWN_CHUNKS):
+        yield f"chunks of the PNG are left out: {b', '.join(lost).decode('latin-1')}"
+    texts = (b"tEXt", b"zTXt", b"iTXt")
+    keys = collections.Counter(d.split(b"\0")[0] for k, d in chunks if k in texts)
+    if several := sorted(key for key, count in keys.items() if count > 1):
+        names = b", ".join(several).decode("latin-1")
+        yield f"of several texts of the PNG under one name the last is kept: {names}"
 
 
 def read_cicp(image: Image.Image, chunks: dict[bytes, bytes]) -> bytes | None:
@@ -223,7 +229,10 @@ def lasting_resources(resources: dict[int, bytes]) -> bytes | None:
 
 
 def lost_resources(image: Image.Image, resources: dict[int, bytes]) -> Iterator[str]:
-    """Yield a sentence for each thing that holds for the old pixels alone."""
+    """Yield a sentence for each thing that is left out.
+
+    Most hold for the old pixels alone; of several comments Pillow reads the last.
+    """
     if any(number in _PATHS for number in resources):
         yield "the clipping paths of Photoshop are left out"
     if _LAYERS_TAG in getattr(image, "tag_v2", {}):
@@ -231,6 +240,8 @@ def lost_resources(image: Image.Image, resources: dict[int, bytes]) -> Iterator[
     if _GEO_TAG in getattr(image, "tag_v2", {}):
         yield "the geographic reference of a GeoTIFF is left out"
     segments = [(name, data) for name, data in getattr(image, "applist", ())]
+    if (comments := [name for name, _ in segments].count("COM")) > 1:
+        yield f"of {comments} comments the last is kept"
     segments += [(chunk[0], chunk[1]) for chunk in getattr(image, "private_chunks", ())]
     if any(
         name == b"caBX" or (name == "APP11" and b"c2pa" in data)

@@ -148,7 +148,7 @@ def portable_text(image: Image.Image) -> tuple[tuple[str, str], ...]:
     """Return (key, value) of each text of a decoded PNG."""
     text = getattr(image, "text", None) if image.format == "PNG" else None
     return tuple(
-        (key, str(value))
+        (key, value)  # with its language, if it has one
         for key, value in (text or {}).items()
         if key != "XML:com.adobe.xmp" and not key.startswith("Raw profile type ")
     )
@@ -251,10 +251,15 @@ def save_options(picture: Any, kind: str, dpi: bool) -> dict[str, Any]:
     if kind == "PNG":
         text = PngImagePlugin.PngInfo()
         for key, value in picture.text:
+            lang, tkey = (getattr(value, name, "") or "" for name in ("lang", "tkey"))
             try:
-                text.add_text(key, value.encode("latin-1"))
+                plain = None if lang or tkey else value.encode("latin-1")
             except UnicodeEncodeError:
-                text.add_itxt(key, value)
+                plain = None
+            if plain is None:
+                text.add_itxt(key, value, lang, tkey)
+            else:
+                text.add_text(key, plain)
         if xmp:
             text.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
         if picture.cicp:

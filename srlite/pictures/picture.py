@@ -22,11 +22,11 @@ from srlite.pictures.colour import cmyk_to_rgb, profile_of_exif, profile_of_png
 from srlite.pictures.decoding import MAX_PIXELS, decoding, refuse_animation
 from srlite.pictures.embedded import (
     lasting_resources,
+    lost_chunks,
     lost_resources,
     read_chunks,
     read_cicp,
     resources_of,
-    unknown_chunks,
 )
 from srlite.pictures.exif import Directories, portable
 from srlite.pictures.levels import (
@@ -273,9 +273,10 @@ def opaque_levels(picture: Picture) -> np.ndarray:
 def _before_decoding(image: Image.Image) -> _Said:
     """Read what Pillow forgets when it decodes the pixels."""
     chunks = read_chunks(image)
-    notes = (*left_in_file(image), *unknown_chunks(chunks))
-    time = chunks.get(b"tIME", b"")
-    cicp = read_cicp(image, chunks)
+    notes = (*left_in_file(image), *lost_chunks(chunks))
+    first = dict(reversed(chunks))
+    time = first.get(b"tIME", b"")
+    cicp = read_cicp(image, first)
     return read_exif(image), notes, cicp, time if len(time) == 7 else None
 
 

@@ -285,3 +285,29 @@ def test_every_resolution_is_kept_or_said(ending, dpi, tmp_path):
     else:
         np.testing.assert_allclose(kept, dpi, rtol=1e-3)
     assert ending not in (".tif", ".webp", ".avif") or kept
+
+
+def test_languages_of_texts_are_kept_and_lost_texts_said(tmp_path):
+    words = PngImagePlugin.PngInfo()
+    words.add_text("Author", "one")
+    words.add_itxt("Title", "Garten", "de", "Titel")
+    words.add_text("Author", "two", zip=True)
+    Image.fromarray(RGB).save(tmp_path / "lr.png", pnginfo=words)
+    picture = read_picture(tmp_path / "lr.png")
+    assert picture.text == (("Author", "two"), ("Title", "Garten"))
+    assert picture.notes == (
+        "of several texts of the PNG under one name the last is kept: Author",
+    )
+    write_picture(tmp_path / "sr.png", picture)
+    title = Image.open(tmp_path / "sr.png").text["Title"]
+    assert (title, title.lang, title.tkey) == ("Garten", "de", "Titel")
+
+
+def test_a_lost_comment_of_a_jpeg_is_said(tmp_path):
+    path = tmp_path / "lr.jpg"
+    Image.fromarray(RGB).save(path, comment=b"two")
+    content = path.read_bytes()
+    path.write_bytes(content[:2] + b"\xff\xfe\x00\x05one" + content[2:])
+    picture = read_picture(path)
+    assert picture.comment == b"two"
+    assert picture.notes == ("of 2 comments the last is kept",)
