@@ -73,12 +73,15 @@ class Form:
 
 
 def stated_frames(source, stream):
-    """Return how many frames a file claims to hold; 0 if it does not say."""
-    if not (source.format.name == "avi" and stream.index_entries):
-        return stream.frames
-    # AVI also counts frames that were left out.
-    last = stream.index_entries[-1].timestamp
-    return stream.frames - (last + 1 - len(stream.index_entries))
+    """Return how many frames a file claims to show; 0 if it does not say."""
+    frames, entries = stream.frames, stream.index_entries
+    if frames and entries and source.format.name == "avi":
+        # It also counts frames that were left out.
+        frames -= entries[-1].timestamp + 1 - len(entries)
+    elif frames and entries and "mp4" in source.format.name:
+        # A film that a phone has trimmed still holds what it no longer shows.
+        frames = min(frames, sum(not entry.is_discard for entry in entries))
+    return frames
 
 
 def _encodes(codec, colours):
@@ -305,7 +308,9 @@ def _packets_of_segments(segments, video):
     for path in segments:
         with av.open(f"file:{path}") as segment:
             for packet in segment.demux(video=0):
-                if packet.dts is not None:  # None: the end
+                if packet.pts is not None:  # None: the end
+                    if packet.dts is None:  # FFmpeg may not know the order so soon.
+                        packet.dts = packet.pts
                     packet.stream = video
                     yield packet
 

@@ -50,6 +50,31 @@ def test_places_without_a_frame_are_not_lost_frames(tmp_path, repeating_upscaler
         assert [("only" in note) for note in said] == [True] * lost, said
 
 
+@pytest.mark.parametrize("ending", [".mp4", ".mkv", ".webm"])
+def test_no_frame_is_lost_of_segments_of_any_length(
+    ending, tmp_path, repeating_upscaler
+):
+    for count in range(1, 11):
+        lr_path, sr_path = tmp_path / "lr.mp4", tmp_path / f"{count}{ending}"
+        make_clip(lr_path, range(count))
+        enhance_video(lr_path, sr_path, repeating_upscaler, outscale=1)
+        with av.open(str(sr_path)) as file:
+            times = [frame.time for frame in file.decode(video=0)]
+        assert times == pytest.approx(np.arange(count) / 10, abs=0.001)
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".mov"])
+def test_what_a_trimmed_film_does_not_show_is_not_lost(
+    ending, tmp_path, repeating_upscaler
+):
+    lr_path, sr_path, said = tmp_path / f"lr{ending}", tmp_path / "sr.mp4", []
+    make_clip(lr_path, range(-3, 7))  # what comes before 0 is cut by an edit list
+    enhance_video(lr_path, sr_path, repeating_upscaler, outscale=1, warn=said.append)
+    with av.open(str(sr_path)) as file:
+        assert file.streams.video[0].frames == 7
+    assert said == []
+
+
 @pytest.mark.parametrize("parts", [("now", "now"), ("now", "late"), ("late", "now")])
 @pytest.mark.parametrize("ending", [".ts", ".mpg"])
 def test_recordings_one_after_the_other(parts, ending, tmp_path, repeating_upscaler):
