@@ -26,6 +26,7 @@ from srlite.errors import (
 )
 from srlite.memory import cores
 from srlite.pictures.writing import check_quality, takes_quality
+from srlite.runtime.opening import check_threads
 from srlite.runtime.sizes import target_size
 from srlite.runtime.telling import left_aside, parts_of
 
@@ -142,10 +143,10 @@ def enhance_files(
     if workers < 1:
         raise ConfigError(f"workers must be 1 or more; received {workers}")
     workers = min(workers, len(pairs))
+    _check(options)
     if workers > 1:
         threads = options.get("num_threads") or cores()
         options = {**options, "num_threads": max(1, threads // workers)}
-    _check(options)
     with silence():  # LiteRT reports its delegates.
         load_options(options)
     if workers > 1:
@@ -157,6 +158,7 @@ def enhance_files(
 def _check(options: dict[str, Any]) -> None:
     """Refuse by a `ConfigError` what is impossible for any file."""
     parts_of(options.get("degradation", "auto"))
+    check_threads(options.get("num_threads"))
     check_quality(options.get("quality"))
     sizes = {n: options.get(n) for n in ("outscale", "width", "height", "max_side")}
     with contextlib.suppress(ImageError):  # too large for this one

@@ -95,8 +95,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "paths",
         nargs="*",
         metavar="PATH",
-        help="what to enlarge, as --lr-path; of two, the second is written if it is "
-        "not there yet or is a folder, as --sr-path; - for stdin and stdout",
+        help="what to enlarge, as with --lr-path; of two, the second is the output, as "
+        "with --sr-path, if it does not exist yet or is a folder; - for stdin and "
+        "stdout",
     )
     _add_file_options(parser)
     parser.add_argument(
@@ -114,7 +115,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--fast",
         action="store_true",
         help="run the int8 file of the model: several times faster on most CPUs, and "
-        "nearly as exact",
+        "nearly as accurate",
     )
     _add_size_options(parser)
     parser.add_argument(
@@ -149,8 +150,8 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--tile",
         type=int,
-        help="side of the part processed at once, in LR pixels (default: by the free "
-        "memory)",
+        help="side of the part processed at once, in LR pixels (default: what fits the "
+        "free memory)",
     )
     parser.add_argument(
         "--overlap",
@@ -175,7 +176,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--deinterlace",
         action="store_true",
-        help="make whole frames of the interlaced ones of a video",
+        help="turn the interlaced frames of a video into whole ones",
     )
     _add_comparison_options(parser)
     parser.add_argument(
@@ -281,7 +282,7 @@ def _add_transparency_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--wrap",
         action="store_true",
-        help="the picture goes on at its opposite edge, for seamless textures",
+        help="treat opposite edges as joined, for seamless textures",
     )
 
 
@@ -303,7 +304,7 @@ def _add_comparison_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_size_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
-        "size of the result, met to the pixel (default: x4)"
+        "size of the result, exact to the pixel (default: x4)"
     )
     group.add_argument(
         "--outscale", type=float, metavar="X", help="X times the height and width"

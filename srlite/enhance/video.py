@@ -23,6 +23,7 @@ from srlite.enhance.video_frames import (
     lost_of,
     opened,
     start_of,
+    stated_frames,
     thumbnail,
     to_rgb,
     video_stream,
@@ -35,7 +36,6 @@ from srlite.enhance.video_segments import (
     lost_words,
     segment_folder,
     segments_in,
-    stated_frames,
     whole_audio,
 )
 from srlite.errors import ConfigError, ImageError
@@ -62,7 +62,7 @@ _FORMATS = {
     ".mp4": ("mp4", _X264),
     ".webm": ("webm", _VP9),
 }
-_INTERLACED = "the video is interlaced, as can be seen; use --deinterlace"
+_INTERLACED = "the video is interlaced, and the result shows it; use --deinterlace"
 _MAX_SIDE = 16384  # pixels that both encoders take
 
 
@@ -293,7 +293,6 @@ def _check_audio(source, sr_path, container):
                 scratch.start_encoding()
         except Exception as error:  # The kind is not documented.
             raise ImageError(
-                f"cannot write {sr_path}: its kind does not hold "
-                f"{stream.codec_context.name} audio, and audio is copied as it is; use "
-                ".mkv"
+                f"cannot write {sr_path}: {Path(sr_path).suffix} does not hold "
+                f"{stream.codec_context.name} audio, which is copied as it is; use .mkv"
             ) from error

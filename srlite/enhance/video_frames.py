@@ -115,6 +115,18 @@ def start_of(source):
     return Fraction(source.start_time or 0, 1_000_000)
 
 
+def stated_frames(source, stream):
+    """Return how many frames a file claims to show; 0 if it does not say."""
+    frames, entries = stream.frames, stream.index_entries
+    if frames and entries and source.format.name == "avi":
+        # It also counts frames that were left out.
+        frames -= entries[-1].timestamp + 1 - len(entries)
+    elif frames and entries and "mp4" in source.format.name:
+        # A film that a phone has trimmed still holds what it no longer shows.
+        frames = min(frames, sum(not entry.is_discard for entry in entries))
+    return frames
+
+
 class Clock:
     """The times of a stream: from the start of the file, and never back.
 

@@ -72,18 +72,6 @@ class Form:
         self.count = stream.frames or round(seconds * self.rate)  # 0 if unknown
 
 
-def stated_frames(source, stream):
-    """Return how many frames a file claims to show; 0 if it does not say."""
-    frames, entries = stream.frames, stream.index_entries
-    if frames and entries and source.format.name == "avi":
-        # It also counts frames that were left out.
-        frames -= entries[-1].timestamp + 1 - len(entries)
-    elif frames and entries and "mp4" in source.format.name:
-        # A film that a phone has trimmed still holds what it no longer shows.
-        frames = min(frames, sum(not entry.is_discard for entry in entries))
-    return frames
-
-
 def _encodes(codec, colours):
     import av
 

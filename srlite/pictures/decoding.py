@@ -176,9 +176,10 @@ def _explain(source: Any, name: object) -> None:
     for kind, usual in ((_UNREAD_VIDEOS, ".mp4"), (_UNREAD_PICTURES, ".png or .tif")):
         if ending in kind:
             raise ImageError(
-                f"{name} is of a kind that is not read; convert it to {usual} first"
+                f"{name} is of a kind that srlite does not read; convert it to {usual} "
+                "first"
             )
-    head = b""
+    head = None
     with contextlib.suppress(OSError, ValueError):
         if hasattr(source, "read"):
             source.seek(0)
@@ -186,7 +187,14 @@ def _explain(source: Any, name: object) -> None:
         elif os.path.isfile(source):
             with open(source, "rb") as file:
                 head = file.read(12)
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS and "HEIF" not in Image.OPEN:
+    if head == b"":
+        raise ImageError(f"{name} is empty")
+    if (
+        head
+        and head[4:8] == b"ftyp"
+        and head[8:12] in _HEIC_BRANDS
+        and "HEIF" not in Image.OPEN
+    ):
         raise ImageError(
             f"{name} is a HEIC picture; to read it: pip install pillow-heif"
         )
@@ -205,10 +213,10 @@ def is_preview(image: Image.Image) -> bool:
 def in_kinds(endings: Iterable[str]) -> str:
     """Count files that are not pictures, by kind, in words."""
     words = {
-        "video{} of a kind that is not read": _UNREAD_VIDEOS,
+        "video{} of a kind that srlite does not read": _UNREAD_VIDEOS,
         "video{}, to be named one by one": VIDEO_ENDINGS,
         "RAW file{} of cameras, to be developed first": _RAW_ENDINGS,
-        "picture{} of a kind that is not read": _UNREAD_PICTURES,
+        "picture{} of a kind that srlite does not read": _UNREAD_PICTURES,
         "other{}": frozenset(),
     }
     counts = collections.Counter(endings)

@@ -37,8 +37,7 @@ def open_models(
         ModelError: a file is missing or damaged, or the two do not go together.
         ConfigError: impossible strength or number of threads.
     """
-    if num_threads is not None and num_threads < 1:
-        raise ConfigError(f"threads must be 1 or more; received {num_threads}")
+    check_threads(num_threads)
     check_strength(strength)
     if strength and sharp_path is None:
         raise ConfigError(f"a strength of {strength} needs a sharp model too")
@@ -89,6 +88,12 @@ def fit_tile(
             f"with an overlap of {overlap}; received {tile}"
         )
     return tile, overlap
+
+
+def check_threads(num_threads: int | None) -> None:
+    """Refuse a number of threads below 1 by a `ConfigError`."""
+    if num_threads is not None and num_threads < 1:
+        raise ConfigError(f"threads must be 1 or more; received {num_threads}")
 
 
 def check_strength(strength: float) -> None:

@@ -74,7 +74,7 @@ def left_aside(upscaler: Any, degradation: Told) -> tuple[str, ...]:
     """
     if upscaler.conditional or not parts_of(degradation):
         return ()
-    return (f"{_NOT_TOLD}, so the degradation given is left aside",)
+    return (f"{_NOT_TOLD}, so the given degradation is ignored",)
 
 
 def _parts_of_mapping(given: Mapping[str, Any]) -> dict[str, Any]:

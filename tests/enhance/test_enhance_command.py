@@ -184,6 +184,7 @@ def bad_inputs(tmp_path, tiny_tflite):
     [
         ("missing.png", "sr.png", "model.tflite", "No such file"),
         ("text.png", "sr.png", "model.tflite", "cannot identify"),
+        ("regular", "sr.png", "model.tflite", "regular is empty"),
         ("cut.jpg", "sr.png", "model.tflite", "truncated"),
         (
             "folder",

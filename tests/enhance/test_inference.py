@@ -247,7 +247,7 @@ def test_degradation_is_left_aside_by_a_model_that_is_not_told(tiny_tflite, phot
     assert not notes and lines == ["the model is not told how a picture was made"]
     sr = enhance_image(photo, degradation="jpeg=50", **options)
     np.testing.assert_array_equal(sr, plain)
-    assert notes == [f"{lines[0]}, so the degradation given is left aside"]
+    assert notes == [f"{lines[0]}, so the given degradation is ignored"]
 
 
 def test_wrong_degradation_is_refused_before_the_work(tmp_path):

@@ -86,7 +86,7 @@ def test_all_models_are_told_the_same(lr, told_tflite, tiny_tflite, tmp_path, ca
     notes = [line for line in captured.err.splitlines() if line.startswith("note")]
     assert notes == [
         "note: tiny.tflite: the model is not told how a picture was made, so the "
-        "degradation given is left aside"
+        "given degradation is ignored"
     ]
     text = (tmp_path / "page.html").read_text("utf-8")
     upscaler = Upscaler.from_file(told_tflite)

@@ -88,9 +88,10 @@ def test_what_a_folder_holds_instead_is_said(tmp_path):
         (tmp_path / name).touch()
     (failure,) = plan_files([tmp_path]).failures
     assert failure.endswith(
-        "has nothing to enlarge, but 2 videos of a kind that is not read (.flv, .wmv); "
+        "has nothing to enlarge, but 2 videos of a kind that srlite does not read "
+        "(.flv, .wmv); "
         "1 video, to be named one by one (.mp4); 1 RAW file of cameras, to be "
-        "developed first (.nef); 1 picture of a kind that is not read (.psd); "
+        "developed first (.nef); 1 picture of a kind that srlite does not read (.psd); "
         "2 others (no ending, .txt)"
     )
 
@@ -98,7 +99,9 @@ def test_what_a_folder_holds_instead_is_said(tmp_path):
 @pytest.mark.parametrize("name", ["a.wmv", "b.FLV", "c.psd", "d.jxl"])
 def test_what_is_known_but_not_read_is_named(name, tmp_path):
     (tmp_path / name).write_bytes(b"whatever it is")
-    with pytest.raises(ImageError, match=f"{name} is of a kind that is not read"):
+    with pytest.raises(
+        ImageError, match=f"{name} is of a kind that srlite does not read"
+    ):
         read_picture(tmp_path / name)
 
 

@@ -118,12 +118,27 @@ function openLinked() {
 function openAddress(address) {
   repeat = () => openAddress(address);
   begin(async (signal) => {
-    const name = String(address).split(/[?#]/)[0].split("/").pop();
+    const name = nameIn(address);
     tell("Fetching the picture …");
-    const response = await fetch(address, { signal });
+    let response;
+    try {
+      response = await fetch(address, { signal });
+    } catch {
+      signal.throwIfAborted();
+      throw new PictureError(`${name} cannot be fetched: this host does not answer.`);
+    }
     if (!response.ok) throw new PictureError(`There is no ${name} on this host.`);
     return enlargeFile(new File([await response.blob()], name), signal);
   });
+}
+
+function nameIn(address) {
+  const name = new URL(address, location).pathname.split("/").pop();
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name; // It is no UTF-8.
+  }
 }
 
 function open(files, onlyMiddle = false) {

@@ -1,7 +1,7 @@
 // The page in a real Chromium. tests/test_web.py serves it and calls this with a JSON of
 // addresses and files.
 import assert from "node:assert/strict";
-import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test as bareTest } from "node:test";
 import { chromium } from "playwright-core";
@@ -259,11 +259,20 @@ test("enlarges several pictures, and gives a ZIP of them", async () => {
 test("opens a picture of its own host by a link, and of no other", async () => {
   await page.goto(`${setup.url}?picture=vendor/sample.png`);
   await status(/^Done: 512 × 512 pixels/);
-  for (const { file, size } of [setup.pictures.wide, setup.pictures.clear]) {
-    cpSync(join(setup.folder, file), join(setup.site, "photo.png"));
-    await page.goto(`${setup.url}?picture=photo.png`);
+  const changing = join(setup.site, "à b.png");
+  for (const [day, { file, size }] of [setup.pictures.wide, setup.pictures.clear].entries()) {
+    cpSync(join(setup.folder, file), changing);
+    utimesSync(changing, 86_400 * day, 86_400 * day); // HTTP counts in whole seconds.
+    await page.goto(`${setup.url}?picture=à b.png`);
     await status(new RegExp(`^Done: ${size.join(" × ")} pixels`));
   }
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click("#save")]);
+  assert.equal(download.suggestedFilename(), "à b_x4.png");
+  await context.setOffline(true);
+  await page.goto(`${setup.url}?picture=à b.png`);
+  await page.waitForSelector("#status.error");
+  assert.match(await page.textContent("#status"), /^à b\.png cannot be fetched/);
+  await context.setOffline(false);
   await page.goto(`${setup.url}?picture=vendor/none.png`);
   await page.waitForSelector("#status.error");
   assert.equal(await page.textContent("#status"), "There is no none.png on this host.");
