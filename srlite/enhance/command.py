@@ -88,13 +88,18 @@ def _spooled(pair: Pair, folder: Path) -> Pair:
     is_stdin = pair.lr == Path(_STDIN)
     if is_stdin and not pair.named:
         raise ConfigError("name the result of stdin: a file, or - for stdout")
+    if not is_stdin and (os.path.isfile(pair.lr) or not os.path.exists(pair.lr)):
+        return pair
     # The name of the result says whether stdin is a video.
     ending = pair.sr.suffix if is_stdin and can_write_video(pair.sr.suffix) else ""
-    if not os.path.exists(pair.lr) or (os.path.isfile(pair.lr) and not ending):
-        return pair
+    place = 0 if is_stdin else pair.lr  # Windows has no /dev/stdin.
     source = folder / str(len(os.listdir(folder))) / f"{pair.lr.name}{ending}"
     source.parent.mkdir()
-    with decoding(pair.lr), open(pair.lr, "rb") as stream, open(source, "wb") as file:
+    with (
+        decoding(pair.lr),
+        open(place, "rb", closefd=not is_stdin) as stream,
+        open(source, "wb") as file,
+    ):
         shutil.copyfileobj(stream, file)
     return replace(pair, source=source)
 
