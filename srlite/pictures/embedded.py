@@ -33,6 +33,12 @@ _JP2_BLOCKS = {
     bytes.fromhex("be7acfcb97a942e89c71999491e3afac"): "xmp",
     bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38"): "iptc",
 }
+# Content credentials: the box of an AVIF or HEIC, the tag of a TIFF.
+_CREDENTIALS = b"uuid" + bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+_CREDENTIALS_TAG = 0xCD41
+CREDENTIALS_LOST = (
+    "the content credentials (C2PA) are left out: they are the original's"
+)
 _MOST = 2**24  # bytes of a block
 _KEY = 80  # bytes in which the name of a PNG's text ends
 _HEAD = 2**16  # bytes in which an AVIF or HEIC says what it is
@@ -167,6 +173,31 @@ def has_gain_map(image: Image.Image) -> bool:
         return bool(file) and b"tmap" in file.read(_HEAD)
 
 
+def has_credentials(image: Image.Image) -> bool:
+    """Whether a picture that was just opened has content credentials (C2PA).
+
+    Those of a PNG may follow the pixels: see `lost_resources`.
+    """
+    if any(
+        name == "APP11" and b"c2pa" in s for name, s in getattr(image, "applist", ())
+    ):
+        return True
+    with from_start(image, "AVIF", "HEIF", "WEBP") as file:
+        if file and image.format == "WEBP":
+            return b"C2PA" in _webp_chunks(file)
+        if file:
+            return _CREDENTIALS in file.read(_HEAD)
+    return _CREDENTIALS_TAG in getattr(image, "tag_v2", {})
+
+
+def _webp_chunks(file: BinaryIO) -> Iterator[bytes]:
+    file.seek(12)
+    while len(head := file.read(8)) == 8:
+        kind, length = struct.unpack("<4sI", head)
+        yield kind
+        file.seek(length + length % 2, os.SEEK_CUR)
+
+
 def has_samsung_video(image: Image.Image) -> bool:
     """Whether a JPEG that was just opened ends with a video, as Samsung writes it."""
     with from_start(image, "JPEG", "MPO") as file:
@@ -239,15 +270,11 @@ def lost_resources(image: Image.Image, resources: dict[int, bytes]) -> Iterator[
         yield "the layers of Photoshop are left out; what they show together is kept"
     if _GEO_TAG in getattr(image, "tag_v2", {}):
         yield "the geographic reference of a GeoTIFF is left out"
-    segments = [(name, data) for name, data in getattr(image, "applist", ())]
-    if (comments := [name for name, _ in segments].count("COM")) > 1:
+    comments = [name for name, _ in getattr(image, "applist", ())].count("COM")
+    if comments > 1:
         yield f"of {comments} comments the last is kept"
-    segments += [(chunk[0], chunk[1]) for chunk in getattr(image, "private_chunks", ())]
-    if any(
-        name == b"caBX" or (name == "APP11" and b"c2pa" in data)
-        for name, data in segments
-    ):
-        yield "the content credentials (C2PA) are left out: they are the original's"
+    if any(chunk[0] == b"caBX" for chunk in getattr(image, "private_chunks", ())):
+        yield CREDENTIALS_LOST
 
 
 def decode_resources(block: bytes) -> dict[int, bytes]:

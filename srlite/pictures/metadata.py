@@ -17,8 +17,10 @@ from PIL import Image, PngImagePlugin
 from srlite.pictures.colour import by_table, grey_to_srgb
 from srlite.pictures.decoding import count_frames
 from srlite.pictures.embedded import (
+    CREDENTIALS_LOST,
     DAMAGED,
     from_start,
+    has_credentials,
     has_gain_map,
     has_samsung_video,
     raw_profile,
@@ -172,6 +174,8 @@ def left_in_file(image: Image.Image) -> tuple[str, ...]:
         notes.append("the depth map is left out")
     if _MOTION.search(packet) or has_samsung_video(image):
         notes.append("the video of a motion photo is left out")
+    if has_credentials(image):
+        notes.append(CREDENTIALS_LOST)
     if b"HasExtendedXMP" in packet:
         notes.append("the part of XMP beyond its first packet is left out")
     return tuple(notes)

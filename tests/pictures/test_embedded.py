@@ -154,6 +154,8 @@ def test_what_holds_for_the_original_alone_is_said(tmp_path):
         photometric="rgb",
         extratags=[(34735, 3, 4, (1, 1, 0, 0), True)],
     )
+    tags = [(0xCD41, 7, 4, b"jumb", True)]
+    tifffile.imwrite(tmp_path / "c2pa.tif", RGB, photometric="rgb", extratags=tags)
     for name in ("plain.jpg", "c2pa.jpg", "motion.jpg", "c2pa.png"):
         Image.fromarray(RGB).save(tmp_path / name)
     content = (tmp_path / "c2pa.jpg").read_bytes()
@@ -170,11 +172,29 @@ def test_what_holds_for_the_original_alone_is_said(tmp_path):
         ("geo.tif", "GeoTIFF"),
         ("c2pa.jpg", "C2PA"),
         ("c2pa.png", "C2PA"),
+        ("c2pa.tif", "C2PA"),
         ("motion.jpg", "motion photo"),
         ("plain.jpg", None),
     ):
         notes = read_picture(tmp_path / name).notes
         assert len(notes) == (word is not None) and (not word or word in notes[0]), name
+
+
+@pytest.mark.parametrize("kind", ["webp", "avif"])
+def test_content_credentials_of_later_formats_are_said(kind, tmp_path):
+    if not features.check(kind):
+        pytest.skip(f"Pillow has no {kind}")
+    path = tmp_path / f"lr.{kind}"
+    Image.fromarray(RGB).save(path, xmp=b"<rdf:RDF></rdf:RDF>")
+    assert not read_picture(path).notes
+    content = path.read_bytes()
+    if kind == "webp":
+        chunks = content[12:] + b"C2PA" + struct.pack("<I", 3) + b"abc\0"
+        content = b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WEBP" + chunks
+    else:
+        content += box(b"uuid", bytes.fromhex("d8fec3d61b0e483c92975828877ec481"))
+    path.write_bytes(content)
+    assert "C2PA" in read_picture(path).notes[0]
 
 
 @pytest.mark.skipif(not features.check("avif"), reason="Pillow has no AVIF")
