@@ -136,7 +136,8 @@ def enhance_animation(
     frames = [frames[index] for index, _ in timing]
     options = save_options(said, kind, dpi=kind == "PNG")
     options |= _encoding(animation, kind, quality)
-    options["duration"] = [milliseconds for _, milliseconds in timing]
+    least = _UNTIMED if kind == "AVIF" else 0  # A frame of an AVIF has some time.
+    options["duration"] = [milliseconds or least for _, milliseconds in timing]
     with writing(sr_path), replacing(sr_path) as temporary:
         frames[0].save(temporary, kind, append_images=frames[1:], **options)
     return size

@@ -228,3 +228,15 @@ def test_animated_avif(endings, repeating_upscaler, tmp_path):
             expected = np.asarray(lr).repeat(4, axis=0).repeat(4, axis=1).astype(int)
             inside = np.s_[20:36, 16 * i + 4 : 16 * i + 24]
             assert abs(rgba[inside] - expected[inside]).mean() <= 3
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="Pillow has no AVIF")
+def test_frames_without_a_duration_last_as_long_as_in_players(
+    repeating_upscaler, tmp_path
+):
+    lr_path, sr_path = tmp_path / "lr.gif", tmp_path / "sr.avif"
+    first, *others = moving_square(False)
+    first.save(lr_path, save_all=True, append_images=others)
+    assert read_animation(lr_path).durations == (0, 0, 0)
+    enhance_animation(lr_path, sr_path, repeating_upscaler)
+    assert read_animation(sr_path).durations == (100, 100, 100)
