@@ -122,8 +122,8 @@ def locked(folder: Path, says: str) -> Iterator[None]:
         except BlockingIOError:
             file.seek(0)
             raise ConfigError(
-                f"{says} {folder} ({file.read().strip()}); stop that one first, or "
-                "name another folder"
+                f"{says} {folder} ({file.read().strip()}); stop that process first, or "
+                "choose another output"
             ) from None
         except OSError:  # a disk in the cloud may know no locks
             pass

@@ -188,7 +188,7 @@ def _explain(source: Any, name: object) -> None:
             with open(source, "rb") as file:
                 head = file.read(12)
     if head == b"":
-        raise ImageError(f"{name} is empty")
+        raise ImageError(f"cannot read {name}: it is empty")
     if (
         head
         and head[4:8] == b"ftyp"

@@ -184,7 +184,7 @@ def bad_inputs(tmp_path, tiny_tflite):
     [
         ("missing.png", "sr.png", "model.tflite", "No such file"),
         ("text.png", "sr.png", "model.tflite", "cannot identify"),
-        ("regular", "sr.png", "model.tflite", "regular is empty"),
+        ("regular", "sr.png", "model.tflite", "regular: it is empty"),
         ("cut.jpg", "sr.png", "model.tflite", "truncated"),
         (
             "folder",
