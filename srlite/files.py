@@ -88,12 +88,19 @@ def replacing_folder(path: str | os.PathLike) -> Iterator[Path]:
 
 def remove_folder(path: str | os.PathLike) -> None:
     """Remove a folder; a kill on the way leaves nothing under its name."""
+    shutil.rmtree(put_away(path))
+
+
+def put_away(path: str | os.PathLike) -> Path:
+    """Move a folder into a hidden one, which is returned, for its removal."""
     path = Path(path)
-    temporary = _hidden_folder(path)
+    hidden = _hidden_folder(path)
     try:
-        path.rename(temporary / path.name)
-    finally:
-        shutil.rmtree(temporary)
+        path.rename(hidden / path.name)
+    except OSError:
+        hidden.rmdir()
+        raise
+    return hidden
 
 
 def remove_leftovers(folder: str | os.PathLike) -> None:

@@ -10,6 +10,7 @@ import heapq
 import json
 import math
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -25,7 +26,7 @@ from srlite.enhance.video_frames import (
     is_turned,
     packets_of,
 )
-from srlite.files import locked, remove_folder, remove_leftovers, replacing
+from srlite.files import locked, put_away, remove_leftovers, replacing
 from srlite.pictures.writing import writing
 from srlite.runtime.telling import parts_of
 
@@ -154,7 +155,11 @@ def segment_folder(sr_path: str | os.PathLike, identity: str) -> Iterator[Path]:
     folder = sr_path.with_name(f".{name}.segments")
     with writing(sr_path):
         folder.mkdir(exist_ok=True)
-    with locked(folder, f"{sr_path} is in the making in"):
+    # A folder with a file that is open, as the lock is, cannot be removed everywhere.
+    with (
+        contextlib.ExitStack() as unlocked,
+        locked(folder, f"{sr_path} is in the making in"),
+    ):
         with writing(sr_path):
             remove_leftovers(folder)
             note = folder / "work.json"
@@ -163,13 +168,13 @@ def segment_folder(sr_path: str | os.PathLike, identity: str) -> Iterator[Path]:
                     path.unlink(missing_ok=True)
                 with replacing(note) as temporary:
                     temporary.write_text(identity)
+        succeeded = False
         try:
             yield folder
-        except BaseException:
-            if not segments_in(folder):
-                remove_folder(folder)
-            raise
-        remove_folder(folder)
+            succeeded = True
+        finally:
+            if succeeded or not segments_in(folder):
+                unlocked.callback(shutil.rmtree, put_away(folder))
 
 
 def segments_in(folder: Path) -> list[Path]:
