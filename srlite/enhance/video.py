@@ -11,6 +11,7 @@ import contextlib
 import functools
 import io
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -212,6 +213,8 @@ def _plan(lr_path, sr_path, upscaler, deinterlace, size_options):
         form = Form(stream, first, codec, start_of(source))
         stated = stated_frames(source, stream)
         notes = [*_lost_streams(source, lr_path), *lost_of(stream, first)]
+        if source.format.name.startswith("matroska") and _is_cut(lr_path):
+            notes.append(f"{lr_path} ends too early, and so does its video")
     interlaced = bool(first.interlaced_frame)
     if interlaced and not deinterlace:
         notes.append(_INTERLACED)
@@ -255,6 +258,21 @@ def _lost_streams(source, path):
         )
     if damaged := len(audio) - len(whole_audio(source)):
         yield f"{path}: {damaged} of its sound tracks damaged, and left out"
+
+
+def _is_cut(path):
+    """Whether a Matroska or WebM ends before the size that its head states."""
+    with open(path, "rb") as file:
+        head = file.read(4096)
+    before, segment, rest = head.partition(b"\x18\x53\x80\x67")
+    if not rest or not rest[0]:
+        return False
+    # A number's first bit that is set says of how many bytes it is; all set: unknown.
+    length = 9 - rest[0].bit_length()
+    mask = (1 << 7 * length) - 1
+    size = int.from_bytes(rest[:length]) & mask
+    start = len(before) + len(segment) + length
+    return size != mask and start + size > os.path.getsize(path)
 
 
 def _load_av():

@@ -63,6 +63,21 @@ def test_no_frame_is_lost_of_segments_of_any_length(
         assert times == pytest.approx(np.arange(count) / 10, abs=0.001)
 
 
+@pytest.mark.parametrize("name", ["lr.mkv", "lr.webm"])
+def test_a_file_that_was_cut_is_said(name, tmp_path, repeating_upscaler):
+    lr_path, said = tmp_path / name, []
+    codec = "libx264" if name == "lr.mkv" else "libvpx-vp9"
+    make_clip(lr_path, range(30), codec=codec)
+    whole = lr_path.read_bytes()
+    for content in (whole, whole[: len(whole) - 150]):
+        lr_path.write_bytes(content)
+        sr_path = tmp_path / "sr.mkv"
+        enhance_video(
+            lr_path, sr_path, repeating_upscaler, outscale=1, warn=said.append
+        )
+    assert said == [f"{lr_path} ends too early, and so does its video"]
+
+
 @pytest.mark.parametrize("ending", [".mp4", ".mov"])
 def test_what_a_trimmed_film_does_not_show_is_not_lost(
     ending, tmp_path, repeating_upscaler
