@@ -15,7 +15,7 @@ from srlite.errors import run_command
 # Name: (module with a `main`, one line of help).
 COMMANDS = {
     "enhance": ("enhance.command", "enlarge pictures, animations and videos"),
-    "bulk": ("enhance.bulk", "enlarge any number of pictures, by Apache Beam"),
+    "bulk": ("enhance.bulk", "enlarge any number of pictures, with Apache Beam"),
     "train": ("training.command", "train a generator from photographs"),
     "export": (
         "export.command",

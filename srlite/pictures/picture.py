@@ -11,7 +11,7 @@ transparency, greyness, 16 bits of PNG and TIFF, ICC profile, EXIF, XMP and reso
 import io
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,7 @@ from srlite.pictures.metadata import (
 )
 from srlite.pictures.sixteen_bit import (
     grey_levels,
+    is_halved,
     open_page,
     read_deep,
     transparent_level_scale,
@@ -239,8 +240,11 @@ def _from_image(image: Image.Image, name: object, said: _Said) -> Picture:
 def picture_from_array(image: Any) -> Picture:
     """Convert an array, as of `enhance_image`, to a `Picture`, or raise ImageError."""
     if isinstance(image, Image.Image):
+        halved = is_halved(image)
         with decoding("the PIL image"):
-            return picture_from_image(image)
+            picture = picture_from_image(image)
+        notes = ("Pillow reads 8 of the file's 16 bits; give its path instead",)
+        return replace(picture, notes=picture.notes + notes * halved)
     image = native(np.asarray(image))
     if image.dtype.kind in "USO":
         raise ImageError(

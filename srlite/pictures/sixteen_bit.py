@@ -118,6 +118,11 @@ def transparent_level_scale(image: Image.Image) -> int:
     return {"L;2": 85, "L;4": 17}.get(_raw_mode(image), 1)
 
 
+def is_halved(image: Image.Image) -> bool:
+    """Whether Pillow alone will keep 8 of the 16 bits of a file that it has opened."""
+    return ";16" in _raw_mode(image) and image.mode in ("LA", "RGB", "RGBA", "RGBX")
+
+
 def _raw_mode(image: Any) -> str:
     if not getattr(image, "tile", None):
         return ""

@@ -12,7 +12,12 @@ from PIL import Image
 from srlite.enhance.inference import enhance_image
 from srlite.errors import ImageError
 from srlite.pictures.levels import join_channels
-from srlite.pictures.picture import Picture, read_picture, write_picture
+from srlite.pictures.picture import (
+    Picture,
+    picture_from_array,
+    read_picture,
+    write_picture,
+)
 
 
 def joined(picture):
@@ -203,3 +208,15 @@ def test_many_bands_and_strips(tmp_path):
             path, Picture(levels[..., :1].repeat(3, axis=2), levels[..., 1], grey=True)
         )
         np.testing.assert_array_equal(read_back(path), levels)
+
+
+@pytest.mark.parametrize("ending", [".png", ".tif"])
+@pytest.mark.parametrize("mode", ["RGB16", "RGBA16", "LA16", "L16", "RGB"])
+def test_bits_that_pillow_drops_are_said(tmp_path, ending, mode):
+    path = tmp_path / f"lr{ending}"
+    write_kind(path, mode)
+    if (ending, mode) == (".tif", "LA16"):
+        pytest.skip("Pillow does not open it")
+    picture = picture_from_array(Image.open(path))
+    dropped = read_picture(path).pixels.dtype != picture.pixels.dtype
+    assert ["8 of the file's 16 bits" in n for n in picture.notes] == [True] * dropped
