@@ -123,7 +123,9 @@ def locked(folder: Path, says: str) -> Iterator[None]:
     except ImportError:  # Windows
         yield
         return
-    with open(folder / ".lock", "a+") as file:
+    with contextlib.ExitStack() as stack:
+        with writing(folder, ConfigError):
+            file = stack.enter_context(open(folder / ".lock", "a+"))
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -82,15 +82,21 @@ def time_against(models, image, rounds, num_threads):
     ]
 
 
-def _prepare(model, image, num_threads):
-    """Load a model: its `Upscaler`, and a function that enlarges the picture once."""
+def open_any_size(model, num_threads):
+    """Load an `Upscaler`; ModelError for a model that takes one size only."""
     upscaler = Upscaler.from_file(model, num_threads=num_threads)
-    network = upscaler.network
-    if network.size is not None:
-        height, width = network.size
+    if upscaler.network.size is not None:
+        height, width = upscaler.network.size
         raise ModelError(
             f"{model} takes {width} x {height} pixels only; give a model of any size"
         )
+    return upscaler
+
+
+def _prepare(model, image, num_threads):
+    """Load a model: its `Upscaler`, and a function that enlarges the picture once."""
+    upscaler = open_any_size(model, num_threads)
+    network = upscaler.network
     need = network.bytes_per_pixel * math.prod(image.shape[:2])
     if need > available_memory():
         raise ModelError(

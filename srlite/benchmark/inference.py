@@ -203,6 +203,7 @@ def report(args):
     if path.suffix != ".tflite":
         raise ConfigError(f"{path} is not a .tflite, which is what LiteRT runs")
     threads = args.threads or cores()
+    upscaler = benchmark_against.open_any_size(path, threads)
     photo = read_rgb(args.lr_path)
     print(f"{path.name}, {threads} threads, {args.lr_path}, writing {args.ending}")
 
@@ -228,7 +229,6 @@ def report(args):
     for overlap, levels in zip(OVERLAPS, reach):
         print(f"overlap of {overlap:2}       at most {levels:.4f} levels off")
 
-    upscaler = Upscaler.from_file(path, num_threads=threads)
     for megapixels in args.megapixels:
         image = enlarged_by_mirrors(photo, megapixels)
         print(measure_memory(path, image, upscaler, threads, args.ending), flush=True)

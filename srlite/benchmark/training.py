@@ -20,7 +20,7 @@ import numpy as np
 
 from srlite.backend import import_keras
 from srlite.config.options import parse_assignment
-from srlite.config.presets import preset
+from srlite.config.presets import DEFAULT_PRESET, configure
 from srlite.data.photographs import load_images
 from srlite.memory import peak_memory
 from srlite.training.logs import RunLogger
@@ -285,7 +285,7 @@ class _Logger(RunLogger):
 
 def add_arguments(parser):
     """Add the options of the command to an `ArgumentParser`."""
-    parser.add_argument("--preset", default="light")
+    parser.add_argument("--preset", help=f"(default: {DEFAULT_PRESET})")
     parser.add_argument("--stage", default="pretrain", choices=STAGES)
     parser.add_argument("--data-dir", nargs="+", metavar="DIR")
     parser.add_argument("--steps", type=int, default=50, metavar="N")
@@ -295,11 +295,11 @@ def add_arguments(parser):
 
 def report(args):
     """Run the measurement and print it."""
-    config = preset(args.preset).updated(dict(map(parse_assignment, args.set)))
+    config = configure(args.preset, dict(map(parse_assignment, args.set)))
     found = benchmark_training(config, args.stage, args.steps, args.data_dir)
     low, median, high = found["overhead"]
     print(
-        f"{args.preset}, stage {args.stage}, on {found['backend']}\n"
+        f"{config.preset}, stage {args.stage}, on {found['backend']}\n"
         f"bare update        {found['step_ms']:.2f} ms per step\n"
         f"training loop      {found['loop_ms']:.2f} ms per step\n"
         f"overhead           {median:.1%}, quartiles {low:.1%} and {high:.1%} "

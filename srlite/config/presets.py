@@ -185,6 +185,9 @@ PRESETS = {
 }
 
 
+DEFAULT_PRESET = "light"
+
+
 def preset(name: str) -> Config:
     """Return the `Config` of a preset.
 
@@ -194,3 +197,26 @@ def preset(name: str) -> Config:
     if name not in PRESETS:
         raise ConfigError(f"unknown preset {name}; there are {', '.join(PRESETS)}")
     return PRESETS[name]
+
+
+def configure(name: str | None, *changes: dict) -> Config:
+    """Return the `Config` of a preset with some options changed.
+
+    Args:
+        name: the preset; None for the one that an option `preset` in `changes` names,
+            else `DEFAULT_PRESET`.
+        *changes: as of `Config.updated`, one after the other.
+
+    Raises:
+        ConfigError: as `preset` and `Config.updated`; two presets are named.
+    """
+    named = [options["preset"] for options in changes if "preset" in options]
+    names = dict.fromkeys(
+        [*filter(None, [name]), *(n for n in named if n in [*PRESETS])]
+    )
+    if len(names) > 1:
+        raise ConfigError(f"name one preset; received {' and '.join(names)}")
+    config = preset(next(iter(names), DEFAULT_PRESET))
+    for options in changes:
+        config = config.updated(options)
+    return config

@@ -5,6 +5,7 @@ weights, numbers of pictures.
 """
 
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ def read_record(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: it cannot be read.
     """
-    if not path.exists():
+    if not os.path.exists(path):
         return {}
     try:
         record = json.loads(path.read_text())

@@ -5,6 +5,7 @@ file, which is a source itself.
 """
 
 import argparse
+import os
 from pathlib import Path
 
 import numpy as np
@@ -111,7 +112,7 @@ def load_images(sources, min_size=1, warn=print):
     Raises:
         DataError: a source cannot be read, or has no usable picture.
     """
-    if isinstance(sources, str | Path):
+    if isinstance(sources, str | os.PathLike):
         sources = [sources]
     sources = [str(source) for source in sources]
     found = load_photographs(
@@ -163,5 +164,5 @@ def main(argv=None, prog="python -m srlite pack"):
         for _, photograph in usable_photographs(min_sizes, args.scale, print):
             writer.add(photograph)
             count += 1
-    print(f"{args.output}: {count} pictures")
+    print(f"{args.output}: {_count(count, 'picture')}")
     return 0

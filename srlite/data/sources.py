@@ -92,7 +92,7 @@ def pictures_in(folder):
 
 def _listed(folder):
     """List all files in a folder and its folders, each once, in order."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise DataError(f"no such folder of pictures: {folder}")
     found, seen = [], set()
     for place, folders, names in os.walk(folder, followlinks=True):
@@ -103,7 +103,7 @@ def _listed(folder):
             continue
         seen.add(real)
         found += [Path(place, name) for name in names]
-    return sorted(path for path in found if path.is_file())
+    return sorted(path for path in found if os.path.isfile(path))
 
 
 def _decoded(items, scale):
@@ -138,7 +138,7 @@ def _files(source):
 
     Other files give `LeftOut`, hidden ones nothing.
     """
-    if source.is_dir():
+    if os.path.isdir(source):
         for path in _listed(source):
             if path.name.lower().endswith(_ARCHIVES):
                 yield from _files(path)

@@ -32,7 +32,7 @@ def check_comparison(
     path = Path(path)
     if path.suffix.lower() not in (".html", ".png"):
         raise ImageError(f"a comparison is a .html or a .png; received {path}")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise ImageError(f"cannot write {path}: there is no folder {path.parent}")
     if any(is_same_file(path, other) for other in inputs):
         raise ImageError(f"{path} is in use as another picture; give another name")

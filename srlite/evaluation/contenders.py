@@ -154,7 +154,7 @@ def open_contender(text, scale, edges="none", num_threads=None):
 def _split(text):
     """Return the name that a string begins with, or None, and the rest."""
     match = _NAMED.fullmatch(text)
-    return match.groups() if match and not Path(text).exists() else (None, text)
+    return match.groups() if match and not os.path.exists(text) else (None, text)
 
 
 def _open_folder(text, protocol, sets):
@@ -234,7 +234,7 @@ def _run(words, scale, lr, *_):
         Image.fromarray(lr).save(lr_path)
         filled = [w.replace("{lr}", lr_path).replace("{sr}", sr_path) for w in words]
         try:
-            done = subprocess.run(filled, capture_output=True)
+            done = subprocess.run(filled, stdin=subprocess.DEVNULL, capture_output=True)
         except OSError as error:
             raise ModelError(f"cannot run {words[0]}: {error.strerror}") from None
         if done.returncode:

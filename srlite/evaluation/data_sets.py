@@ -103,7 +103,7 @@ def known_set(name, root):
         raise DataError(
             f"say where {name} lies, with --sets-dir or SRLITE_SETS_DIR. {source}"
         )
-    if not Path(root).is_dir():
+    if not os.path.isdir(root):
         raise DataError(f"no such folder of data sets: {root}")
     for place in places:
         found = [
@@ -142,7 +142,7 @@ def results_in(folder, sets):
     found = {}
     for data_set in sets:
         place = Path(folder, data_set.name)
-        place = place if place.is_dir() else Path(folder)
+        place = place if os.path.isdir(place) else Path(folder)
         paths = [item.hr_path for item in data_set.items]
         top = os.path.commonpath([path.parent for path in paths])
         pairs = match_pairs(place, top, _pictures(place), paths, spare=True)

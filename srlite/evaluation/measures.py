@@ -1,6 +1,7 @@
 """What an evaluation measures of SR pictures: built once, before the first picture."""
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -126,5 +127,6 @@ def _niqe(path, border):
 
 def file_identity(file):
     """Return what stands for a weights file in the keys of records."""
-    path = Path(file)
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else file
+    if not os.path.isfile(file):
+        return file
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()

@@ -57,18 +57,20 @@ def calibration_samples(
 
     Returns:
         (samples, photos): at most 48 `Sample` to calibrate on, and at most 12 uint8 HR
-        crops (scale * height, scale * width, 3) to try the file on. Both come from the
-        same photo when the source has a single one.
+        crops (scale * height, scale * width, 3), at least 3 * scale a side, to try the
+        file on. Both come from the same photo when the source has a single one.
 
     Raises:
         DataError: the source cannot be read, or has no usable picture.
     """
     random = np.random.default_rng(0)
     crops = []
+    # PSNR, which tries the file, leaves out an LR pixel on each side.
+    cut = [scale * max(length, 3) for length in size]
     min_sizes = {str(source): 4 * scale}
     photographs = usable_photographs(min_sizes, scale, say=lambda sentence: None)
     for _, photograph in itertools.islice(photographs, _MAX_PHOTOS):
-        crops.append(_cut(photograph.hr, [scale * length for length in size], random))
+        crops.append(_cut(photograph.hr, cut, random))
     tried = _spread(len(crops), min(TRYING, max(1, len(crops) // 5)))
     rest = [i for i in range(len(crops)) if i not in tried] or [0]
     chosen = [rest[i] for i in _spread(len(rest), min(CALIBRATING, len(rest)))]
@@ -78,7 +80,8 @@ def calibration_samples(
         # Few photos are used again, each time with another kernel.
         kernel = KERNELS[(place + turn) % len(KERNELS)]
         made, told = _degradations(kernel, i, random, damage)
-        samples.append(Sample(_make(crops[chosen[place]], made, scale), told.vector))
+        lr = _make(crops[chosen[place]], made, scale)[: size[0], : size[1]]
+        samples.append(Sample(lr, told.vector))
     return samples, [crops[i] for i in tried]
 
 

@@ -78,8 +78,9 @@ def main(argv: list[str] | None = None, prog: str = "export_tflite.py") -> int:
     told, _ = build_in(generator, args.degradation, options.get("estimator"))
     if args.hr_dir:
         scale = scale_of(generator)
-        seen = SMALLEST if "estimator" in options else 2
-        photos = load_images(args.hr_dir, min_size=seen * scale + 1)
+        # PSNR leaves out an LR pixel on each side.
+        seen = SMALLEST if "estimator" in options else 3
+        photos = load_images(args.hr_dir, min_size=seen * scale)
         where = " ".join(map(str, args.hr_dir))
         options["meter"] = LossMeter(told, photos, where, args.overlap)
         options["photos"] = [SAMPLE, *photos[:4]]
@@ -133,7 +134,7 @@ def _write_all(
     """Write the whole set; return 1 when a file of it could not be made."""
     with writing(folder, ExportError):
         folder.mkdir(parents=True, exist_ok=True)
-    name = model.resolve().name if model.is_dir() else model.stem
+    name = model.resolve().name if os.path.isdir(model) else model.stem
     failures: dict[str, list[str]] = {}
     with _beside(folder / "estimator.tflite", estimator):
         for precision, side in SHIPPED:

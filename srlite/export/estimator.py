@@ -77,7 +77,7 @@ def check_path(path: str | os.PathLike) -> None:
     path = Path(path)
     if path.suffix != ".tflite":
         raise ExportError(f"the output must end in .tflite; received {path}")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise ExportError(f"cannot write {path}: it is a folder")
 
 

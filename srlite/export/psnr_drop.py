@@ -37,7 +37,7 @@ class LossMeter:
     ) -> None:
         """Take a model and pictures; the model is measured when the first file is.
 
-        Photos are uint8 HR pictures (H, W, 3), more than 2 * scale pixels a side;
+        Photos are uint8 HR pictures (H, W, 3), at least 3 * scale pixels a side;
         `where` is their name. `overlap` is the model's, LR pixels, None for the usual.
         """
         self.where = where

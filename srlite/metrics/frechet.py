@@ -14,7 +14,6 @@ Keras is imported when the network is built.
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -97,7 +96,7 @@ def inception_features(weights: str | os.PathLike | None, side: int = SIDE) -> F
         BackendError: Keras is not installed.
         ModelError: the weights cannot be downloaded or read.
     """
-    if weights not in ("imagenet", None) and not Path(weights).is_file():
+    if weights not in ("imagenet", None) and not os.path.isfile(weights):
         raise ModelError(
             f"there is no file {weights}; FID needs imagenet, which Keras downloads, "
             "or the weights of keras.applications.InceptionV3 without the top"

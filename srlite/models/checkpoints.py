@@ -193,7 +193,9 @@ def find(directory: str | os.PathLike, stage: str) -> list[tuple[int, Path]]:
     Returns:
         List of (step, path), oldest first; empty when there are none.
     """
-    found = []
+    found: list[tuple[int, Path]] = []
+    if not os.path.isdir(directory):
+        return found
     for path in Path(directory).glob(f"{stage}-*"):
         match = _NAME.fullmatch(path.name)
         if match and match["stage"] == stage:

@@ -15,7 +15,6 @@ import difflib
 import math
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -44,7 +43,7 @@ def _pretrained(
                 f"give a local file with {flag}, or leave the loss out: "
                 f"--set gan.{loss}=none"
             ) from error
-    if weights is not None and not Path(weights).is_file():
+    if weights is not None and not os.path.isfile(weights):
         raise ModelError(
             f"there is no file {weights}; {flag} expects the weights of "
             f"keras.applications.{name} without the top"

@@ -197,7 +197,7 @@ def main(
     if args.hold_colour and not args.base_model:
         raise ConfigError("--hold-colour needs --base-model, whose change is added")
     output = Path(args.output)
-    if output.suffix != ".keras" or not output.parent.is_dir():
+    if output.suffix != ".keras" or not os.path.isdir(output.parent):
         raise ModelError(
             f"--output must be a .keras file in a folder that exists; received {output}"
         )

@@ -87,7 +87,7 @@ def find_model(model: str | os.PathLike, trained: bool = False) -> Path:
     """
     path, name = Path(model), os.fspath(model)
     if name in shipped_models():
-        if path.is_dir():
+        if os.path.isdir(path):
             _say(f"note: {name} is the shipped model; for the folder say ./{name}")
         shipped = shipped_model_path(name)
         shipped = shipped.with_suffix(".keras") if trained else shipped
@@ -97,10 +97,10 @@ def find_model(model: str | os.PathLike, trained: bool = False) -> Path:
                 "shipped models have theirs in srlite/weights of srlite's repository"
             )
         return shipped
-    if path.is_dir():
+    if os.path.isdir(path):
         index = path / checkpoint_parts.INDEX
-        return index if index.is_file() else _of_run(path)
-    if not path.is_file():
+        return index if os.path.isfile(index) else _of_run(path)
+    if not os.path.isfile(path):
         if path.name == name and not path.suffix:
             return shipped_model_path(name)  # which says what there is
         raise ModelError(f"there is no model file {path}; check its path")
@@ -125,7 +125,7 @@ def fast_model(model: str | os.PathLike) -> Path:
         return path
     stem = path.stem.removesuffix("_float32").removesuffix("_float16")
     fast = path.with_name(f"{stem}{_INT8}.tflite")
-    if not fast.is_file():
+    if not os.path.isfile(fast):
         raise ModelError(
             f"{model} has no int8 file, {fast.name}, beside it; export one, or leave "
             "--fast out"
@@ -138,7 +138,7 @@ def _of_run(run: Path) -> Path:
     for stage in ("gan", "pretrain"):
         result = run / RESULTS[stage]
         found = checkpoints.find(run / CHECKPOINTS, stage)
-        if result.is_file():
+        if os.path.isfile(result):
             if stage == "pretrain":
                 _say(f"note: {run} stands for its stage pretrain")
             return result
@@ -185,7 +185,7 @@ def find_estimator(model: str | os.PathLike) -> Path:
         places = [path.parent.parent / RESULTS["estimator"]]
     shipped = WEIGHTS_DIR / f"{DEFAULT_MODEL}{_ESTIMATOR}.tflite"
     for place in (*places, shipped):
-        if place.is_file():
+        if os.path.isfile(place):
             return place
     raise ModelError(
         f"{path} is told how a picture was made, and there is no estimator to say it; "
@@ -220,7 +220,7 @@ def load_estimator(path: str | os.PathLike) -> "keras.Model":
         ModelError: the file is missing, damaged or no estimator.
     """
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise ModelError(f"there is no estimator {path}")
     estimator = _load(path)
     if not is_estimator(estimator):

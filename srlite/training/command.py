@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from srlite.config.options import parse_assignment, read_options
-from srlite.config.presets import PRESETS, preset
+from srlite.config.presets import DEFAULT_PRESET, PRESETS, configure
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "train.py") -> int:
@@ -18,10 +18,10 @@ def main(argv: Sequence[str] | None = None, prog: str = "train.py") -> int:
     summary, run_dir = args.pop("summary"), args.pop("run_dir")
     if not summary and not run_dir:
         parser.error("--run-dir is required (except for --summary)")
-    config = preset(args.pop("preset"))
-    if file := args.pop("config"):
-        config = config.updated(read_options(file))
-    config = config.updated(dict(map(parse_assignment, args.pop("set"))))
+    file = args.pop("config")
+    changes = [read_options(file)] if file else []
+    changes.append(dict(map(parse_assignment, args.pop("set"))))
+    config = configure(args.pop("preset"), *changes)
 
     from srlite.training.preparation import summarize
     from srlite.training.recipe import train
@@ -39,7 +39,11 @@ def _parser(prog):
         description="Train a generator from photographs. Ctrl-C saves a checkpoint; "
         "the same command again goes on from there.",
     )
-    parser.add_argument("--preset", default="light", help=f"{', '.join(PRESETS)}")
+    parser.add_argument(
+        "--preset",
+        help=f"{', '.join(PRESETS)} (default: what --config or --set names, else "
+        f"{DEFAULT_PRESET})",
+    )
     parser.add_argument(
         "--data-dir",
         nargs="+",

@@ -28,6 +28,7 @@ from tqdm import tqdm
 
 from srlite.errors import BackendError, CheckpointError
 from srlite.files import replacing
+from srlite.models.model_files import RESULTS
 
 
 class RunLogger:
@@ -223,7 +224,7 @@ def _wandb_run(run_dir, project):
             f"Weights & Biases does not start ({error}); WANDB_MODE=offline needs no "
             "account"
         ) from None
-    for stage in ("pretrain", "gan"):
+    for stage in RESULTS:
         run.define_metric(f"{stage}/*", step_metric=f"{stage}/step")
     return run
 

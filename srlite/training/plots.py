@@ -119,10 +119,10 @@ def _panels(curves):
             panels.setdefault(panel, {})[label] = curve
             if panel not in _SCORES and not name.startswith(("d_", "val/")):
                 summands.append(curve)
-    # The sum says something new only if it has more than one loss.
+    # The sum says nothing new beside the only loss that it has.
     total = curves.get("g_total")
     told = any(np.array_equal(total, curve) for curve in summands)
-    if total and len(summands) > 1 and not told:
+    if total and len(summands) != 1 and not told:
         panels["g_total"] = {"training": total}
     return panels
 
@@ -219,7 +219,7 @@ def plot_run(
     """
     path = Path(run_dir)
     path = path / "metrics.jsonl" if path.suffix != ".jsonl" else path
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise CheckpointError(f"no such run: there is no {path}")
     metrics = read_metrics(path)
     first, last = steps or (-math.inf, math.inf)

@@ -12,7 +12,7 @@ from srlite.data.patches import PatchSampler, StageSampler
 from srlite.data.photographs import usable_photographs
 from srlite.data.sources import split_weight
 from srlite.errors import ConfigError, DataError
-from srlite.files import replacing
+from srlite.files import is_same_file, replacing
 from srlite.memory import available_memory
 from srlite.metrics.psnr_ssim import centre_crop, smallest_side
 from srlite.models.model_files import load_generator, scale_of
@@ -55,12 +55,32 @@ def find_sources(config, stages, data_dirs):
     sources = {}
     for stage in stages:
         own = getattr(config, stage).sources
-        sources[stage] = own or [str(source) for source in data_dirs]
+        sources[stage] = own or listed(data_dirs)
         if not sources[stage]:
             raise ConfigError(
                 f"stage {stage} has no photographs: give --data-dir or {stage}.sources"
             )
     return sources
+
+
+def listed(sources):
+    """Return one source, string or path, or several as a list of strings."""
+    alone = isinstance(sources, str | os.PathLike)
+    return [str(source) for source in ([sources] if alone else sources)]
+
+
+def check_pack(pack, sources):
+    """Raise ConfigError for a pack to write that is one of the sources of a stage.
+
+    What comes from packs is not written to another one.
+    """
+    names = {split_weight(source)[1] for own in sources.values() for source in own}
+    packs = {name for name in names if name.endswith(".pack")}
+    if names > packs and any(is_same_file(pack, name) for name in packs):
+        raise ConfigError(
+            f"{pack} is a source, and photographs that do not fit in memory would "
+            "replace it; name another file with --pack"
+        )
 
 
 def smallest_sizes(config, sources):
@@ -100,8 +120,7 @@ def load_validation(config, stages, sources, folder, say):
 
     scale, crop = config.scale, config.data.validation_crop
     crop = 0 if "estimator" in stages else crop
-    sources = [sources] if isinstance(sources, str | os.PathLike) else sources
-    least = dict.fromkeys(map(str, sources), smallest_photo(config))
+    least = dict.fromkeys(listed(sources), smallest_photo(config))
     flat = []
     names = folder / "left_out_validation.txt"
     with PhotographStore(memory_limit(config), folder / "validation.pack") as store:
@@ -254,6 +273,6 @@ def summarize(config: Config, run_dir: str | os.PathLike | None = None) -> str:
     if run_dir is not None:
         run = RunDirectory(run_dir)
         run.make()
-        with replacing(run.path / "summary.txt") as temporary:
+        with replacing(run.path / "summary.txt", ConfigError) as temporary:
             temporary.write_text(text)
     return text

@@ -32,7 +32,7 @@ _SEEDS = {"pretrain": 0, "gan": 1, "estimator": 2, "validation": 3}
 
 def train(
     config: Config,
-    data_dirs: Sequence[str | os.PathLike],
+    data_dirs: str | os.PathLike | Sequence[str | os.PathLike],
     run_dir: str | os.PathLike,
     *,
     stages: Sequence[str] | None = None,
@@ -55,8 +55,8 @@ def train(
 
     Args:
         config: `Config`.
-        data_dirs: sources of HR photographs (`data.sources`), for stages that have none
-            of their own.
+        data_dirs: source or sources of HR photographs (`data.sources`), for stages that
+            have none of their own.
         run_dir: folder of the run; made if missing.
         stages: which of `STAGES` to do; None for all that the config needs: the
             estimator only for a conditional generator.
@@ -91,6 +91,8 @@ def train(
     if stages is None:
         stages = STAGES if config.generator.conditional else STAGES[1:]
     preparation.check(config, stages)
+    if max_minutes is not None and not max_minutes >= 0:
+        raise ConfigError(f"max_minutes must be at least 0; received {max_minutes}")
     if checkpoint_part_size is not None and checkpoint_part_size < 1:
         raise ConfigError(
             f"a checkpoint's parts are of at least 1 MiB; received "
@@ -110,10 +112,11 @@ def train(
     else:
         directory = ChiefsRunDirectory(run_dir, devices.worker)
         val_dir = None  # measuring is the chief's
+    preparation.check_pack(pack or directory.pack, sources)
     if not override:
         directory.compare(config)
     generator_stages = [stage for stage in stages if stage != "estimator"]
-    todo = [s for s in generator_stages if not directory.result(s).exists()]
+    todo = [s for s in generator_stages if not os.path.exists(directory.result(s))]
     if config.generator.conditional and todo and "estimator" not in stages:
         directory.find_estimator()  # now, not after minutes
     directory.make()

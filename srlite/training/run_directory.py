@@ -8,6 +8,7 @@ fit in memory. With several workers only the chief uses it; the others have a
 """
 
 import contextlib
+import os
 from pathlib import Path
 
 from srlite.config.record import (
@@ -75,7 +76,8 @@ class RunDirectory:
     def begun(self):
         """Whether a step was done."""
         return any(
-            self.result(stage).exists() or checkpoints.find(self.checkpoints, stage)
+            os.path.exists(self.result(stage))
+            or checkpoints.find(self.checkpoints, stage)
             for stage in STAGES
         )
 

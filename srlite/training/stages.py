@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import os
 from pathlib import Path
 
 import numpy as np
@@ -208,7 +209,7 @@ def start_estimator_from(estimator, path):
     Raises:
         ModelError: there is none, or it has other shapes.
     """
-    if Path(path).is_dir():
+    if os.path.isdir(path):
         path = Path(path) / RESULTS["estimator"]
     elif Path(path).suffix != ".keras":
         path = find_estimator(path).with_suffix(".keras")
