@@ -187,12 +187,33 @@ def test_wandb_offline(photos, tmp_path):
         ),
         (["--data-dir", "{photos}", "--vgg19-weights", "{gone}"], "gone"),
         (["--data-dir", "{photos}", "--run-dir", "{file}/run"], "cannot write "),
+        (["--data-dir", "{long}"], "is neither a folder nor a readable archive"),
+        (["--data-dir", "pairs:{long}:{photos}"], "no such folder of pictures"),
+        (["--data-dir", "{photos}", "--run-dir", "{long}"], "cannot write "),
+        (
+            ["--data-dir", "{photos}", "--stages=estimator", "--init-from", "{long}"],
+            "there is no model file",
+        ),
+        (["--data-dir", "{photos}", "--vgg19-weights", "{long}"], "there is no file"),
+        (
+            ["--data-dir", "{photos}", "--max-minutes", "nan"],
+            "max_minutes must be at least 0; received nan",
+        ),
+        (
+            ["--data-dir", "2@{empty}.pack", "{photos}", "--pack", "{empty}.pack"],
+            "empty.pack is a source, and photographs that do not fit in memory",
+        ),
+        (
+            ["--data-dir", "{photos}", "--set", "preset=esrgan"],
+            "name one preset; received tiny and esrgan",
+        ),
     ],
 )
 def test_bad_input_is_one_sentence(photos, tmp_path, arguments, says):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("")
     places = {n: tmp_path / n for n in ("gone", "empty", "file")} | {"photos": photos}
+    places["long"] = tmp_path / ("n" * 300)  # more than file systems take
     arguments = [argument.format(**places) for argument in arguments]
     first = ["--preset", "tiny", "--run-dir", str(tmp_path / "run")]
     with pytest.raises(SrliteError, match=re.escape(says)) as caught:

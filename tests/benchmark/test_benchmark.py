@@ -11,7 +11,8 @@ from srlite.benchmark import inference as benchmark_inference
 from srlite.benchmark.command import main
 from srlite.benchmark.training import benchmark_training
 from srlite.config.presets import preset
-from srlite.errors import ConfigError, SrliteError
+from srlite.errors import ConfigError, ModelError, SrliteError
+from srlite.export.export import export_tflite
 from srlite.models.model_files import find_model
 
 TINY = {
@@ -59,7 +60,7 @@ def test_command(capsys):
         main(["train", "--set", "precision=float8"])
 
 
-def test_inference_command(tiny_tflite, tmp_path, capsys):
+def test_inference_command(tiny_tflite, tiny_model, tmp_path, capsys):
     arguments = ["inference", "--model", str(tiny_tflite), "--threads", "1"]
     assert main([*arguments, "--rounds", "2", "--megapixels", "0.05"]) == 0
     text = capsys.readouterr().out
@@ -79,6 +80,10 @@ def test_inference_command(tiny_tflite, tmp_path, capsys):
         main([*arguments, "--rounds", "1"])
     with pytest.raises(ConfigError, match="--megapixels must be above 0; received"):
         main([*arguments, "--megapixels", "1", "-1"])
+    static = str(tmp_path / "static.tflite")
+    export_tflite(tiny_model, static, input_size=(16, 16))
+    with pytest.raises(ModelError, match="takes 16 x 16 pixels only"):
+        main(["inference", "--model", static])
     (tmp_path / "model.keras").write_bytes(b"weights")
     with pytest.raises(ConfigError, match="is not a .tflite"):
         main(["inference", "--model", str(tmp_path / "model.keras")])

@@ -7,7 +7,7 @@ import pytest
 
 from srlite.config.config import RRDBNetConfig, SRResNetConfig
 from srlite.config.options import flatten, parse_assignment, read_options
-from srlite.config.presets import PRESETS, preset
+from srlite.config.presets import PRESETS, configure, preset
 from srlite.errors import ConfigError
 
 
@@ -227,6 +227,22 @@ def test_dict_of_a_preset_gives_it_back(name):
     options = preset(name).to_dict()
     assert preset("light").updated(json.loads(json.dumps(options))) == preset(name)
     assert flatten(options)["preset"] == name
+
+
+def test_a_preset_may_be_named_among_the_options():
+    assert configure(None) == preset("light")
+    assert configure("srgan") == configure(None, {"preset": "srgan"}) == preset("srgan")
+    written = preset("tiny").updated({"seed": 3}).to_dict()
+    changed = configure(None, written, {"gan.steps": 7})
+    assert changed == preset("tiny").updated({"seed": 3, "gan.steps": 7})
+    assert configure("tiny", written) == preset("tiny").updated({"seed": 3})
+    # Another name is one for the record.
+    mine = configure(None, {"preset": "mine"})
+    assert mine == preset("light").updated({"preset": "mine"})
+    with pytest.raises(ConfigError, match="name one preset; received light and tiny"):
+        configure("light", written)
+    with pytest.raises(ConfigError, match="preset must be of type str"):
+        configure(None, {"preset": [3]})
 
 
 def test_unknown_preset():

@@ -1,5 +1,7 @@
 """Models, filters and programs as functions from LR to SR."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -157,3 +159,21 @@ def test_programs_that_fail(photo):
         ModelError, match="made 48 x 40 pixels of 48 x 40; expected 192"
     ):
         upscale("cp {lr} {sr}")
+    with pytest.raises(ModelError, match="ended with status 1"):
+        upscale(f"long=false {'n' * 300} {{lr}} {{sr}}")  # no possible file name
+
+
+def test_programs_take_nothing_of_what_is_typed(photo):
+    reading, writing = os.pipe()
+    os.write(writing, b"typed")
+    os.close(writing)
+    before = os.dup(0)
+    os.dup2(reading, 0)
+    try:
+        sr = open_contender("sh -c 'cat; cp {lr} {sr}'", 1).enlarge(photo)
+        assert os.read(reading, 10) == b"typed"
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+        os.close(reading)
+    np.testing.assert_array_equal(sr, photo)

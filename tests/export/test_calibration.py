@@ -47,6 +47,12 @@ def test_calibration_spreads_damages(photo_dir):
     np.testing.assert_array_equal([s.lr for s in again], [s.lr for s in samples])
 
 
+def test_a_file_of_few_pixels_is_tried_on_more(photo_dir):
+    samples, tried = calibration_samples(photo_dir, 4, (1, 5))
+    assert {sample.lr.shape for sample in samples} == {(1, 5, 3)}
+    assert {hr.shape for hr in tried} == {(12, 20, 3)}  # PSNR leaves out a border of 4
+
+
 def test_calibration_for_one_damage(photo_dir):
     noisy = Degradation(noise=10.0)
     clean, _ = calibration_samples(photo_dir, 4, (32, 32))

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
+from PIL import Image
 
-from srlite.errors import ExportError, ImageError, SrliteError
+from srlite.errors import DataError, ExportError, ImageError, SrliteError
 from srlite.export.checks import ALLOWED_OPS, check_ops
 from srlite.export.command import main
 from srlite.export.export import export_tflite
@@ -224,6 +225,20 @@ def test_command(generator, tmp_path):
     ]
     assert f"{output.stat().st_size:,} bytes" in result.stdout
     assert names_in(tmp_path) == ["generator.keras", "small.json", "small.tflite"]
+
+
+def test_psnr_on_the_smallest_pictures(generator, tmp_path):
+    """Those of 9 to 11 pixels have only a border once they are cut to multiples."""
+    generator.save(tmp_path / "generator.keras")
+    (tmp_path / "hr").mkdir()
+    for side in (9, 11, 12):
+        levels = np.arange(3 * side**2, dtype=np.uint8).reshape(side, side, 3)
+        Image.fromarray(levels).save(tmp_path / "hr" / f"{side}.png")
+    arguments = ["--model", str(tmp_path), "--hr-dir", str(tmp_path / "hr")]
+    assert main([*arguments, "--output", str(tmp_path / "small.tflite")]) == 0
+    (tmp_path / "hr" / "12.png").unlink()
+    with pytest.raises(DataError, match=r"2 smaller than 12 pixels"):
+        main([*arguments, "--output", str(tmp_path / "small.tflite")])
 
 
 def test_command_says_what_is_wrong(generator, tmp_path):

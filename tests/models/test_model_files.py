@@ -249,6 +249,7 @@ def test_refusals(tiny_model, tmp_path):
     keras.Model(lr, layers.Lambda(lambda x: x)(lr)).save(tmp_path / "code.keras")
     for name, message in {
         "missing.keras": "there is no model",
+        f"{'n' * 300}.keras": "there is no model",
         "cut.keras": "is not a .keras file, or is damaged",
         "damaged.keras": "cannot load",
         "text.keras": "is not a .keras file, or is damaged",

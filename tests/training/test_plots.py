@@ -106,6 +106,7 @@ def test_total_is_drawn_only_where_it_says_more():
         assert ("the generator's total loss" in titles) == drawn
     doubled = {"content": content, "g_total": (at, 2 * content[1])}
     assert len(draw({"gan": doubled}, "Run x").axes) == 1
+    assert len(draw({"pretrain": {"g_total": content}}, "Run x").axes) == 1
 
 
 def test_panels_of_a_conditional_model():

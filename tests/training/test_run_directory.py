@@ -236,6 +236,15 @@ def test_two_trainings_in_one_folder(tmp_path, end):
         pass
 
 
+def test_a_folder_that_takes_no_lock(tmp_path):
+    (tmp_path / ".lock").mkdir()
+    with (
+        pytest.raises(ConfigError, match="cannot write .*: Is a directory"),
+        RunDirectory(tmp_path).locked(),
+    ):
+        pass
+
+
 def test_the_best_is_that_of_the_trained_kernels(tmp_path):
     """A model of one kernel is not judged by the others, which it never sees."""
     one = {f"kernels.{name}": 0.0 for name in KERNELS} | {"kernels.bicubic": 1.0}

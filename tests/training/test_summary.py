@@ -2,6 +2,7 @@
 
 import pytest
 
+from srlite.errors import ConfigError
 from srlite.training.command import main
 
 
@@ -14,6 +15,12 @@ def test_command(tmp_path, capsys):
     assert "PReLU" in shown and "Total params: 6,801" in shown
     assert "discriminator: 27,204 bytes as float32" in shown
     assert [p.name for p in (tmp_path / "run").iterdir()] == ["summary.txt"]
+
+
+def test_a_file_that_cannot_be_written(tmp_path):
+    (tmp_path / "summary.txt").mkdir()
+    with pytest.raises(ConfigError, match="cannot write .*summary.txt"):
+        main(["--preset", "tiny", "--summary", "--run-dir", str(tmp_path)])
 
 
 def test_data_is_asked_for_otherwise(capsys):
