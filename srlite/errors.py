@@ -149,4 +149,4 @@ def error_reason(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "there is not enough memory"
     reason = getattr(error, "strerror", None) or f"{error}".strip().split("\n")[0]
-    return reason or type(error).__name__
+    return reason.rstrip(":") or type(error).__name__

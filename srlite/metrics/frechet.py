@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from srlite.backend import import_keras
-from srlite.errors import DataError, ModelError
+from srlite.errors import DataError, ModelError, error_reason
 from srlite.pictures.picture import resize
 
 # Usual sets for super-resolution have 100; a covariance of full rank needs 2048.
@@ -114,10 +114,10 @@ def inception_features(weights: str | os.PathLike | None, side: int = SIDE) -> F
         if weights not in ("imagenet", None):
             network.load_weights(str(weights))
     except Exception as error:  # Keras raises many kinds
-        reason = next(iter(str(error).splitlines()), repr(error)).rstrip(":")
         raise ModelError(
-            f"the weights of InceptionV3 cannot be had from {weights} ({reason}); give "
-            "a file of keras.applications.InceptionV3 without the top"
+            f"the weights of InceptionV3 cannot be read from {weights} "
+            f"({error_reason(error)}); give a file of keras.applications.InceptionV3 "
+            "without the top"
         ) from error
 
     def features(picture: np.ndarray) -> np.ndarray:

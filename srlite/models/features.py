@@ -19,7 +19,7 @@ from typing import Any
 
 import keras
 
-from srlite.errors import ConfigError, ModelError
+from srlite.errors import ConfigError, ModelError, error_reason
 
 Weights = str | os.PathLike | None
 # The mean of ImageNet's pixels in RGB, levels; VGG was trained with it subtracted.
@@ -53,10 +53,9 @@ def _pretrained(
         try:
             network.load_weights(str(weights))
         except Exception as error:  # h5py and Keras raise many kinds for a wrong file
-            reason = next(iter(str(error).splitlines()), repr(error)).rstrip(":")
             raise ModelError(
                 f"{weights} does not hold the weights of keras.applications.{name} "
-                f"without the top, as {flag} expects ({reason})"
+                f"without the top, as {flag} expects ({error_reason(error)})"
             ) from error
     return network
 
