@@ -224,6 +224,16 @@ class Config:
                     name,
                     f"must be a multiple of the scale {self.scale}; received {size}",
                 )
+        # It makes more of an odd LR side than HR has.
+        if isinstance(self.generator, HalfNetConfig):
+            for stage in ("pretrain", "gan"):
+                size = getattr(self, stage).patch_size
+                if size % (2 * self.scale):
+                    yield (
+                        f"{stage}.patch_size",
+                        f"must be a multiple of {2 * self.scale} with the generator "
+                        f"half_net; received {size}",
+                    )
         # What an estimator sees, while it learns and when it is used.
         seen = [("estimator.patch_sizes", x) for x in self.estimator.patch_sizes]
         if self.generator.conditional:

@@ -15,7 +15,7 @@ from srlite.errors import ConfigError, DataError
 from srlite.files import is_same_file, replacing
 from srlite.memory import available_memory
 from srlite.metrics.psnr_ssim import centre_crop, smallest_side
-from srlite.models.model_files import load_generator, scale_of
+from srlite.models.model_files import load_generator, scale_of, step_of
 from srlite.training.distribution import distribute
 from srlite.training.run_directory import STAGES, RunDirectory
 from srlite.training.stages import (
@@ -233,6 +233,12 @@ def load_judge(config):
         raise ConfigError(
             f"estimator.generator must be a conditional generator of scale "
             f"{config.scale}, which {name} is not"
+        )
+    size, whole = config.estimator.generator_patch_size, step_of(generator)
+    if size % (whole * config.scale):
+        raise ConfigError(
+            f"estimator.generator_patch_size must be a multiple of "
+            f"{whole * config.scale} with {name}; received {size}"
         )
     generator.trainable = False
     return generator

@@ -47,11 +47,17 @@ def restore(generator, hr, scale, estimator=None, damages=()):
     group = len(lr) if hr.size <= 3 * CROP**2 else 1
     # Compiled: op by op, JAX takes many times as long.
     sr = [
-        generator.predict_on_batch(told(generator, to_float(part), estimator))
+        _enlarge(generator, told(generator, to_float(part), estimator), hr)
         for part in np.split(lr, len(lr) // group)
     ]
+    return lr, np.concatenate(sr)
+
+
+def _enlarge(generator, inputs, hr):
+    """Return SR of the size of HR, uint8 (batch, height, width, channels)."""
+    sr = generator.predict_on_batch(inputs)
     # Some generators make more of odd sides.
-    return lr, to_uint8(np.concatenate(sr)[:, : hr.shape[0], : hr.shape[1]])
+    return to_uint8(sr[:, : hr.shape[0], : hr.shape[1]])
 
 
 def _shrunk(hr, scale, kernels=KERNELS):
@@ -163,9 +169,8 @@ def validate(
         else:
             lr = np.repeat(real[None], len(KERNELS), axis=0)
             inputs = told(generator, to_float(real[None]), estimator)
-            sr = np.repeat(
-                to_uint8(generator.predict_on_batch(inputs)), len(lr), axis=0
-            )
+            sr = _enlarge(generator, inputs, hr)
+            sr = np.repeat(sr, len(lr), axis=0)
         if distances is not None:
             pair = (hr, sr[number % len(KERNELS)])
             pair = [to_float(centre_crop(x, scale, _SEEN))[None] for x in pair]

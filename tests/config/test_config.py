@@ -162,6 +162,10 @@ def test_bad_option_is_named(assignment, says):
         ),
         (["gan.patch_size=30"], "gan.patch_size must be a multiple of the scale 4; re"),
         (
+            ["generator.name=half_net", "gan.patch_size=100"],
+            "gan.patch_size must be a multiple of 8 with the generator half_net; rece",
+        ),
+        (
             ["pretrain.context_size=210"],
             "pretrain.context_size must be a multiple of the scale 4; received 210",
         ),

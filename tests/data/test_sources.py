@@ -120,7 +120,9 @@ def test_nothing_usable(tmp_path):
     with pytest.raises(DataError, match="no usable pictures in .*1 not readable"):
         load_images(tmp_path)
     (tmp_path / "bad.tar").write_text("text")
-    with pytest.raises(DataError, match="neither a folder nor a .* opened successfully$"):
+    with pytest.raises(
+        DataError, match="neither a folder nor a .* opened successfully$"
+    ):
         load_images(tmp_path / "bad.tar")
     # One source of several that has nothing is an error too.
     (tmp_path / "good").mkdir()

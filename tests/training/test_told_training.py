@@ -134,6 +134,11 @@ def test_an_estimator_learns_from_a_generator(finished, photos, tmp_path):
     for changes, start, says in (
         ({"generator_patch_size": 96}, None, "at most the smallest of patch_sizes, 64"),
         ({"generator_patch_size": 30}, None, "multiple of the scale 4; received 30"),
+        (
+            {"generator": "light_rt", "generator_patch_size": 36},
+            None,
+            "generator_patch_size must be a multiple of 8 with light_rt; received 36",
+        ),
         ({"generator": "esrgan"}, None, "esrgan"),
         ({"hidden_units": 9}, finished, "estimator.hidden_units must be those"),
         ({}, finished / "generator.keras", "must make 10 numbers of a picture"),

@@ -11,6 +11,7 @@ from skimage import data
 from srlite.data.kernels import KERNELS
 from srlite.errors import ModelError
 from srlite.metrics.psnr_ssim import centre_crop, psnr, ssim
+from srlite.models.half_net import half_net
 from srlite.training.losses import ContentLoss, StyleLoss
 from srlite.training.validation import (
     DAMAGES,
@@ -242,6 +243,16 @@ def test_real_lr_is_what_is_measured_on(generator):
     assert both == pytest.approx(
         alone | {"psnr_paired": expected, "ssim_paired": both["ssim_paired"]}
     )
+
+
+def test_odd_sides_of_real_lr():
+    """The half-resolution net makes more of them; untrained it repeats pixels."""
+    lr = np.random.default_rng(0).integers(0, 256, (21, 23, 3), np.uint8)
+    hr = data.chelsea()[:84, :92]
+    scores, pictures = validate(half_net(filters=4), [hr], 4, lr_images=[lr])
+    sr = lr.repeat(4, axis=0).repeat(4, axis=1)
+    assert scores["psnr_paired"] == pytest.approx(psnr(sr, hr, 4))
+    np.testing.assert_array_equal(pictures["0/sr"], sr)
 
 
 def test_pairs_are_cut_along_lr_pixels():
