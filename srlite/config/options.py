@@ -172,7 +172,7 @@ def parse_assignment(text):
     """
     name, equals, value = text.partition("=")
     if not equals:
-        raise ConfigError(f"--set wants section.option=value; received {text!r}")
+        raise ConfigError(f"--set needs section.option=value; received {text!r}")
     try:
         return name.strip(), tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:

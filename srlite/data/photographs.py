@@ -149,7 +149,12 @@ def main(argv=None, prog="python -m srlite pack"):
     parser.add_argument("source", nargs="+", help="folder, tar, tfds:NAME, pairs:..")
     parser.add_argument("--output", required=True, metavar="FILE.pack")
     parser.add_argument("--min-size", type=int, default=1, help="shortest side, pixels")
-    parser.add_argument("--scale", type=int, default=4, help="of pairs")
+    parser.add_argument(
+        "--scale",
+        type=int,
+        default=4,
+        help="HR pixels per LR pixel of pairs (default: 4)",
+    )
     args = parser.parse_args(argv)
     if not args.output.endswith(".pack"):
         raise DataError(f"--output must end in .pack; received {args.output}")

@@ -52,7 +52,9 @@ def _parser(prog):
         help="HR photographs: folders (recursive), tar files, .pack files, "
         "tfds:NAME:SPLIT, pairs:LR_DIR:HR_DIR; 2@SOURCE gives one a weight",
     )
-    parser.add_argument("--run-dir", metavar="DIR")
+    parser.add_argument(
+        "--run-dir", metavar="DIR", help="folder of the run; it is made if missing"
+    )
     parser.add_argument(
         "--val-dir", nargs="+", metavar="SOURCE", help="HR pictures to measure on"
     )
@@ -79,7 +81,12 @@ def _parser(prog):
         nargs="+",
         help="of estimator, pretrain and gan; all that the preset needs by default",
     )
-    parser.add_argument("--max-minutes", type=float, metavar="M")
+    parser.add_argument(
+        "--max-minutes",
+        type=float,
+        metavar="M",
+        help="stop after this time, with a checkpoint",
+    )
     parser.add_argument(
         "--checkpoint-part-size",
         type=int,
@@ -91,9 +98,14 @@ def _parser(prog):
         "--vgg16-weights",
         default="imagenet",
         metavar="FILE.h5",
-        help="of the content network",
+        help="weights of the content network, instead of Keras's download",
     )
-    parser.add_argument("--efficientnet-weights", default="imagenet", metavar="FILE.h5")
+    parser.add_argument(
+        "--efficientnet-weights",
+        default="imagenet",
+        metavar="FILE.h5",
+        help="weights of the style network, instead of Keras's download",
+    )
     parser.add_argument(
         "--override",
         action="store_true",

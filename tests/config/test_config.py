@@ -57,7 +57,7 @@ def test_values_are_read_by_type():
         ("gan.steps=1.5", "gan.steps must be of type int"),
         ("gan.steps=true", "gan.steps must be of type int"),
         ("generator.batch_norm=1", "generator.batch_norm must be of type bool"),
-        ("gan.steps", "--set wants section.option=value"),
+        ("gan.steps", "--set needs section.option=value"),
     ],
 )
 def test_bad_option_is_named(assignment, says):
