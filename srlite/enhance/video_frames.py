@@ -147,9 +147,9 @@ class Clock:
         time = following if stated is None else stated + self._offset
         if self._last is not None and abs(time - self._last) > self._limit:
             self._offset += following - time
-        if self._last is not None:
-            if not self._least <= time - self._last <= self._limit:
-                time = max(following, self._last + self._least)
+        passed = self._least if self._last is None else time - self._last
+        if not self._least <= passed <= self._limit:
+            time = max(following, self._last + self._least)
         self._last = time
         return time
 

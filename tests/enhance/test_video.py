@@ -2,7 +2,6 @@
 
 import struct
 import sys
-import threading
 from fractions import Fraction
 
 import av
@@ -12,7 +11,7 @@ from PIL import Image
 
 from srlite.enhance.command import main
 from srlite.enhance.video import enhance_video
-from srlite.errors import Cancelled, ConfigError, ImageError
+from srlite.errors import ConfigError, ImageError
 
 COLOURS = np.array([(200, 40, 30), (30, 160, 60), (40, 60, 210), (128, 128, 128)])
 STEPS = [0, 1, 2, 3, 4, 6, 8, 10, 11, 12, 14, 20]  # variable: of 1/25 s
@@ -135,43 +134,6 @@ def test_video_keeps_all(
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted([lr_name, sr_name])
 
 
-def test_work_goes_on_after_a_stop(repeating_upscaler, tmp_path):
-    lr_path, sr_path = tmp_path / "lr.mp4", tmp_path / "sr.mp4"
-    make_clip(lr_path)
-    seen = []
-
-    def stop(done, total):
-        seen.append(done)
-        if done == 6:
-            raise Cancelled("enough")
-
-    threads = threading.active_count()
-    with pytest.raises(Cancelled):
-        enhance_video(lr_path, sr_path, repeating_upscaler, stop, 4)
-    assert threading.active_count() == threads and not sr_path.exists()
-    segments = tmp_path / ".sr.mp4.segments"
-    assert [p.name for p in sorted(segments.glob("*.nut"))] == ["000000.nut"]
-    enhance_video(lr_path, sr_path, repeating_upscaler, lambda n, _: seen.append(n), 4)
-    assert seen == [1, 2, 3, 4, 5, 6, *range(5, 13)]
-    assert not segments.exists()
-    whole = tmp_path / "whole.mp4"
-    enhance_video(lr_path, whole, repeating_upscaler, segment_frames=4)
-    assert whole.read_bytes() == sr_path.read_bytes()
-
-
-def test_stop_before_the_first_segment_leaves_nothing(repeating_upscaler, tmp_path):
-    make_clip(tmp_path / "lr.mp4")
-
-    def stop(done, total):
-        raise ValueError("as it is")
-
-    with pytest.raises(ValueError, match="as it is"):
-        enhance_video(
-            tmp_path / "lr.mp4", tmp_path / "sr.mp4", repeating_upscaler, stop
-        )
-    assert [path.name for path in tmp_path.iterdir()] == ["lr.mp4"]
-
-
 def test_rotation_is_carried_out(repeating_upscaler, tmp_path):
     lr_path, sr_path = tmp_path / "lr.mp4", tmp_path / "sr.mp4"
     make_clip(lr_path, steps=[0, 1])
@@ -233,29 +195,6 @@ def test_odd_sides_are_rounded_and_said(repeating_upscaler, tmp_path):
     assert size == (24, 98) and "98 x 24 pixels instead of 99 x 25" in notes[0]
 
 
-def test_other_work_starts_anew(repeating_upscaler, tmp_path):
-    lr_path, sr_path = tmp_path / "lr.mp4", tmp_path / "sr.mp4"
-    make_clip(lr_path)
-
-    def stop(done, total):
-        if done == 5:
-            raise Cancelled("enough")
-
-    with pytest.raises(Cancelled):
-        enhance_video(lr_path, sr_path, repeating_upscaler, stop, 4)
-    seen = []
-    size = enhance_video(
-        lr_path,
-        sr_path,
-        repeating_upscaler,
-        lambda n, _: seen.append(n),
-        4,
-        outscale=2.1,
-    )
-    assert seen == list(range(1, 13))
-    assert size == (34, 134)  # of 33.6 x 134.4
-
-
 def test_what_cannot_be_is_one_sentence(repeating_upscaler, tmp_path):
     lr_path = tmp_path / "lr.mp4"
     make_clip(lr_path)
@@ -302,32 +241,3 @@ def test_command_enlarges_what_moves(tmp_path, capsys):
         main([*arguments, "--visualize"])
     with pytest.raises(ImageError, match="both input and output"):
         main([*arguments[:3], f"{tmp_path}/lr.gif"])
-
-
-def test_files_of_like_names_are_made_at_the_same_time(repeating_upscaler, tmp_path):
-    make_clip(tmp_path / "lr.mp4")
-    names = [f"{'a name as long as sites give them ' * 3}{n}.mp4" for n in "12"]
-
-    def make_the_other(done, total):
-        if done == 6:
-            other = tmp_path / names[1]
-            enhance_video(tmp_path / "lr.mp4", other, repeating_upscaler, None, 4)
-
-    one = tmp_path / names[0]
-    enhance_video(tmp_path / "lr.mp4", one, repeating_upscaler, make_the_other, 4)
-    assert sorted(p.name for p in tmp_path.iterdir()) == [*names, "lr.mp4"]
-    assert len(frames_of(one)) == len(frames_of(tmp_path / names[1])) == 12
-
-
-def test_a_second_process_on_the_same_result_is_refused(repeating_upscaler, tmp_path):
-    make_clip(tmp_path / "lr.mp4")
-    asked = (tmp_path / "lr.mp4", tmp_path / "sr.mp4", repeating_upscaler)
-
-    def start_again(done, total):
-        if done == 6:
-            with pytest.raises(ConfigError, match="sr.mp4 is in the making"):
-                enhance_video(*asked, None, 4)
-
-    enhance_video(*asked, start_again, 4)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["lr.mp4", "sr.mp4"]
-    assert len(frames_of(asked[1])) == 12

@@ -9,6 +9,10 @@ from srlite.enhance import video_segments
 from srlite.enhance.video import enhance_video
 
 
+def enlarge(lr_path, sr_path, upscaler, warn):
+    enhance_video(lr_path, sr_path, upscaler, outscale=1, warn=warn)
+
+
 @pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
 @pytest.mark.parametrize("name", ["lr.avi", "lr.mkv", "lr.ts"])
 def test_frames_that_are_stored_in_another_order(
@@ -40,13 +44,7 @@ def test_places_without_a_frame_are_not_lost_frames(tmp_path, repeating_upscaler
     (tmp_path / "cut.avi").write_bytes(content[: content.rindex(b"00dc", 0, -200)])
     for name, lost in (("lr.avi", 0), ("cut.avi", 1)):
         said = []
-        enhance_video(
-            tmp_path / name,
-            tmp_path / "sr.mkv",
-            repeating_upscaler,
-            outscale=1,
-            warn=said.append,
-        )
+        enlarge(tmp_path / name, tmp_path / "sr.mkv", repeating_upscaler, said.append)
         assert [("only" in note) for note in said] == [True] * lost, said
 
 
@@ -118,13 +116,7 @@ def test_a_damaged_sound_track_is_left_out(tmp_path, repeating_upscaler):
     said = []
     for ending in (".mkv", ".mp4"):
         sr_path = tmp_path / f"sr{ending}"
-        enhance_video(
-            tmp_path / "lr.mkv",
-            sr_path,
-            repeating_upscaler,
-            outscale=1,
-            warn=said.append,
-        )
+        enlarge(tmp_path / "lr.mkv", sr_path, repeating_upscaler, said.append)
         assert said.pop().endswith("1 of its sound tracks damaged, and left out")
         with av.open(str(sr_path)) as file:
             languages = [s.metadata["language"] for s in file.streams.audio]
@@ -168,13 +160,7 @@ def test_sound_packets_closer_than_a_sample(tmp_path, repeating_upscaler):
                 out.mux(packet)
     for ending in (".mp4", ".mkv"):
         sr_path = tmp_path / f"sr{ending}"
-        enhance_video(
-            tmp_path / "lr.ts",
-            sr_path,
-            repeating_upscaler,
-            outscale=1,
-            warn=pytest.fail,
-        )
+        enlarge(tmp_path / "lr.ts", sr_path, repeating_upscaler, pytest.fail)
         with av.open(str(sr_path)) as file:
             times = [p.dts for p in file.demux(audio=0) if p.dts is not None]
         assert len(times) > 30 and (np.diff(times) >= 0).all()
@@ -190,13 +176,7 @@ def test_sound_that_no_container_takes_is_left_out(
     make_clip(tmp_path / "lr.mkv", tracks=[("deu", "Deutsch", 0)])
     monkeypatch.setattr(video_segments, "_packets_of_audio", refuse)
     said = []
-    enhance_video(
-        tmp_path / "lr.mkv",
-        tmp_path / "sr.mp4",
-        repeating_upscaler,
-        outscale=1,
-        warn=said.append,
-    )
+    enlarge(tmp_path / "lr.mkv", tmp_path / "sr.mp4", repeating_upscaler, said.append)
     assert said[0].endswith("its sound is damaged, and left out")
     with av.open(str(tmp_path / "sr.mp4")) as file:
         assert not file.streams.audio
