@@ -24,7 +24,9 @@ from srlite.errors import (
     error_reason,
     exit_when_asked,
 )
-from srlite.memory import cores
+from srlite.memory import available_memory, cores
+from srlite.models.model_files import DEFAULT_MODEL, find_model
+from srlite.pictures.decoding import count_pixels
 from srlite.pictures.writing import check_quality, takes_quality
 from srlite.runtime.opening import check_threads
 from srlite.runtime.sizes import target_size
@@ -36,8 +38,12 @@ _LOADING = (
     *("model", "sharp_model", "strength", "tile", "overlap", "num_threads"),
     "ensemble",
 )
+_SIZES = ("outscale", "width", "height", "max_side")
 _NOT_MOVING = ("visualize", "size", "page")
 _NOT_VIDEO = ("quality", "alpha", "keep_hidden_colours")
+# Files for each process, LR pixels of the largest and memory of a process, from which
+# several processes are faster than one and safe.
+_MANY, _SMALL, _WORKER_BYTES = 32, 300_000, 500_000_000
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,7 @@ def load_options(options: dict[str, Any]) -> Any:
 def enhance_files(
     pairs: tuple[Pair, ...],
     options: dict[str, Any],
-    workers: int = 1,
+    workers: int | None = 1,
     progress: Callable[[Pair, int, int], object] | None = None,
     verbose: bool = False,
 ) -> Generator[Outcome, None, None]:
@@ -129,7 +135,7 @@ def enhance_files(
     Args:
         pairs: the files.
         options: of `enhance_file`, for all. The workers share `num_threads`.
-        workers: processes; 1 is this one.
+        workers: processes; 1 is this one; `choose_workers` when None.
         progress: function (pair, steps done, steps in all), called within a file by a
             single worker.
         verbose: whether outcomes have `lines`.
@@ -140,10 +146,10 @@ def enhance_files(
     Raises:
         SrliteError: an unusable model or an impossible option; no file is begun.
     """
-    if workers < 1:
+    if workers is not None and workers < 1:
         raise ConfigError(f"workers must be 1 or more; received {workers}")
-    workers = min(workers, len(pairs))
     _check(options)
+    workers = min(workers or choose_workers(pairs, options), len(pairs))
     if workers > 1:
         threads = options.get("num_threads") or cores()
         options = {**options, "num_threads": max(1, threads // workers)}
@@ -155,12 +161,37 @@ def enhance_files(
     yield from _one_by_one(pairs, options, verbose, progress)
 
 
+def choose_workers(pairs: Sequence[Pair], options: dict[str, Any]) -> int:
+    """Return how many processes enlarge these files soonest.
+
+    Many small pictures get a process for each core: one reads and writes while others
+    compute. All else gets 1: few or large files, which are done soonest when all cores
+    work on one picture; results of a given size, which may be large; and models that
+    are slow to load.
+    """
+    workers = min(
+        options.get("num_threads") or cores(),
+        len(pairs) // _MANY,
+        available_memory() // _WORKER_BYTES,
+    )
+    models = (options.get("model") or DEFAULT_MODEL, options.get("sharp_model"))
+    if (
+        workers < 2
+        or any(options.get(name) for name in _SIZES)
+        or any(model and find_model(model).suffix != ".tflite" for model in models)
+    ):
+        return 1
+    files = (pair.source or pair.lr for pair in pairs)
+    small = all(kind_of(f) == "picture" and count_pixels(f) <= _SMALL for f in files)
+    return workers if small else 1
+
+
 def _check(options: dict[str, Any]) -> None:
     """Refuse by a `ConfigError` what is impossible for any file."""
     parts_of(options.get("degradation", "auto"))
     check_threads(options.get("num_threads"))
     check_quality(options.get("quality"))
-    sizes = {n: options.get(n) for n in ("outscale", "width", "height", "max_side")}
+    sizes = {name: options.get(name) for name in _SIZES}
     with contextlib.suppress(ImageError):  # too large for this one
         target_size((1, 1), 1, **sizes)
 

@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "srlite bulk") -> int:
         if options.pop(name):
             flag = f"--{name.replace('_', '-')}"
             raise ConfigError(f"{flag} is for srlite enhance; leave it out")
-    if options.pop("workers") != 1:
+    if options.pop("workers") not in (None, 1):
         raise ConfigError(
             "--workers is for srlite enhance; use an option of Beam after --, such as "
             "-- --direct_num_workers 2 --direct_running_mode multi_processing"

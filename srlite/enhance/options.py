@@ -258,9 +258,9 @@ def _add_file_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--workers",
         type=int,
-        default=1,
         metavar="N",
-        help="processes that split the files and the threads (default: 1)",
+        help="processes that split the files and the threads (default: one per core "
+        "if there are many small pictures, else 1)",
     )
 
 

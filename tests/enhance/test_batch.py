@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from srlite.enhance.batch import choose_workers
 from srlite.enhance.command import main
+from srlite.enhance.file_plan import Pair
 from srlite.enhance.inference import enhance_image
 from srlite.errors import ConfigError, ImageError, ModelError
 
@@ -51,6 +53,40 @@ def test_a_bad_file_stops_no_other(folder, tiny_tflite, workers, capsys):
             Image.open(Path("out", name)),
             enhance_image(lr_path=Path("in", name), model=tiny_tflite),
         )
+
+
+@pytest.fixture
+def many(photo, tmp_path, monkeypatch):
+    """Make 64 small pictures."""
+    monkeypatch.chdir(tmp_path)
+    os.mkdir("many")
+    for i in range(64):
+        part = photo[i % 8 : i % 8 + 9, i // 8 : i // 8 + 8]
+        Image.fromarray(part).save(f"many/{i:02}.png")
+    return sorted(Path("many").iterdir())
+
+
+def test_many_small_pictures_are_split_between_the_cores(many, tiny_tflite, photo):
+    pairs = [Pair(path, Path("out") / path.name) for path in many]
+    options = {"model": tiny_tflite, "num_threads": 2}
+    assert choose_workers(pairs, options) == 2
+    assert choose_workers(pairs, {**options, "num_threads": 1}) == 1
+    assert choose_workers(pairs[1:], options) == 1
+    assert choose_workers(pairs, {**options, "max_side": 100}) == 1
+    Image.new("RGB", (1000, 301)).save(many[5])
+    assert choose_workers(pairs, options) == 1
+    still, moving = (Image.new("RGB", (8, 8), colour) for colour in ("red", "blue"))
+    still.save(many[5], save_all=True, append_images=[moving])
+    assert choose_workers(pairs, options) == 1
+    many[5].write_text("no picture")
+    assert choose_workers(pairs, options) == 2
+    model = ["--model", str(tiny_tflite), "--quiet", "--threads", "2"]
+    assert main(["many", "--sr-path", "split", *model]) == 1
+    assert main(["many", "--sr-path", "alone", *model, "--workers", "1"]) == 1
+    written = sorted(path.name for path in Path("split").iterdir())
+    assert len(written) == 63
+    for name in written:
+        assert Path("split", name).read_bytes() == Path("alone", name).read_bytes()
 
 
 def test_runs_after_the_first(folder, tiny_tflite, capsys):
