@@ -44,6 +44,9 @@ _CLEAR = 255  # the palette's entry for a transparent pixel
 _UNTIMED = 100  # milliseconds that players show a frame without a duration
 # Milliseconds: unit of a GIF, and the least that browsers obey.
 _GIF_STEP, _GIF_LEAST = 10, 20
+# What a format cannot count beyond: runs, and milliseconds of a frame.
+_MOST_PLAYS = {"AVIF": 0, "GIF": 2**16, "WEBP": 2**16 - 1}
+_MOST_TIME = {"GIF": 10 * (2**16 - 1), "WEBP": 2**24 - 1}
 _OPAQUE_FROM = 128  # of 255: a GIF's pixels are transparent or not
 
 
@@ -100,8 +103,8 @@ def enhance_animation(
     animation = read_animation(lr_path)
     size = target_size(animation.size, upscaler.scale, **size_options)
     check_pixels(sr_path, len(animation.durations), size)
-    _check_output(sr_path, kind, size, quality)
     timing = _timing(animation.durations, kind == "GIF" and animation.kind != "GIF")
+    _check_output(sr_path, kind, size, quality, timing)
     if kind == "GIF":
         said = fit_metadata(animation.said, kind, ("comment",), grey=False)
     else:
@@ -147,8 +150,11 @@ def _notes(
     animation: Animation, timing: list[tuple[int, int]], kind: str
 ) -> Iterator[str]:
     """Yield a sentence about lost frames, and one about a lost count of runs."""
-    if kind == "AVIF" and animation.plays:
-        yield "AVIF does not store how often an animation runs, so it runs endlessly"
+    if animation.plays > _MOST_PLAYS.get(kind, animation.plays):
+        yield (
+            f"{kind} does not store that an animation runs {animation.plays} times, so "
+            "it runs endlessly"
+        )
     lost = len(animation.durations) - len(timing)
     if lost:
         yield (
@@ -178,8 +184,19 @@ def _timing(durations: Sequence[float], for_gif: bool) -> list[tuple[int, int]]:
 
 
 def _check_output(
-    path: str | os.PathLike, kind: str, size: tuple[int, int], quality: int | None
+    path: str | os.PathLike,
+    kind: str,
+    size: tuple[int, int],
+    quality: int | None,
+    timing: list[tuple[int, int]],
 ) -> None:
+    longest = max(milliseconds for _, milliseconds in timing)
+    most = _MOST_TIME.get(kind, longest)
+    if longest > most:
+        raise ImageError(
+            f"cannot write {path}: {kind} shows no frame for more than {most / 1000:g} "
+            f"s, and one lasts {longest / 1000:g} s; use .png"
+        )
     if kind != "GIF":
         check_writable(path, *size, quality=quality)
         return
@@ -230,10 +247,12 @@ def _as_palette(sr: np.ndarray) -> Image.Image:
 
 def _encoding(animation: Animation, kind: str, quality: int | None) -> dict[str, Any]:
     plays = animation.plays
-    options = {"save_all": True} | encoder_options(kind, quality)
+    if plays > _MOST_PLAYS.get(kind, plays):
+        plays = 0
+    options = {"save_all": True, "loop": plays} | encoder_options(kind, quality)
     if kind == "GIF":
         # The frame before must not show through a clear pixel.
         options["disposal"] = 2 if animation.transparent else 1
-        return options if plays == 1 else options | {"loop": max(0, plays - 1)}
-    # AVIF does not count.
-    return options if kind == "AVIF" else options | {"loop": plays}
+        # A GIF counts repetitions, and has no count if it runs once.
+        options["loop"] = None if plays == 1 else max(0, plays - 1)
+    return options

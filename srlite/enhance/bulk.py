@@ -76,7 +76,9 @@ def main(argv: Sequence[str] | None = None, prog: str = "srlite bulk") -> int:
     # The workers are the parallelism.
     options["num_threads"] = options.pop("threads") or 1
     load_options(options)  # Refuse an unusable model before the start.
-    folder = _join(out, f"manifest-{time.strftime('%Y%m%dT%H%M%S')}")
+    # The shares of a work may begin in the same second.
+    name = f"manifest-{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:6]}"
+    folder = _join(out, name)
     start = time.perf_counter()
     _run(plan, options, folder, argv[cut + 1 :])
     counts = {status: _count_lines(folder, status) for status in STATUSES}
@@ -150,7 +152,19 @@ class Enlarge(beam.DoFn if beam else object):  # type: ignore[misc]
                     _store(near.sr, sr)
             except (SrliteError, OSError) as error:
                 row = {"status": "failed", "error": f"{lr}: {error_reason(error)}"}
+        for key in ("error", "notes"):
+            if key in row:
+                row[key] = _renamed(row[key], {str(near.lr): lr, str(near.sr): sr})
         yield row | {"input": lr, "output": sr}
+
+
+def _renamed(said, names):
+    """Replace names in a sentence, or in each of a list."""
+    if isinstance(said, list):
+        return [_renamed(sentence, names) for sentence in said]
+    for name, own in names.items():
+        said = said.replace(name, own)
+    return said
 
 
 def _plan(options):
@@ -235,9 +249,9 @@ _READERS = {".txt": _read_text, ".csv": _read_csv, ".parquet": _read_parquet}
 def _matches(sources, recursive):
     """Yield (file, its name under the folder or pattern) of what Beam finds."""
     for source in sources:
-        root = re.split(r"[*?\[]", source)[0].rpartition("/")[0]
-        pattern = source
-        if not is_picture_name(source):
+        fixed = re.split(r"[*?\[]", source)[0]
+        root, pattern = fixed.rpartition("/")[0], source
+        if source == fixed and not is_picture_name(source):
             root = source.rstrip("/")
             pattern = _join(root, "**" if recursive else "*")
         names = [found.path for found in FileSystems.match([pattern])[0].metadata_list]

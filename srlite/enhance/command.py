@@ -42,6 +42,9 @@ def main(argv: Sequence[str] | None = None, prog: str = "inference.py") -> int:
         inputs = options["lr_path"]
         if len(inputs) > 1 or os.path.isdir(inputs[0]):
             raise ConfigError("stdout takes the result of one picture; give a folder")
+        for name in ("visualize", "json"):
+            if options[name]:
+                raise ConfigError(f"--{name} does not go with a result on stdout")
         if getattr(sys.stdout, "name", None) == os.devnull:  # put there by run_command
             raise ConfigError("stdout is closed, so no result can be written to it")
         options |= {"sr_path": sr_path, "ending": None, "quiet": True}

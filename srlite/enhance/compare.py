@@ -17,6 +17,7 @@ from srlite.pictures.picture import (
     read_picture,
     resize,
 )
+from srlite.pictures.writing import check_place
 from srlite.runtime.sizes import MAX_SR_PIXELS
 
 _MAX_SIDE = 4096  # pixels of what a browser shows with ease
@@ -29,11 +30,9 @@ def check_comparison(
 
     Raises ImageError for another ending, a missing folder, or one of the inputs.
     """
-    path = Path(path)
-    if path.suffix.lower() not in (".html", ".png"):
+    if Path(path).suffix.lower() not in (".html", ".png"):
         raise ImageError(f"a comparison is a .html or a .png; received {path}")
-    if not os.path.isdir(path.parent):
-        raise ImageError(f"cannot write {path}: there is no folder {path.parent}")
+    check_place(path)
     if any(is_same_file(path, other) for other in inputs):
         raise ImageError(f"{path} is in use as another picture; give another name")
 

@@ -7,6 +7,8 @@ name, that no result falls on an input, and that nothing is replaced by surprise
 import glob
 import itertools
 import os
+import tempfile
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -230,6 +232,7 @@ def _refuse_clashes(pairs: list[Pair], named: list[Path]) -> None:
     """Refuse results that fall on each other, on an input, or on one of `named`."""
     inputs = {identity(path) for path in (*named, *(pair.lr for pair in pairs))}
     outputs: dict[object, Pair] = {}
+    alike: dict[str, Pair] = {}
     for pair in pairs:
         key = identity(pair.sr)
         if key in inputs:
@@ -238,11 +241,28 @@ def _refuse_clashes(pairs: list[Pair], named: list[Path]) -> None:
                 "the original stays"
             )
         other = outputs.setdefault(key, pair)
+        if other is pair and isinstance(key, str):
+            spelled = unicodedata.normalize("NFC", key).casefold()
+            first = alike.setdefault(spelled, pair)
+            if first is not pair and _ignores_spelling(first.sr):
+                other = first
         if other is not pair:
             raise ConfigError(
                 f"{other.lr} and {pair.lr} would both be written to {pair.sr}; "
                 "enlarge them one after the other, into different folders"
             )
+
+
+def _ignores_spelling(path: Path) -> bool:
+    """Whether a disk ignores the case of names, or how an accent is encoded."""
+    folder = next(p for p in Path(os.path.abspath(path)).parents if os.path.isdir(p))
+    try:
+        with tempfile.NamedTemporaryFile(prefix="aä", dir=folder) as file:
+            path = Path(file.name)
+            names = (path.name.swapcase(), unicodedata.normalize("NFD", path.name))
+            return any(os.path.exists(path.with_name(name)) for name in names)
+    except OSError:  # Nothing can be written there.
+        return False
 
 
 def _refuse_replacing(pairs: list[Pair]) -> None:

@@ -7,6 +7,8 @@ The buffer is called `srlite`:
     input, output  {"dtype", "range"}: float32 in [0, 1] or uint8 in [0, 255]
     precision      as it was exported
     overlap        LR pixels of context that a tile should have on each side
+    step           LR pixels; sides at a multiple of it come out exact
+    bytes_per_pixel  memory of a call for each LR pixel
     degradation    how the model learns how a picture was made: "input", from its second
                    input; "auto", from a built-in estimator, which should see whole
                    pictures; {"words", "vector"}, a degradation that is built in; null:
@@ -22,6 +24,7 @@ import collections
 import hashlib
 import json
 import os
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +35,8 @@ import srlite
 from srlite.errors import ModelError, error_reason
 
 NAME = "srlite"
+# Fields that must be whole numbers, if they are there, and how large at least.
+_LEAST = {"scale": 1, "overlap": 0, "step": 1, "bytes_per_pixel": 1}
 
 
 def add_metadata(content: bytes, fields: dict) -> bytes:
@@ -84,7 +89,7 @@ def read_metadata(content: bytes) -> dict | None:
     """Read the metadata of a ``.tflite`` (bytes); None when it has none of srlite's.
 
     Raises:
-        ValueError: srlite's metadata is there, but is not JSON.
+        ValueError: srlite's metadata is there, but is damaged.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -92,9 +97,22 @@ def read_metadata(content: bytes) -> dict | None:
     for i in range(model.MetadataLength()):
         entry = model.Metadata(i)
         if entry.Name() == NAME.encode():
-            text = model.Buffers(entry.Buffer()).DataAsNumpy().tobytes()
-            return json.loads(text)
+            try:
+                text = model.Buffers(entry.Buffer()).DataAsNumpy().tobytes()
+            except (AttributeError, struct.error):
+                raise ValueError("its metadata lies in no buffer") from None
+            return _checked(json.loads(text))
     return None
+
+
+def _checked(fields: Any) -> dict:
+    if not isinstance(fields, dict):
+        raise ValueError("its metadata is no JSON object")
+    for name, least in _LEAST.items():
+        number = fields.get(name, least)
+        if type(number) is not int or number < least:
+            raise ValueError(f"{name} in its metadata is {number!r}")
+    return fields
 
 
 def describe(path: str | os.PathLike) -> str:

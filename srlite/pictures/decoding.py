@@ -277,15 +277,12 @@ def turn_to_page(image: Image.Image, page: int, name: object) -> None:
     """
     if page == 1:
         return
-    if int(page) != page:
-        raise ImageError(f"page must be a whole number; received {page}")
-    page = int(page)
     count = count_frames(image) if image.format == "TIFF" else 1
-    if not 1 <= page <= count:
+    if page not in range(1, count + 1):
         pages = "1 page" if count == 1 else f"{count} pages"
-        raise ImageError(f"{name} has {pages}; received page {page}")
+        raise ImageError(f"{name} has {pages}; received page {page!r}")
     image.info.clear()
-    image.seek(page - 1)
+    image.seek(int(page) - 1)
 
 
 def refuse_animation(image: Image.Image, name: object) -> None:

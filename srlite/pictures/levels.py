@@ -10,14 +10,18 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from srlite.errors import ImageError
+from srlite.errors import ImageError, error_reason
 
 BT601 = (0.299, 0.587, 0.114)  # shares of red, green and blue in luma
 
 
-def native(image: np.ndarray) -> np.ndarray:
-    """Return an array in this machine's byte order."""
-    return image.astype(image.dtype.newbyteorder("="), copy=False)
+def as_array(image: npt.ArrayLike) -> np.ndarray:
+    """Return what `np.asarray` takes as an array in this machine's byte order."""
+    try:
+        array = np.asarray(image)
+    except ValueError as error:  # rows of different lengths
+        raise ImageError(f"an image must be an array: {error_reason(error)}") from None
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def check_levels(image: np.ndarray) -> None:
@@ -42,7 +46,7 @@ def check_picture(image: npt.ArrayLike) -> np.ndarray:
 
     Raises ImageError for another shape, no pixels, or as `check_levels`.
     """
-    image = native(np.asarray(image))
+    image = as_array(image)
     if image.ndim != 3 or image.shape[-1] != 3 or 0 in image.shape:
         raise ImageError(
             "an image must have shape (height, width, 3) and at least one pixel; "

@@ -31,11 +31,11 @@ from srlite.pictures.embedded import (
 from srlite.pictures.exif import Directories, portable
 from srlite.pictures.levels import (
     BT601,
+    as_array,
     check_levels,
     check_picture,
     enlarge_bicubic,
     flatten_on_white,
-    native,
     resize,
     round_to_uint8,
     split_channels,
@@ -245,7 +245,7 @@ def picture_from_array(image: Any) -> Picture:
             picture = picture_from_image(image)
         notes = ("Pillow reads 8 of the file's 16 bits; give its path instead",)
         return replace(picture, notes=picture.notes + notes * halved)
-    image = native(np.asarray(image))
+    image = as_array(image)
     if image.dtype.kind in "USO":
         raise ImageError(
             f"lr_image must be a picture or the path of one; received {image.dtype} "

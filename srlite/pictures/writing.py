@@ -133,8 +133,8 @@ def check_writable(
 
 def check_quality(quality: float | None) -> None:
     """Refuse a quality outside 1 to 100 by a `ConfigError`."""
-    if quality is not None and not (quality == int(quality) and 1 <= quality <= 100):
-        raise ConfigError(f"quality must be 1 to 100; received {quality}")
+    if quality is not None and quality not in range(1, 101):
+        raise ConfigError(f"quality must be 1 to 100; received {quality!r}")
 
 
 def check_place(path: str | os.PathLike) -> None:

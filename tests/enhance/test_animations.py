@@ -179,6 +179,40 @@ def test_still_ending_and_limit_are_refused(repeating_upscaler, tmp_path, monkey
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lr.gif"]
 
 
+@pytest.mark.parametrize("plays", [65535, 65536, 65537])
+@pytest.mark.parametrize("ending", [".gif", ".webp", ".png"])
+def test_more_runs_than_a_format_counts(ending, plays, repeating_upscaler, tmp_path):
+    lr_path, sr_path, said = tmp_path / "lr.png", tmp_path / f"sr{ending}", []
+    save(lr_path, moving_square(False), plays)
+    enhance_animation(lr_path, sr_path, repeating_upscaler, warn=said.append)
+    most = {".gif": 65536, ".webp": 65535}.get(ending, plays)
+    assert read_animation(sr_path).plays == (plays if plays <= most else 0)
+    assert [f"runs {plays} times, so it runs endlessly" in one for one in said] == (
+        [True] * (plays > most)
+    )
+
+
+@pytest.mark.parametrize("milliseconds", [655_350, 655_360])
+def test_longer_frames_than_a_gif_holds(milliseconds, repeating_upscaler, tmp_path):
+    lr_path, sr_path, steps = tmp_path / "lr.webp", tmp_path / "sr.gif", []
+    frames = moving_square(False)
+    times = [100, milliseconds, 100]
+    frames[0].save(lr_path, save_all=True, append_images=frames[1:], duration=times)
+
+    def enhance():
+        enhance_animation(
+            lr_path, sr_path, repeating_upscaler, lambda *step: steps.append(step)
+        )
+
+    if milliseconds == 655_350:
+        enhance()
+        assert read_animation(sr_path).durations == tuple(times)
+        return
+    with pytest.raises(ImageError, match="GIF shows no frame for more than 655.35 s"):
+        enhance()
+    assert not steps and not sr_path.exists()
+
+
 @pytest.mark.parametrize("ending", [".gif", ".webp", ".png"])
 def test_cancel_and_damage_leave_nothing(ending, repeating_upscaler, tmp_path):
     lr_path = tmp_path / f"lr{ending}"
@@ -217,7 +251,7 @@ def test_animated_avif(endings, repeating_upscaler, tmp_path):
     said = []
     enhance_animation(lr_path, sr_path, repeating_upscaler, warn=said.append)
     assert said == [
-        "AVIF does not store how often an animation runs, so it runs endlessly"
+        "AVIF does not store that an animation runs 3 times, so it runs endlessly"
     ] * (endings == (".png", ".avif"))
     with Image.open(sr_path) as image:
         assert (image.n_frames, image.size) == (3, (80, 64))

@@ -154,10 +154,35 @@ def test_far_files(folder):
     assert contents("out") == contents("wanted")
     assert not list(Path("out").rglob(".*"))
     (failed,) = told("out", "failed")
-    assert failed["input"] == "store://in/bad.png" and failed["error"]
+    assert failed["input"] == "store://in/bad.png"
+    assert failed["error"].startswith("cannot read store://in/bad.png as a picture")
     os.remove("in/bad.png")
     with pytest.raises(ConfigError, match="store://out/000.png exists already"):
         bulk.main(arguments)
+
+
+@needs_beam
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("store://in/*", ["000.png", "002.png"]),
+        ("store://in/s*/*.png", ["sub/001.png"]),
+        ("store://in/**", ["000.png", "002.png", "sub/001.png"]),
+    ],
+)
+def test_far_patterns(folder, pattern, found):
+    os.remove("in/bad.png")
+    assert bulk.main([pattern, "--sr-path", "store://out", "--quiet", *MODEL]) == 0
+    wanted = contents("wanted")
+    assert contents("out") == {name: wanted[name] for name in found}
+
+
+@needs_beam
+def test_shares_that_begin_together(folder, monkeypatch):
+    monkeypatch.setattr(time, "strftime", lambda form: "now")
+    for share in ("1/2", "2/2"):
+        bulk.main(["in", "--sr-path", "out", "--shard", share, "--quiet", *MODEL])
+    assert len(list(Path("out").glob("manifest-now-*"))) == 2
 
 
 @needs_beam

@@ -1,6 +1,7 @@
 """Which files are enlarged, and where their results go. No picture is opened."""
 
 import os
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,29 @@ def test_two_inputs_of_one_result(tree):
         Path("in/sub/a.png").touch()
         plan_files(["in/a.png", "in/sub/a.png"], "out")
     assert len(planned(["in/a.png", "./in/a.png", "in/b.JPG"], "out")) == 2
+
+
+def test_results_that_a_disk_takes_for_one(tree, monkeypatch):
+    pairs = ["in/a.png", "sub/A.png"], ["in/\u00e4.png", "sub/a\u0308.png"]
+    for inputs in pairs:
+        outputs = [Path("out", Path(name).name) for name in inputs]
+        plan = planned(inputs, "out")
+        assert plan == list(zip(inputs, map(str, outputs), strict=True))
+
+    def exists(path):
+        """As on a disk that ignores case and the encoding of accents."""
+        parent, name = os.path.split(os.fspath(path))
+        names = os.listdir(parent or ".") if os.path.isdir(parent or ".") else ()
+        return spelled(name) in map(spelled, names)
+
+    def spelled(name):
+        return unicodedata.normalize("NFC", name).casefold()
+
+    monkeypatch.setattr(os.path, "exists", exists)
+    for inputs in pairs:
+        with pytest.raises(ConfigError, match="would both be written to out/"):
+            planned(inputs, "out")
+    assert not os.path.exists("out") and len(os.listdir(tree)) == 1
 
 
 def test_a_result_on_an_input(tree):

@@ -135,7 +135,8 @@ def test_names_are_text():
     ("arguments", "message"),
     [
         (["--compare", "page.txt"], "a comparison is a .html or a .png"),
-        (["--compare", "none/page.html"], "there is no folder none"),
+        (["--compare", "none/page.html"], "the folder none does not exist"),
+        (["--compare", "folder.html"], "is there and is not a file"),
         (["--compare", "hr.png", "--hr-path", "./hr.png"], "in use as another"),
         (["--compare", "lr_sr.png"], "in use as another"),
         (["--hr-path", "hr.png"], "are for --compare"),
@@ -143,9 +144,11 @@ def test_names_are_text():
     ],
 )
 def test_refused_before_the_work(lr, tiny_tflite, tmp_path, arguments, message):
+    (tmp_path / "folder.html").mkdir()
+    before = sorted(tmp_path.iterdir())
     with pytest.raises((ConfigError, ImageError), match=message):
         main(["--lr-path", "lr.png", "--model", str(tiny_tflite), *arguments])
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["hr.png", "lr.png"]
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_moving_pictures_are_refused_before_the_work(lr, tiny_tflite, tmp_path):

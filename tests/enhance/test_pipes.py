@@ -21,6 +21,7 @@ from srlite import files
 from srlite.enhance import batch
 from srlite.enhance.command import main
 from srlite.enhance.inference import enhance_image
+from srlite.errors import ConfigError
 from srlite.pictures.picture import read_picture
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +42,13 @@ def test_standard_input_and_output(lr, tiny_tflite):
     assert done.returncode == 0
     sr = np.asarray(Image.open(io.BytesIO(done.stdout)))
     np.testing.assert_array_equal(sr, enhance_image(lr, model=tiny_tflite))
+
+
+@pytest.mark.parametrize("option", ["--visualize", "--json"])
+def test_what_does_not_go_with_standard_output(lr, option, tiny_tflite):
+    with pytest.raises(ConfigError, match=f"{option} does not go with .* stdout"):
+        main(["a.png", "-", option, "--model", str(tiny_tflite)])
+    assert os.listdir() == ["a.png"]
 
 
 @pytest.mark.parametrize("feed", ["<lr.mkv", "<lr.gif", ""])

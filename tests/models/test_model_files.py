@@ -4,9 +4,11 @@ import shutil
 import subprocess
 import sys
 
+import flatbuffers
 import keras
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from keras import layers
 from litert_files import export_litert
 
@@ -20,6 +22,7 @@ from srlite.models.model_files import (
     shipped_model_path,
     shipped_models,
 )
+from srlite.models.tflite import add_metadata, describe
 from srlite.runtime.upscaler import Upscaler
 
 
@@ -33,6 +36,38 @@ def test_damaged_and_missing_files(tiny_tflite, tmp_path):
             path.write_bytes(content)
             with pytest.raises(ModelError, match=f"not a (usable )?.{kind} file"):
                 Upscaler.from_file(path)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        *([1], 5, "scale", None),
+        *({"scale": "4"}, {"scale": 0}, {"step": 0}, {"step": None}),
+        *({"overlap": -1}, {"overlap": 1.5}, {"bytes_per_pixel": "x"}),
+    ],
+)
+def test_damaged_metadata(fields, tiny_tflite, tmp_path):
+    path = tmp_path / "damaged.tflite"
+    path.write_bytes(add_metadata(tiny_tflite.read_bytes(), fields))
+    for read in (Upscaler.from_file, describe):
+        with pytest.raises(ModelError, match="not a usable .tflite file: .* metadata"):
+            read(path)
+
+
+@pytest.mark.parametrize("place", ["far away", "empty"])
+def test_metadata_in_no_buffer(place, tiny_tflite, tmp_path):
+    content = add_metadata(tiny_tflite.read_bytes(), {})
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
+    (entry,) = [entry for entry in model.metadata if entry.name == b"srlite"]
+    entry.buffer = {"far away": 9999, "empty": len(model.buffers)}[place]
+    model.buffers.append(schema.BufferT())
+    builder = flatbuffers.Builder(0)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    path = tmp_path / "damaged.tflite"
+    path.write_bytes(builder.Output())
+    for read in (Upscaler.from_file, describe):
+        with pytest.raises(ModelError, match="metadata lies in no buffer"):
+            read(path)
 
 
 def test_unknown_name_lists_the_shipped_models(tmp_path, monkeypatch, tiny_tflite):

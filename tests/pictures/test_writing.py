@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srlite.errors import ImageError
+from srlite.errors import ConfigError, ImageError
 from srlite.pictures.picture import Picture, write_picture
 from srlite.pictures.writing import check_writable
 
@@ -67,6 +67,16 @@ def test_what_cannot_be_written_is_known_beforehand(
 def test_folder_that_takes_no_files():
     with pytest.raises(ImageError, match="cannot write /proc/self/picture.png: "):
         check_writable("/proc/self/picture.png", 4, 4)
+
+
+@pytest.mark.parametrize(
+    "quality", [0, 101, -1, 50.5, float("nan"), float("inf"), "x", [80], ()]
+)
+def test_qualities_that_there_are_not(quality, tmp_path):
+    with pytest.raises(ConfigError, match="quality must be 1 to 100; received"):
+        check_writable(tmp_path / "picture.jpg", 4, 4, quality=quality)
+    for possible in (1, 100, 80.0, np.int64(80)):
+        check_writable(tmp_path / "picture.jpg", 4, 4, quality=possible)
 
 
 def test_checking_leaves_nothing_behind(tmp_path):
