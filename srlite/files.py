@@ -58,7 +58,7 @@ def replacing(
         temporary = folder / target.name
         try:
             yield temporary
-            _sync(temporary)
+            sync(temporary)
             with contextlib.suppress(OSError):  # Some file systems know no modes.
                 os.chmod(temporary, _usual_mode(target, folder))
             os.replace(temporary, target)
@@ -169,7 +169,7 @@ def is_same_file(one: str | os.PathLike, other: str | os.PathLike) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
 
 
-def _sync(path):
+def sync(path: Path) -> None:
     """Bring a file to the disk, where its file system knows how."""
     with open(path, "rb+") as file:
         try:

@@ -5,7 +5,8 @@ import io
 import numpy as np
 from PIL import Image, ImageCms
 
-from srlite.pictures.picture import Picture, write_picture
+from srlite.pictures.picture import Picture
+from srlite.pictures.writing import write_picture
 
 _LEVELS = np.random.default_rng(5).integers(0, 256, (9, 11, 4), dtype=np.uint8)
 _DEEP = _LEVELS.astype(np.uint16) * 251 + 3

@@ -17,7 +17,8 @@ import numpy as np
 from srlite.backend import silence
 from srlite.errors import ConfigError, ModelError
 from srlite.memory import available_memory, cores
-from srlite.pictures.picture import read_rgb, to_float
+from srlite.pictures.levels import to_float
+from srlite.pictures.picture import read_rgb
 from srlite.runtime.upscaler import Upscaler
 
 _SIZE = (320, 180)  # LR pixels, width and height: four times as much is 1280 x 720

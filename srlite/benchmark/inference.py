@@ -29,7 +29,8 @@ from srlite.errors import ConfigError
 from srlite.files import SAMPLE
 from srlite.memory import available_memory, cores
 from srlite.models.model_files import DEFAULT_MODEL, find_model
-from srlite.pictures.picture import read_rgb, to_float
+from srlite.pictures.levels import to_float
+from srlite.pictures.picture import read_rgb
 from srlite.runtime.tiling import computed_pixels, tiles, window_of
 from srlite.runtime.upscaler import Upscaler
 

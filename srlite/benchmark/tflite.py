@@ -23,7 +23,7 @@ from srlite.files import PACKAGE
 from srlite.memory import cores
 from srlite.models.model_files import find_model
 from srlite.models.tflite import operators
-from srlite.pictures.picture import to_uint8
+from srlite.pictures.levels import to_uint8
 from srlite.runtime.runners import LiteRTNetwork
 
 SUMMARY = "latency, memory and throughput of .tflite files"

@@ -11,12 +11,8 @@ from srlite.enhance.inference import enhance_image, save_figure
 from srlite.errors import ConfigError, ImageError
 from srlite.figures.slider_page import slider_page
 from srlite.files import is_same_file, replacing
-from srlite.pictures.picture import (
-    opaque_levels,
-    picture_from_array,
-    read_picture,
-    resize,
-)
+from srlite.pictures.levels import resize
+from srlite.pictures.picture import opaque_levels, picture_from_array, read_picture
 from srlite.pictures.writing import check_place
 from srlite.runtime.sizes import MAX_SR_PIXELS
 

@@ -26,19 +26,16 @@ from srlite.models.model_files import (
     find_estimator,
     find_model,
 )
-from srlite.pictures.levels import join_channels
+from srlite.pictures.levels import join_channels, resize, to_grey
 from srlite.pictures.picture import (
     Picture,
     opaque_levels,
     picture_from_array,
     picture_from_image,
     read_picture,
-    resize,
-    to_grey,
-    write_picture,
 )
 from srlite.pictures.transparency import extend_colours
-from srlite.pictures.writing import check_writable, fit_to_format
+from srlite.pictures.writing import check_writable, fit_to_format, write_picture
 from srlite.runtime.layers import upscale_picture
 from srlite.runtime.opening import check_strength
 from srlite.runtime.sizes import plan_runs, target_size

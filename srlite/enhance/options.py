@@ -1,9 +1,10 @@
 """The options of the command behind `inference.py`."""
 
 import argparse
+import functools
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,110 +92,106 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=prog, description="Enlarge pictures by super-resolution."
     )
-    parser.add_argument(
+    add, switch = _adders(parser)
+    add(
         "paths",
+        "what to enlarge, as with --lr-path; of two, the second is the output, as with "
+        "--sr-path, if it does not exist yet or is a folder; - for stdin and stdout",
         nargs="*",
         metavar="PATH",
-        help="what to enlarge, as with --lr-path; of two, the second is the output, as "
-        "with --sr-path, if it does not exist yet or is a folder; - for stdin and "
-        "stdout",
     )
-    _add_file_options(parser)
-    parser.add_argument(
+    _add_file_options(parser.add_argument_group("files"))
+    add(
         "--quality",
+        "1 to 100, for .jpg, .webp and .avif (default: 95; 100 writes lossless WebP)",
         type=int,
-        help="1 to 100, for .jpg, .webp and .avif (default: 95; 100 writes lossless "
-        "WebP)",
     )
-    parser.add_argument(
+    add(
         "--model",
-        help="a .tflite file, a .keras file, a checkpoint, a run directory, or a "
-        f"shipped model (default: {DEFAULT_MODEL})",
+        "a .tflite file, a .keras file, a checkpoint, a run directory, or a shipped "
+        f"model (default: {DEFAULT_MODEL})",
     )
-    parser.add_argument(
+    switch(
         "--fast",
-        action="store_true",
-        help="run the int8 file of the model: several times faster on most CPUs, and "
-        "nearly as accurate",
+        "run the int8 file of the model: several times faster on most CPUs, and nearly "
+        "as accurate",
     )
-    _add_size_options(parser)
-    parser.add_argument(
+    _add_size_options(
+        parser.add_argument_group(
+            "size of the result, exact to the pixel (default: x4)"
+        )
+    )
+    add(
         "--strength",
+        "mix the results of two models, from 0, all --model (here by default "
+        f"{FAITHFUL_MODEL}), to 1, all --sharp-model",
         type=float,
         metavar="S",
-        help="mix the results of two models, from 0, all --model (here by default "
-        f"{FAITHFUL_MODEL}), to 1, all --sharp-model",
     )
-    parser.add_argument(
+    add(
         "--sharp-model",
+        f"the second model for --strength (default: {SHARP_MODEL})",
         metavar="MODEL",
-        help=f"the second model for --strength (default: {SHARP_MODEL})",
     )
-    parser.add_argument(
+    add(
         "--degradation",
-        default="auto",
-        metavar="D",
-        help="how the picture was made, for models that use it: auto to estimate it "
+        "how the picture was made, for models that use it: auto to estimate it "
         "(default), clean, or parts such as jpeg=60,noise=5,blur=0,sharpening=0,"
         "kernel=bicubic (JPEG quality, levels, HR pixels); the rest is estimated",
+        default="auto",
+        metavar="D",
     )
-    parser.add_argument(
+    add(
         "--ensemble",
+        "average over 2, 4 or 8 flips and rotations: slightly closer to the original, "
+        "and N times slower (default: 1)",
         type=int,
         default=1,
         metavar="N",
-        help="average over 2, 4 or 8 flips and rotations: slightly closer to the "
-        "original, and N times slower (default: 1)",
     )
-    _add_transparency_options(parser)
-    parser.add_argument(
+    _add_transparency_options(parser.add_argument_group("transparency and textures"))
+    add(
         "--tile",
+        "side of the part processed at once, in LR pixels (default: what fits the free "
+        "memory)",
         type=int,
-        help="side of the part processed at once, in LR pixels (default: what fits the "
-        "free memory)",
     )
-    parser.add_argument(
+    add(
         "--overlap",
+        "LR pixels of context towards the next tile (default: what the model file asks "
+        f"for, else {DEFAULT_OVERLAP})",
         type=int,
-        help="LR pixels of context towards the next tile (default: what the model file "
-        f"asks for, else {DEFAULT_OVERLAP})",
     )
-    parser.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
-    parser.add_argument(
+    add("--threads", "CPU threads (default: all cores)", type=int)
+    switch(
         "--visualize",
-        action="store_true",
-        help="show LR, bicubic and SR side by side, or save the figure next to the "
-        "result if there is no display",
+        "show LR, bicubic and SR side by side, or save the figure next to the result "
+        "if there is no display",
     )
-    parser.add_argument(
-        "--size",
-        type=float,
-        nargs=2,
-        metavar=("W", "H"),
-        help="figure size in inches",
-    )
-    parser.add_argument(
-        "--deinterlace",
-        action="store_true",
-        help="turn the interlaced frames of a video into whole ones",
-    )
-    _add_comparison_options(parser)
-    parser.add_argument(
-        "--quiet", action="store_true", help="hide the progress bar and the summary"
-    )
-    parser.add_argument(
+    add("--size", "figure size in inches", type=float, nargs=2, metavar=("W", "H"))
+    switch("--deinterlace", "turn the interlaced frames of a video into whole ones")
+    _add_comparison_options(parser.add_argument_group("comparison of one picture"))
+    switch("--quiet", "hide the progress bar and the summary")
+    switch(
         "--json",
-        action="store_true",
-        help="print one line of JSON per file, and nothing else: input, output, status "
+        "print one line of JSON per file, and nothing else: input, output, status "
         "(enlarged, skipped or failed), size, notes, error",
     )
-    parser.add_argument(
+    switch(
         "--verbose",
-        action="store_true",
-        help="print how each picture, or each scene of a video, seems to have been "
-        "made, and what the model was told if that differs",
+        "print how each picture, or each scene of a video, seems to have been made, "
+        "and what the model was told if that differs",
     )
     return parser
+
+
+def _adders(group: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Return functions of (flag, help, ...) that add an option, or a switch."""
+
+    def add(flag: str, help: str, **how: Any) -> None:
+        group.add_argument(flag, help=help, **how)
+
+    return add, functools.partial(add, action="store_true")
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -207,117 +204,94 @@ def _shard(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def _add_file_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("files")
-    group.add_argument(
+def _add_file_options(group: Any) -> None:
+    add, switch = _adders(group)
+    add(
         "--lr-path",
+        "files, folders and quoted patterns; write ./-x.png for a name that starts "
+        "with a dash",
         nargs="+",
         metavar="PATH",
-        help="files, folders and quoted patterns; write ./-x.png for a name that "
-        "starts with a dash",
     )
-    group.add_argument(
+    add(
         "--sr-path",
+        "the file to write (.png, .jpg, .webp, .tif, .bmp or .avif; for an animation "
+        ".gif, .webp, .png or .avif; for a video .mp4, .mkv, .mov or .webm), or for "
+        f"several inputs a folder (default: next to the input, with {SUFFIX} added)",
         metavar="PATH",
-        help="the file to write (.png, .jpg, .webp, .tif, .bmp or .avif; for an "
-        "animation .gif, .webp, .png or .avif; for a video .mp4, .mkv, .mov or .webm), "
-        "or for several inputs a folder (default: next to the input, with "
-        f"{SUFFIX} added)",
     )
-    group.add_argument("--recursive", action="store_true", help="include subfolders")
-    group.add_argument(
+    switch("--recursive", "include subfolders")
+    add(
         "--page",
+        "page of a TIFF, from 1 (default: 1)",
         type=int,
         default=1,
         metavar="N",
-        help="page of a TIFF, from 1 (default: 1)",
     )
-    group.add_argument(
+    add(
         "--ending",
+        "extension of results that you do not name (default: that of the input if it "
+        "can be written, otherwise .png)",
         metavar=".E",
-        help="extension of results that you do not name (default: that of the input "
-        "if it can be written, otherwise .png)",
     )
-    existing = group.add_mutually_exclusive_group()
-    existing.add_argument(
-        "--skip-existing", action="store_true", help="keep existing results"
-    )
-    existing.add_argument(
+    _, exclusive = _adders(group.add_mutually_exclusive_group())
+    exclusive("--skip-existing", "keep existing results")
+    exclusive(
         "--overwrite",
-        action="store_true",
-        help="replace existing results; a single file named by --sr-path always is",
+        "replace existing results; a single file named by --sr-path always is",
     )
-    group.add_argument(
+    add(
         "--shard",
+        "take every N-th file, starting with the K-th, so that N jobs split the work",
         type=_shard,
         default=(1, 1),
         metavar="K/N",
-        help="take every N-th file, starting with the K-th, so that N jobs split the "
-        "work",
     )
-    group.add_argument(
+    add(
         "--workers",
+        "processes that split the files and the threads (default: one per core if "
+        "there are many small pictures, else 1)",
         type=int,
         metavar="N",
-        help="processes that split the files and the threads (default: one per core "
-        "if there are many small pictures, else 1)",
     )
 
 
-def _add_transparency_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("transparency and textures")
-    group.add_argument(
-        "--alpha",
-        choices=ALPHA,
-        default=ALPHA[0],
-        help="how transparency is enlarged: by the model (default), or bicubic, which "
-        "takes half the time and is softer",
-    )
-    group.add_argument(
-        "--keep-hidden-colours",
-        action="store_true",
-        help="enlarge the colours under transparent pixels as they are, for textures "
-        "whose alpha is a mask",
-    )
-    group.add_argument(
-        "--wrap",
-        action="store_true",
-        help="treat opposite edges as joined, for seamless textures",
-    )
-
-
-def _add_comparison_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("comparison of one picture")
-    group.add_argument(
-        "--compare",
-        metavar="PATH",
-        help="write LR, bicubic and SR to compare: .html with a slider, or .png",
-    )
-    group.add_argument(
-        "--compare-models",
-        nargs="+",
-        metavar="MODEL",
-        help="other models to include",
-    )
-    group.add_argument("--hr-path", metavar="PATH", help="the original, if you have it")
-
-
-def _add_size_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group(
-        "size of the result, exact to the pixel (default: x4)"
-    )
-    group.add_argument(
-        "--outscale", type=float, metavar="X", help="X times the height and width"
-    )
-    group.add_argument(
-        "--width", type=int, metavar="W", help="pixels; keeps the aspect ratio"
-    )
-    group.add_argument(
+def _add_size_options(group: Any) -> None:
+    add, _ = _adders(group)
+    add("--outscale", "X times the height and width", type=float, metavar="X")
+    add("--width", "pixels; keeps the aspect ratio", type=int, metavar="W")
+    add(
         "--height",
+        "pixels; may stretch if combined with --width",
         type=int,
         metavar="H",
-        help="pixels; may stretch if combined with --width",
     )
-    group.add_argument(
-        "--max-side", type=int, metavar="M", help="pixels of the longer side"
+    add("--max-side", "pixels of the longer side", type=int, metavar="M")
+
+
+def _add_transparency_options(group: Any) -> None:
+    add, switch = _adders(group)
+    add(
+        "--alpha",
+        "how transparency is enlarged: by the model (default), or bicubic, which takes "
+        "half the time and is softer",
+        choices=ALPHA,
+        default=ALPHA[0],
     )
+    switch(
+        "--keep-hidden-colours",
+        "enlarge the colours under transparent pixels as they are, for textures whose "
+        "alpha is a mask",
+    )
+    switch("--wrap", "treat opposite edges as joined, for seamless textures")
+
+
+def _add_comparison_options(group: Any) -> None:
+    add, _ = _adders(group)
+    add(
+        "--compare",
+        "write LR, bicubic and SR to compare: .html with a slider, or .png",
+        metavar="PATH",
+    )
+    add("--compare-models", "other models to include", nargs="+", metavar="MODEL")
+    add("--hr-path", "the original, if you have it", metavar="PATH")

@@ -35,7 +35,8 @@ from srlite.evaluation.data_sets import file_name, results_in, unique_names
 from srlite.memory import available_memory
 from srlite.metrics.psnr_ssim import centre_crop
 from srlite.models.model_files import find_estimator, find_model
-from srlite.pictures.picture import read_rgb, resize
+from srlite.pictures.levels import resize
+from srlite.pictures.picture import read_rgb
 from srlite.runtime.upscaler import Upscaler
 
 FILTERS = {"bicubic": Image.Resampling.BICUBIC, "lanczos": Image.Resampling.LANCZOS}

@@ -19,7 +19,7 @@ import numpy as np
 from srlite.data.degradation_vector import SMALLEST, Degradation
 from srlite.errors import ExportError
 from srlite.models.tflite import count_ops, operators
-from srlite.pictures.picture import to_float, to_uint8
+from srlite.pictures.levels import to_float, to_uint8
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8", "int16x8")
 

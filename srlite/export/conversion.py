@@ -32,7 +32,7 @@ from srlite.errors import ExportError, error_reason
 from srlite.export.calibration import Sample
 from srlite.export.checks import runner
 from srlite.models.model_files import step_of
-from srlite.pictures.picture import to_float
+from srlite.pictures.levels import to_float
 
 _MEASURED = 256  # LR pixels a side of the picture that memory is measured on
 

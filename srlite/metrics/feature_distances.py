@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from srlite.backend import import_keras
-from srlite.pictures.picture import to_float
+from srlite.pictures.levels import to_float
 
 VGG19_TAPS = ("block2_conv2", "block3_conv4", "block5_conv4")
 VGG19_SCALES = (175.0, 435.0, 20.0)

@@ -20,7 +20,7 @@ import numpy as np
 
 from srlite.backend import import_keras
 from srlite.errors import DataError, ModelError, error_reason
-from srlite.pictures.picture import resize
+from srlite.pictures.levels import resize
 
 # Usual sets for super-resolution have 100; a covariance of full rank needs 2048.
 MIN_PICTURES = 50

@@ -8,13 +8,13 @@ the first `/` in a tensor's name) has as many files as it needs:
 
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from srlite.backend import import_safetensors
+from srlite.files import sync
 
 INDEX = "index.json"
 # Bytes in a file's header: for each tensor besides its name, and for the rest.
@@ -52,10 +52,10 @@ def write(
             room[part] -= need
     for name, held in files.items():
         save_file(held, folder / name)
-        _sync(folder / name)
+        sync(folder / name)
     index = {**metadata, "files": list(files), "shapes": shapes}
     (folder / INDEX).write_text(json.dumps(index))
-    _sync(folder / INDEX)
+    sync(folder / INDEX)
 
 
 def read(folder: Path) -> tuple[dict, dict[str, np.ndarray]]:
@@ -81,8 +81,3 @@ def read(folder: Path) -> tuple[dict, dict[str, np.ndarray]]:
         flat = [pieces.pop(f"{name}#{i}") for i in range(count)]
         pieces[name] = np.concatenate(flat).reshape(shape)
     return index, pieces
-
-
-def _sync(path: Path) -> None:
-    with open(path, "rb+") as file:
-        os.fsync(file.fileno())

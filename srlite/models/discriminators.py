@@ -23,7 +23,7 @@ import keras
 from keras import layers
 
 from srlite.errors import ConfigError
-from srlite.models.blocks import activation
+from srlite.models.blocks import activation, conv
 
 
 def vgg_discriminator(
@@ -70,17 +70,8 @@ def vgg_discriminator(
     def convolution(
         x: Any, width: int, size: int, strides: int, name: str, normalised: bool
     ) -> Any:
-        conv = layers.Conv2D(
-            width,
-            size,
-            strides=strides,
-            padding="same",
-            use_bias=not normalised,
-            # He et al. 2015, https://arxiv.org/abs/1502.01852
-            kernel_initializer="he_normal",
-            name=f"{name}_conv",
-        )
-        x = constrained(conv)(x)
+        layer = conv(width, f"{name}_conv", size, not normalised, strides=strides)
+        x = constrained(layer)(x)
         if normalised:
             x = layers.BatchNormalization(name=f"{name}_bn")(x)
         return activation(x, name)

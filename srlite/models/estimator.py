@@ -20,6 +20,7 @@ from keras import layers, ops
 from srlite.data.augmentations import cosines
 from srlite.data.degradation_vector import SIZE
 from srlite.data.kernels import KERNELS
+from srlite.models.blocks import activation
 
 _NEAR = (0.5, 2.0, 8.0)  # levels: what "near zero" means
 # Of the mean energy: where an edge is half one, and a flat place half one.
@@ -68,8 +69,7 @@ def estimator(hidden_units=56):
     x = ops.concatenate(features, axis=-1)
     x = layers.BatchNormalization(name="features_bn")(x)
     for i in (1, 2):
-        x = layers.Dense(hidden_units, name=f"hidden{i}")(x)
-        x = layers.LeakyReLU(negative_slope=0.2, name=f"hidden{i}_lrelu")(x)
+        x = activation(layers.Dense(hidden_units, name=f"hidden{i}")(x), f"hidden{i}")
     odds = layers.Dense(len(KERNELS), activation="softmax", name="kernels")(x)
     damages = layers.Dense(SIZE - len(KERNELS), activation="sigmoid", name="damages")(x)
     degradation = layers.Concatenate(name="degradation")([odds, damages])

@@ -9,7 +9,7 @@
 - `exif`: EXIF blocks and TIFF directories, byte for byte
 - `levels`: arithmetic on levels: checks, conversions, grey, luma, bicubic enlargement
 - `metadata`: what a picture file says besides its pixels, made to hold for another file
-- `picture`: pictures at the edge of the program: files, dtypes, colour
+- `picture`: read pictures, from files and from a user's arrays
 - `sixteen_bit`: read 16-bit PNG and TIFF files at full depth
 - `transparency`: colours under transparent pixels, so that enlarging makes no fringe
 - `writing`: write picture files, whole or not at all

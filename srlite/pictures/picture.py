@@ -1,11 +1,7 @@
-"""Pictures at the edge of the program: files, dtypes, colour.
+"""Read pictures, uint8 or uint16, from files and from a user's arrays.
 
-Inside srlite a picture is RGB, float32, [0, 1], (height, width, 3). Files and user
-arrays are uint8 or uint16. This module reads them, and offers the conversions of
-`levels` and the writing of `writing`.
-
-`read_picture` and `write_picture` keep what a photo carries besides its colours:
-transparency, greyness, 16 bits of PNG and TIFF, ICC profile, EXIF, XMP and resolution.
+A `Picture` keeps what a photo carries besides its colours: transparency, greyness, 16
+bits of PNG and TIFF, ICC profile, EXIF, XMP and resolution.
 """
 
 import io
@@ -30,18 +26,11 @@ from srlite.pictures.embedded import (
 )
 from srlite.pictures.exif import Directories, portable
 from srlite.pictures.levels import (
-    BT601,
     as_array,
     check_levels,
-    check_picture,
-    enlarge_bicubic,
     flatten_on_white,
-    resize,
     round_to_uint8,
     split_channels,
-    to_float,
-    to_grey,
-    to_levels,
     to_uint8,
 )
 from srlite.pictures.metadata import (
@@ -60,27 +49,6 @@ from srlite.pictures.sixteen_bit import (
     transparent_level_scale,
 )
 from srlite.pictures.transparency import opaque_but
-from srlite.pictures.writing import write_picture
-
-__all__ = [
-    "BT601",
-    "MAX_PIXELS",
-    "Picture",
-    "check_picture",
-    "enlarge_bicubic",
-    "opaque_levels",
-    "picture_from_array",
-    "picture_from_image",
-    "read_picture",
-    "read_rgb",
-    "resize",
-    "split_channels",
-    "to_float",
-    "to_grey",
-    "to_levels",
-    "to_uint8",
-    "write_picture",
-]
 
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 # What is read before the pixels are decoded: EXIF, notes, cICP and tIME.

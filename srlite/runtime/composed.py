@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from srlite.errors import ConfigError, ModelError
-from srlite.pictures.picture import BT601, enlarge_bicubic
+from srlite.pictures.levels import BT601, enlarge_bicubic
 
 # The axes of (1, height, width, 3) that the upright views of an ensemble flip.
 _FLIPS: tuple[tuple[int, ...], ...] = ((), (2,), (1,), (1, 2))

@@ -84,7 +84,9 @@ def _enlarge_a_crop() -> str:
     """
     import numpy as np
 
-    from srlite.pictures.picture import Picture, read_picture, resize, write_picture
+    from srlite.pictures.levels import resize
+    from srlite.pictures.picture import Picture, read_picture
+    from srlite.pictures.writing import write_picture
     from srlite.runtime.upscaler import Upscaler
 
     start = time.perf_counter()

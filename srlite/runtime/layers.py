@@ -8,7 +8,8 @@ from PIL import Image
 
 from srlite.data.degradation_vector import CLEAN
 from srlite.errors import ConfigError
-from srlite.pictures.picture import Picture, resize, split_channels, to_grey
+from srlite.pictures.levels import resize, split_channels, to_grey
+from srlite.pictures.picture import Picture
 from srlite.pictures.transparency import extend_colours, settle_alpha
 from srlite.runtime.telling import Told
 from srlite.runtime.upscaler import Upscaler

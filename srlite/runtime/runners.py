@@ -28,7 +28,7 @@ from srlite.errors import ModelError, error_reason
 from srlite.memory import cores
 from srlite.models.model_files import load_generator, step_of
 from srlite.models.tflite import read_metadata
-from srlite.pictures.picture import to_float, to_uint8
+from srlite.pictures.levels import to_float, to_uint8
 
 # Of files that do not say it. Measured with `light_psnr` on LiteRT: 4100 to 5100 bytes
 # for 192 to 288 pixels along a side, nearly half of them tables of XNNPACK's

@@ -16,7 +16,7 @@ import numpy as np
 from srlite.data.degradation_vector import SIZE, SMALLEST, Degradation, fitting
 from srlite.errors import ConfigError, ModelError, error_reason
 from srlite.models.model_files import load_estimator
-from srlite.pictures.picture import to_float
+from srlite.pictures.levels import to_float
 from srlite.runtime.runners import hide_retracing
 
 PART = 127  # LR pixels a side, at most

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from srlite.data.degradation_vector import CLEAN, Degradation
 from srlite.memory import MAX_TILE_BYTES, tile_memory
 from srlite.models.model_files import DEFAULT_MODEL, shipped_model_path
-from srlite.pictures.picture import check_picture, resize, to_float, to_grey, to_levels
+from srlite.pictures.levels import check_picture, resize, to_float, to_grey, to_levels
 from srlite.runtime.composed import EnsembleNetwork
 from srlite.runtime.opening import fit_tile, open_models
 from srlite.runtime.seeing import Estimator

@@ -15,8 +15,7 @@ from srlite.data.kernels import KERNELS
 from srlite.errors import ModelError
 from srlite.metrics.psnr_ssim import centre_crop, psnr, ssim
 from srlite.models.generators import is_conditional
-from srlite.pictures.levels import enlarge_bicubic
-from srlite.pictures.picture import to_float, to_grey, to_uint8
+from srlite.pictures.levels import enlarge_bicubic, to_float, to_grey, to_uint8
 from srlite.runtime.runners import hide_retracing
 
 # A conditional generator is also validated on LR of bicubic after these.

@@ -27,7 +27,7 @@ from srlite.models.model_files import (
     shipped_models,
 )
 from srlite.models.tflite import read_metadata
-from srlite.pictures.picture import enlarge_bicubic
+from srlite.pictures.levels import enlarge_bicubic
 from srlite.runtime.opening import DEFAULT_OVERLAP
 from srlite.runtime.upscaler import Upscaler
 

@@ -18,7 +18,9 @@ from PIL import Image, ImageCms
 
 from srlite.enhance.inference import enhance_image
 from srlite.errors import ImageError
-from srlite.pictures.picture import MAX_PIXELS, Picture, read_picture, write_picture
+from srlite.pictures.decoding import MAX_PIXELS
+from srlite.pictures.picture import Picture, read_picture
+from srlite.pictures.writing import write_picture
 
 ROOT = Path(__file__).parents[2]
 ENDINGS = (".png", ".tif", ".webp", ".avif", ".jpg", ".bmp")

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from srlite.enhance.inference import enhance_image
-from srlite.pictures.picture import read_picture, write_picture
+from srlite.pictures.picture import read_picture
+from srlite.pictures.writing import write_picture
 
 # Lightness of each ink alone, and of all others: neutral colours, so that what they
 # are in sRGB is a formula.

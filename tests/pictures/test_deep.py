@@ -12,12 +12,8 @@ from PIL import Image
 from srlite.enhance.inference import enhance_image
 from srlite.errors import ImageError
 from srlite.pictures.levels import join_channels
-from srlite.pictures.picture import (
-    Picture,
-    picture_from_array,
-    read_picture,
-    write_picture,
-)
+from srlite.pictures.picture import Picture, picture_from_array, read_picture
+from srlite.pictures.writing import write_picture
 
 
 def joined(picture):

@@ -17,8 +17,8 @@ from srlite.pictures.embedded import (
     encode_resources,
 )
 from srlite.pictures.exif import Directories, encode, read_directories
-from srlite.pictures.picture import read_picture, write_picture
-from srlite.pictures.writing import fit_to_format
+from srlite.pictures.picture import read_picture
+from srlite.pictures.writing import fit_to_format, write_picture
 
 RGB = np.random.default_rng(0).integers(0, 256, (8, 12, 3), np.uint8)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

@@ -18,8 +18,8 @@ from srlite.pictures.exif import (
     encode,
     read_directories,
 )
-from srlite.pictures.picture import Picture, read_picture, write_picture
-from srlite.pictures.writing import fit_to_format
+from srlite.pictures.picture import Picture, read_picture
+from srlite.pictures.writing import fit_to_format, write_picture
 
 RGB = np.random.default_rng(0).integers(0, 256, (8, 12, 3), np.uint8)
 

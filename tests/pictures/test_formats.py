@@ -18,8 +18,8 @@ from PIL import Image
 
 from srlite.enhance.inference import enhance_image
 from srlite.errors import ConfigError, ImageError
-from srlite.pictures.picture import Picture, read_picture, write_picture
-from srlite.pictures.writing import check_writable
+from srlite.pictures.picture import Picture, read_picture
+from srlite.pictures.writing import check_writable, write_picture
 
 ENDINGS = (".png", ".tif", ".webp", ".avif", ".jpg", ".bmp")
 LOSSLESS = (".png", ".tif", ".bmp")

@@ -20,12 +20,8 @@ from srlite.pictures.levels import (
     to_levels,
     to_uint8,
 )
-from srlite.pictures.picture import (
-    Picture,
-    picture_from_array,
-    read_picture,
-    write_picture,
-)
+from srlite.pictures.picture import Picture, picture_from_array, read_picture
+from srlite.pictures.writing import write_picture
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
 GREY = RGB[..., 0]

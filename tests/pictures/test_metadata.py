@@ -16,8 +16,8 @@ from srlite.errors import ImageError
 from srlite.pictures.embedded import IPTC, encode_resources
 from srlite.pictures.exif import read_directories
 from srlite.pictures.metadata import portable_xmp
-from srlite.pictures.picture import Picture, read_picture, write_picture
-from srlite.pictures.writing import fit_to_format
+from srlite.pictures.picture import Picture, read_picture
+from srlite.pictures.writing import fit_to_format, write_picture
 
 RGB = np.random.default_rng(0).integers(0, 256, (8, 12, 3), np.uint8)
 ENDINGS = (".png", ".jpg", ".tif", ".webp", ".avif", ".bmp")

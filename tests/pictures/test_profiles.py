@@ -9,8 +9,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from srlite.pictures.colour import make_profile
-from srlite.pictures.picture import read_picture, write_picture
-from srlite.pictures.writing import fit_to_format
+from srlite.pictures.picture import read_picture
+from srlite.pictures.writing import fit_to_format, write_picture
 
 RGB = np.random.default_rng(0).integers(0, 256, (8, 12, 3), np.uint8)
 

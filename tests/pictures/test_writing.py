@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from srlite.errors import ConfigError, ImageError
-from srlite.pictures.picture import Picture, write_picture
-from srlite.pictures.writing import check_writable
+from srlite.pictures.picture import Picture
+from srlite.pictures.writing import check_writable, write_picture
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
 

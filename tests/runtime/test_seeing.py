@@ -8,7 +8,7 @@ from PIL import Image
 
 from srlite.data.degradation_vector import SMALLEST, Degradation
 from srlite.errors import ModelError
-from srlite.pictures.picture import to_float
+from srlite.pictures.levels import to_float
 from srlite.runtime.seeing import PART, Estimator
 
 CLEAN = np.array([1, 0, 0, 0, 0, 0, 0, 0, 0, 0], np.float32)
