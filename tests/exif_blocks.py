@@ -45,4 +45,4 @@ def camera_exif(order):
         }
     )
     directories[0][0x4746] = shorts(4)
-    return encode(directories.ordered(order))
+    return encode(Directories(directories, order))

@@ -109,7 +109,8 @@ def _run(plan, options, folder, arguments):
             for status in STATUSES:
                 _ = (
                     rows
-                    | f"only {status}" >> beam.Filter(_has_status, status)
+                    | f"only {status}"
+                    >> beam.Filter(lambda r, s: r["status"] == s, status)
                     | f"{status} as JSON" >> beam.Map(json.dumps)
                     | f"write {status}"
                     >> beam.io.WriteToText(_join(folder, status), ".jsonl")
@@ -121,10 +122,6 @@ def _run(plan, options, folder, arguments):
             f"the engine stopped ({error_reason(error).rstrip('.')}); every file under "
             "its name is whole, and the same command with --skip-existing does the rest"
         ) from error
-
-
-def _has_status(row, status):
-    return row["status"] == status
 
 
 class Enlarge(beam.DoFn if beam else object):  # type: ignore[misc]
@@ -152,19 +149,15 @@ class Enlarge(beam.DoFn if beam else object):  # type: ignore[misc]
                     _store(near.sr, sr)
             except (SrliteError, OSError) as error:
                 row = {"status": "failed", "error": f"{lr}: {error_reason(error)}"}
-        for key in ("error", "notes"):
-            if key in row:
-                row[key] = _renamed(row[key], {str(near.lr): lr, str(near.sr): sr})
+
+        def named(sentence):
+            return sentence.replace(str(near.lr), lr).replace(str(near.sr), sr)
+
+        if "error" in row:
+            row["error"] = named(row["error"])
+        if "notes" in row:
+            row["notes"] = list(map(named, row["notes"]))
         yield row | {"input": lr, "output": sr}
-
-
-def _renamed(said, names):
-    """Replace names in a sentence, or in each of a list."""
-    if isinstance(said, list):
-        return [_renamed(sentence, names) for sentence in said]
-    for name, own in names.items():
-        said = said.replace(name, own)
-    return said
 
 
 def _plan(options):
@@ -212,7 +205,7 @@ def _rows(lists):
     """Yield (input, output) of each row; the output is the input's name by default."""
     for path in lists:
         try:
-            rows = list(_READERS[Path(path).suffix.lower()](path))
+            rows = _read_list(path)
         except (OSError, ValueError, UnicodeError, csv.Error) as error:
             raise ConfigError(f"cannot read {path}: {error_reason(error)}") from None
         for number, row in enumerate(rows, 1):
@@ -221,29 +214,18 @@ def _rows(lists):
             yield row["input"], row.get("output") or row["input"].rpartition("/")[2]
 
 
-def _read_text(path):
-    with _open_text(path) as file:
-        return [{"input": line} for line in file.read().splitlines() if line.strip()]
-
-
-def _read_csv(path):
-    with _open_text(path) as file:
-        return list(csv.DictReader(file))
-
-
-def _read_parquet(path):
-    import pyarrow.parquet
-
+def _read_list(path):
+    kind = Path(path).suffix.lower()
     with FileSystems.open(path) as file:
-        return pyarrow.parquet.read_table(pyarrow.BufferReader(file.read())).to_pylist()
+        content = file.read()
+    if kind == ".parquet":
+        import pyarrow.parquet
 
-
-def _open_text(path):
-    file = FileSystems.open(path, "text/plain")
-    return io.TextIOWrapper(file, "utf-8-sig", newline="")  # Excel writes a mark.
-
-
-_READERS = {".txt": _read_text, ".csv": _read_csv, ".parquet": _read_parquet}
+        return pyarrow.parquet.read_table(pyarrow.BufferReader(content)).to_pylist()
+    text = content.decode("utf-8-sig")  # Excel writes a mark.
+    if kind == ".csv":
+        return list(csv.DictReader(io.StringIO(text, newline="")))
+    return [{"input": line} for line in text.splitlines() if line.strip()]
 
 
 def _matches(sources, recursive):

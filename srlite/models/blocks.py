@@ -1,4 +1,4 @@
-"""The parts that the networks are built of."""
+"""Parts of the networks."""
 
 from typing import Any
 
@@ -20,10 +20,10 @@ def conv(
     initializer_scale: float = 1.0,
     strides: int = 1,
 ) -> layers.Layer:
-    """Make a convolution with padding; its kernel begins as zeros or He-normal.
+    """Make a convolution with padding, whose kernel begins as zeros or He-normal.
 
-    He et al. 2015 (https://arxiv.org/abs/1502.01852); `initializer_scale` is a factor
-    on the kernel, as in ESRGAN section 3.1.
+    He et al. 2015 (https://arxiv.org/abs/1502.01852). `initializer_scale` multiplies
+    the kernel, as in ESRGAN, section 3.1.
     """
     # VarianceScaling's scale is that of the variance.
     initializer = keras.initializers.VarianceScaling(
@@ -47,17 +47,17 @@ def check_scale(scale: int) -> None:
 
 
 def activation(x: Any, name: str) -> Any:
-    """Pass x through a LeakyReLU, named after the layer `name`."""
+    """Apply a LeakyReLU, named after the layer `name`."""
     return layers.LeakyReLU(negative_slope=LEAKY_SLOPE, name=f"{name}_lrelu")(x)
 
 
 def told_of(degradation: Any) -> Any:
-    """Read a degradation, (batch, 10), for `shifted`."""
+    """Prepare a degradation, (batch, 10), for `shifted`."""
     return activation(layers.Dense(_TOLD, name="told")(degradation), "told")
 
 
 def shifted(x: Any, told: Any, name: str) -> Any:
-    """Add a function of the degradation, 0 at first, to every place of x."""
+    """Add a function of the degradation, 0 at first, at every place of x."""
     channels = x.shape[-1]
     shift = layers.Dense(channels, kernel_initializer="zeros", name=f"{name}_shift")
     y = layers.Reshape((1, 1, channels), name=f"{name}_shift_shape")(shift(told))

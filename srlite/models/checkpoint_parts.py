@@ -1,9 +1,9 @@
-"""Tensors in a folder of files of limited size, for places that take no large ones.
+"""Tensors in a folder of files of limited size.
 
 `index.json` names the files and holds the metadata. Each part of a checkpoint (before
 the first `/` in a tensor's name) has as many files as it needs:
 `generator-1.safetensors`, ... A tensor that is too large is cut into flat pieces
-`name#0`, `name#1`, ...; the index knows its shape.
+`name#0`, `name#1`, ..., and the index has its shape.
 """
 
 import json
@@ -26,8 +26,7 @@ def write(
 ) -> None:
     """Write arrays by `part/path` into an empty folder, in files of `part_size` bytes.
 
-    Raises:
-        OSError: the disk is full, for instance.
+    Raises OSError if the disk is full, for instance.
     """
     save_file = import_safetensors().numpy.save_file
     files: dict[str, dict] = {}
@@ -61,9 +60,8 @@ def write(
 def read(folder: Path) -> tuple[dict, dict[str, np.ndarray]]:
     """Read (metadata, tensors) as `write` took them.
 
-    Raises:
-        ValueError, KeyError, TypeError, AttributeError, SafetensorError: a file is
-            missing or damaged.
+    Raises ValueError, KeyError, TypeError, AttributeError or SafetensorError if a file
+    is missing or damaged.
     """
     load_file = import_safetensors().numpy.load_file
 

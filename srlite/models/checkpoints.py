@@ -1,17 +1,15 @@
-"""Checkpoints: everything that a run needs to go on, in one safetensors file.
+"""Checkpoints: all that a run needs to go on, in one safetensors file.
 
 A checkpoint holds the variables of named parts (generator, EMA generator,
 discriminator, their optimizers) under `part/path`, and in its header the stage, the
-step, the resolved config and a SHA-256 over all of this. It has no pickle and nothing
-of a backend: a run begun on one goes on in another. It is written to a temporary name,
-synced and renamed, so a file under its final name is whole. Damaged and foreign files
-are refused, and values that are not finite are never written.
+step, the resolved config and a SHA-256 over all of this. It contains no pickle and does
+not depend on the backend. A file under its final name is whole. Damaged and foreign
+files are refused, and values that are not finite are never written.
 
-The newest checkpoints of a stage stay, and those at the multiples of a number of steps.
+The newest checkpoints of a stage stay, and those at multiples of a number of steps.
 `best-<stage>-<step>` has the highest score so far, which is in its header.
 
-Where files must not be large, a checkpoint is a folder of parts and an index
-(`checkpoint_parts`), which also gets its name last.
+Where files must not be large, a checkpoint is a folder of `checkpoint_parts`.
 """
 
 import hashlib
@@ -49,7 +47,7 @@ def _named_variables(parts: Parts) -> dict[str, Any]:
 
 
 def values(parts: Parts) -> Tensors:
-    """Copy the variables of `parts`: dict of `part/path` to NumPy array."""
+    """Copy the variables of `parts` to a dict of `part/path` to NumPy array."""
     import keras
 
     return {
@@ -89,7 +87,7 @@ def save(
         config: dict that JSON can hold.
         keep: checkpoints of this stage that stay.
         store_every: steps; checkpoints at its multiples stay too. 0 for none.
-        part_size: None for one file; else most bytes of a file in a folder.
+        part_size: None for one file, else the most bytes of a file in a folder.
 
     Raises:
         CheckpointError: it cannot be written, or a value is not finite.
@@ -117,12 +115,8 @@ def save_best(
 ) -> Path | None:
     """Write a checkpoint as `save`, in one file, if its score is the highest so far.
 
-    Only scores of one measure, `by`, are compared. It returns None, and writes nothing,
-    when the best so far stays.
-
-    Raises:
-        CheckpointError: the best so far is damaged, or the new one cannot be written
-            or holds a value that is not finite.
+    Only scores of one measure, `by`, are compared. Returns None if nothing was written.
+    Raises CheckpointError as `save`, and if the best so far is damaged.
     """
     found = Path(directory).glob(f"best-{stage}-*.safetensors")
     scores = {old: score for old in found for score, how in [_score(old)] if how == by}
@@ -188,11 +182,7 @@ def _remove(path: Path) -> None:
 
 
 def find(directory: str | os.PathLike, stage: str) -> list[tuple[int, Path]]:
-    """List a stage's checkpoints.
-
-    Returns:
-        List of (step, path), oldest first; empty when there are none.
-    """
+    """List a stage's checkpoints: (step, path), oldest first."""
     found: list[tuple[int, Path]] = []
     if not os.path.isdir(directory):
         return found
@@ -260,10 +250,7 @@ def _read(path: Path) -> tuple[dict, Tensors]:
 
 
 def load(path: str | os.PathLike, parts: Parts) -> dict:
-    """Set the variables of `parts` to those of a checkpoint, all or none.
-
-    It returns the `info` of `read`, and raises as `read` and `assign` do.
-    """
+    """Read a checkpoint, `assign` it to `parts`, and return the `info` of `read`."""
     info, tensors = read(path)
     assign(tensors, parts, path)
     return info
@@ -272,8 +259,7 @@ def load(path: str | os.PathLike, parts: Parts) -> dict:
 def assign(tensors: Tensors, parts: Parts, path: str | os.PathLike) -> None:
     """Set the variables of `parts` to tensors read from `path`, all or none.
 
-    Raises:
-        CheckpointError: names or shapes do not match.
+    Raises CheckpointError if names or shapes do not match.
     """
     variables = _named_variables(parts)
     common = [name for name in variables if name in tensors]

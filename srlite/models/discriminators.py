@@ -39,14 +39,13 @@ def vgg_discriminator(
     """Build the VGG-like discriminator of SRGAN and ESRGAN.
 
     The default has 1.8 M parameters and takes pictures of any size. The presets
-    `esrgan` and `srgan` have the arguments of the published ones.
+    `esrgan` and `srgan` build the published ones.
 
     Args:
         patch_size: height and width of the pictures in HR pixels; the last feature map
-            is flattened, so each place has weights of its own. None takes any size: the
-            last feature map is averaged over its places.
-        filters: channels of each stage; a stage is a 3x3 convolution of stride 1 and
-            one of stride 2, so the picture ends 2**len(filters) times smaller.
+            is flattened. None takes any size, and averages the last feature map.
+        filters: channels of each stage: a 3x3 convolution of stride 1 and one of stride
+            2, so the picture ends 2**len(filters) times smaller.
         dense_units: units of the dense layer before the logit (ESRGAN 100, SRGAN 1024).
         strided_kernel_size: of the convolutions of stride 2 (ESRGAN's code 4, SRGAN 3).
         batch_norm: BatchNorm after every convolution but the first.

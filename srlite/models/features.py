@@ -1,14 +1,14 @@
 """Frozen feature networks: functions that return a multi-output `keras.Model`.
 
-Input RGB (batch, height, width, 3), float32, [0, 1], or grey (one channel), which is
-repeated to RGB; each network rescales inside to what it was trained on. Output: a list
-of tensors, one per named layer, in the order of the names (the bare tensor for one
-name, as Keras unpacks lists of one): the convolution before any activation, unless
-asked otherwise. Nothing is trainable, and `training=True` changes nothing.
+Input: RGB (batch, height, width, 3), float32, [0, 1], or grey (one channel), which is
+repeated; each network rescales it to what it was trained on. Output: a list of tensors,
+one per named layer (the bare tensor for one name, as Keras unpacks lists of one): the
+convolution before any activation, unless asked otherwise. Nothing is trainable, and
+`training=True` changes nothing.
 
 `weights` is "imagenet" (downloaded by Keras and kept in its cache), the path of a
 `keras.applications` weights file without the top (`.h5` or `.weights.h5`), or None for
-random weights, which is for tests.
+random weights, for tests.
 """
 
 import difflib

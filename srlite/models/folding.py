@@ -1,10 +1,10 @@
 """BatchNorm folded into the convolutions before it, while a network trains.
 
-Once its statistics are frozen, BatchNorm is a factor and a shift for each channel, and
-with the convolution before it makes one convolution with other weights (Jacob et al.
-2018, https://arxiv.org/abs/1712.05877, section 3.2, equation 14). Computing those
-weights in each update costs next to nothing and saves two passes over every feature
-map. Gradients flow through them to kernel, gamma and beta, as through BatchNorm.
+With frozen statistics, BatchNorm is a factor and a shift for each channel, and makes
+one convolution of the one before it (Jacob et al. 2018,
+https://arxiv.org/abs/1712.05877, section 3.2, equation 14). Computing the new weights
+in each update costs next to nothing and saves two passes over every feature map.
+Gradients flow through them to kernel, gamma and beta, as through BatchNorm.
 """
 
 import collections
@@ -19,8 +19,8 @@ from keras import layers, ops
 def fold_batch_norm(network: keras.Model) -> Callable:
     """Return a faster function that computes `network(x, training=False)`.
 
-    The layers of the Functional network are called once. Results are equal up to
-    rounding. It follows the network's variables, but not later changes of its
+    Each layer of the Functional network must be called once. Results are equal up to
+    rounding. The function follows the network's variables, but not later changes of its
     precision. BatchNorm folds where it alone follows a convolution.
     """
     pairs = _find_pairs(network)
@@ -82,7 +82,7 @@ def _values(network: keras.Model, copy: keras.Model, pairs: dict) -> Iterator:
 
 
 def _fold(conv: layers.Layer, normalisation: layers.Layer) -> tuple:
-    """Compute kernel and bias of both layers as one convolution."""
+    """Compute the kernel and the bias of both layers as one convolution."""
     factor = ops.rsqrt(normalisation.moving_variance + normalisation.epsilon)
     if normalisation.scale:
         factor = factor * normalisation.gamma

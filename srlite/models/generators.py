@@ -42,7 +42,7 @@ def _dense_block(
     initializer_scale: float,
     name: str,
 ) -> Any:
-    """Densely connected convolutions with a scaled residual around them."""
+    """Add densely connected convolutions with a scaled residual around them."""
     scaled = functools.partial(conv, initializer_scale=initializer_scale)
     filters = x.shape[-1]
     seen = [x]
@@ -59,7 +59,7 @@ def _dense_block(
 
 
 def _upsample_at_once(x: Any, lr: Any, scale: int, anchor: bool) -> Any:
-    """From features to the picture by one convolution and one pixel shuffle."""
+    """Turn features into a picture by one convolution and one pixel shuffle."""
     # With an anchor, training starts at the nearest-neighbour enlargement itself.
     x = conv(lr.shape[-1] * scale**2, "tail", zeros=anchor)(x)  # (B, H, W, s**2 * C)
     if anchor:
@@ -73,7 +73,7 @@ def _upsample_at_once(x: Any, lr: Any, scale: int, anchor: bool) -> Any:
 def _upsample_by_steps(
     x: Any, scale: int, filters: int, channels: int, upsampling: str
 ) -> Any:
-    """From features to the picture by x2 steps, (B, scale*H, scale*W, channels)."""
+    """Turn features into a picture by x2 steps, (B, scale*H, scale*W, channels)."""
     for i in range(1, scale.bit_length()):
         if upsampling == "depth_to_space_x2":
             x = conv(4 * filters, f"up{i}")(x)
@@ -238,8 +238,7 @@ GENERATORS: dict[str, Callable[..., keras.Model]] = {
 def build_generator(options: dict, scale: int, channels: int = 3) -> keras.Model:
     """Build a generator from its keyword arguments and `name`, a key of `GENERATORS`.
 
-    Raises:
-        ConfigError: there is no such generator, or an option has an impossible value.
+    Raises ConfigError if there is no such generator, or an option is impossible.
     """
     options = dict(options)
     name = options.pop("name")
@@ -251,7 +250,7 @@ def build_generator(options: dict, scale: int, channels: int = 3) -> keras.Model
 
 
 def is_conditional(generator: keras.Model) -> bool:
-    """Return whether a generator takes a degradation beside the picture."""
+    """Whether a generator takes a degradation beside the picture."""
     return len(generator.inputs) == 2
 
 

@@ -1,4 +1,4 @@
-"""Network interpolation: between a faithful generator and a vivid one.
+"""Network interpolation, between a faithful generator and a vivid one.
 
     python -m srlite interpolate --psnr-model A --gan-model B --alpha 0.8
         --output C.keras
@@ -10,10 +10,10 @@ moving statistics included; the mixed statistics are close to those of the mixed
 network.
 
 With `--base-model O`, from which B was trained, A gets what that training changed:
-A + alpha * (B - O). So a network that went its own way since, and may be conditional,
-gets the textures of B without a GAN stage of its own (Ilharco et al. 2023,
-https://arxiv.org/abs/2212.04089, add such differences). `--hold-colour` adds only the
-luma of the change to the last convolution, which makes colour.
+A + alpha * (B - O) (Ilharco et al. 2023, https://arxiv.org/abs/2212.04089). So a
+network that was trained differently since, and may be conditional, gets the textures of
+B without a GAN stage of its own. `--hold-colour` adds only the luma of the change to
+the last convolution, which makes colour.
 """
 
 import argparse
@@ -102,31 +102,31 @@ def transfer_weights(
 
 
 def _luma_of(change: np.ndarray) -> np.ndarray:
-    """Replace changes of red, green and blue, the fastest axis, by that of luma."""
+    """Replace changes of red, green and blue, on the fastest axis, by luma's."""
     if change.shape[-1] % 3:
         return change  # grey has no colour
     rgb = change.reshape(-1, 3)
     return np.repeat(rgb @ BT601, 3).reshape(change.shape)
 
 
-def _layers(model: Any) -> list[tuple]:
-    """Describe each layer and the places of the layers that it takes."""
+def _layers(model: Any) -> list[tuple[str, dict]]:
+    """Return the name of each layer, its options and the places of its inputs."""
     layers = model.get_config()["layers"]
     places = {layer["name"]: place for place, layer in enumerate(layers)}
     described = []
     for layer in layers:
-        options = {
+        options = {"kind": layer["class_name"]} | {
             name: value
             for name, value in layer["config"].items()
             if name not in _NO_MATTER and not name.endswith(_NO_MATTER_ENDINGS)
         }
-        sources = [places[name] for name in _sources(layer["inbound_nodes"])]
-        described.append((layer["name"], layer["class_name"], options, sources))
+        options["input"] = [places[name] for name in _sources(layer["inbound_nodes"])]
+        described.append((layer["name"], options))
     return described
 
 
 def _sources(node: Any) -> Iterator[str]:
-    """Yield the names of layers whose outputs are anywhere in a nested config."""
+    """Yield the names of the layers in a nested config of inputs."""
     if isinstance(node, dict):
         if "keras_history" in node:
             yield node["keras_history"][0]
@@ -140,27 +140,19 @@ def _sources(node: Any) -> Iterator[str]:
 
 def _check_layers(one: Any, other: Any) -> None:
     """Raise ModelError, with the first difference, for unlike architectures."""
-    odd = _first_difference(_layers(one), _layers(other))
-    if odd:
-        raise ModelError(f"the two models are of different architectures: {odd}")
-
-
-def _first_difference(first: list[tuple], second: list[tuple]) -> str | None:
-    for (name, kind, options, sources), other in zip(first, second, strict=False):
-        if kind != other[1]:
-            return f"layer {name} is a {kind} in one and a {other[1]} in the other"
-        if options != other[2]:
-            keys = sorted(options.keys() | other[2].keys())
-            key = next(k for k in keys if options.get(k) != other[2].get(k))
-            return (
-                f"{key} of layer {name} is {options.get(key)} in one and "
-                f"{other[2].get(key)} in the other"
-            )
-        if sources != other[3]:
-            return f"layer {name} takes the outputs of other layers"
+    first, second = _layers(one), _layers(other)
+    unlike = "the two models are of different architectures"
+    for (name, options), (_, others) in zip(first, second, strict=False):
+        for key in dict.fromkeys([*options, *others]):
+            if options.get(key) != others.get(key):
+                raise ModelError(
+                    f"{unlike}: {key} of layer {name} is {options.get(key)} in one and "
+                    f"{others.get(key)} in the other"
+                )
     if len(first) != len(second):
-        return f"one has {len(first)} layers, the other {len(second)}"
-    return None
+        raise ModelError(
+            f"{unlike}: one has {len(first)} layers, the other {len(second)}"
+        )
 
 
 def main(
@@ -218,7 +210,7 @@ def main(
 
 
 def _bring_estimator(model: str | os.PathLike, output: Path) -> None:
-    """Copy the estimator of a conditional model to lie beside `output`."""
+    """Copy the estimator of a conditional model to a place beside `output`."""
     try:
         source = find_estimator(model)
     except ModelError as error:

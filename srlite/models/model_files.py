@@ -1,17 +1,17 @@
-"""The one door for models: what a name, a file, a checkpoint or a run stands for.
+"""The file behind a model's name, its run or its checkpoint; the one door for models.
 
 Everywhere, `model` is one of these:
 
 - the name of a shipped model, which no file or folder of that name can hide;
 - the path of a `.tflite` file, a `.keras` file or a checkpoint;
 - a run directory, which stands for the last stage it began: for that stage's result,
-  else for the EMA generator of its newest checkpoint.
+  or else for the EMA generator of its newest checkpoint.
 
-A separator or an ending makes a path of a name (`./light`, `light.keras`); a folder
+A name with a separator or an ending is a path (`./light`, `light.keras`); a folder
 needs neither unless a shipped model has its name.
 
-Loading runs no code that a file brings along (Keras' safe mode). Keras is imported
-inside the functions that load.
+Loading runs no code from a file (Keras' safe mode). Keras is imported inside the
+functions that load.
 """
 
 import functools
@@ -54,11 +54,7 @@ def shipped_models() -> list[str]:
 
 
 def shipped_model_path(name: str) -> Path:
-    """Find the `.tflite` file of a shipped model.
-
-    Raises:
-        ModelError: no model of this name is shipped.
-    """
+    """Find the `.tflite` file of a shipped model, or raise ModelError."""
     if name not in shipped_models():
         known = ", ".join(shipped_models()) or "none"
         raise ModelError(
@@ -71,12 +67,11 @@ def shipped_model_path(name: str) -> Path:
 def find_model(model: str | os.PathLike, trained: bool = False) -> Path:
     """Find the file that a model is read from.
 
-    Where the choice may surprise, a line on standard error says what is taken.
+    If the choice may surprise, a line on standard error states it.
 
     Args:
         model: see the module.
-        trained: True for the `.keras` file of a shipped model, with the weights as
-            trained, rather than its `.tflite`.
+        trained: True for the `.keras` file of a shipped model, not its `.tflite`.
 
     Returns:
         Path of a `.tflite` or `.keras` file, or of a checkpoint: its `.safetensors`
@@ -113,12 +108,9 @@ def find_model(model: str | os.PathLike, trained: bool = False) -> Path:
 
 
 def fast_model(model: str | os.PathLike) -> Path:
-    """Find the int8 file of a model, which is faster and nearly as exact.
+    """Find the int8 file beside a model, named like it with `_int8` at the end.
 
-    It lies beside the model and is named as the model with `_int8` at the end.
-
-    Raises:
-        ModelError: there is none.
+    Raises ModelError if there is none.
     """
     path = find_model(model)
     if path.stem.endswith(_INT8):
@@ -164,14 +156,11 @@ def estimator_beside(path: Path) -> Path:
 
 
 def find_estimator(model: str | os.PathLike) -> Path:
-    """Find the estimator that goes with a model.
+    """Find the estimator that goes with a model, or raise ModelError.
 
-    Beside a file it is named as that with `_estimator` at the end, or `estimator`; the
-    model's own kind, `.keras` or `.tflite`, comes first. A checkpoint has that of its
-    run. Without any, it is the shipped one.
-
-    Raises:
-        ModelError: there is none.
+    It lies beside the model's file, and its name is `estimator` or that of the model
+    with `_estimator` at the end; the model's own kind, `.keras` or `.tflite`, comes
+    first. A checkpoint has that of its run. The shipped one is the last choice.
     """
     path = find_model(model)
     path = path.parent if path.name == checkpoint_parts.INDEX else path
@@ -215,9 +204,8 @@ def load_generator(model: str | os.PathLike) -> "keras.Model":
 def load_estimator(path: str | os.PathLike) -> "keras.Model":
     """Load an estimator from its ``.keras`` file, frozen and not compiled.
 
-    Raises:
-        BackendError: Keras is not installed.
-        ModelError: the file is missing, damaged or no estimator.
+    Raises BackendError without Keras, and ModelError if the file is missing, damaged or
+    no estimator.
     """
     path = Path(path)
     if not os.path.isfile(path):
@@ -234,12 +222,12 @@ def load_estimator(path: str | os.PathLike) -> "keras.Model":
 
 
 def is_estimator(model: Any) -> bool:
-    """Whether a `keras.Model` makes a degradation of a picture."""
+    """Whether a `keras.Model` maps a picture to a degradation."""
     return _shapes(model) == [(None, None, None, 3), (None, SIZE)]
 
 
 def _shapes(model: Any) -> list:
-    """Return the shapes of input and output; None for a model that was never built."""
+    """Return the shapes of input and output, None if the model was never built."""
     return [getattr(model, f"{end}_shape", None) for end in ("input", "output")]
 
 
@@ -257,14 +245,14 @@ def check_generator(generator: Any) -> None:
 
 
 def scale_of(generator: "keras.Model") -> int:
-    """Return the SR pixels per LR pixel of a generator, along each axis."""
+    """Return a generator's number of SR pixels per LR pixel along each axis."""
     return _side_of(generator, 16) // 16
 
 
 def step_of(generator: "keras.Model") -> int:
-    """Return the step of LR sides that a generator enlarges exactly, in pixels.
+    """Return the number of LR pixels whose multiples a generator enlarges exactly.
 
-    Others come out as if they were rounded up to a multiple of it.
+    Other sides come out as if they were rounded up to a multiple.
     """
     if generator.inputs[0].shape[1] is not None:
         return 1

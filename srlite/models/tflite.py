@@ -1,6 +1,4 @@
-"""The content of a ``.tflite``, and its description of itself: a JSON metadata buffer.
-
-The buffer is called `srlite`:
+"""The content of a ``.tflite``, and its metadata: JSON in a buffer called `srlite`.
 
     scale          SR pixels per LR pixel
     channels       of the picture: 3 is RGB, 1 is grey
@@ -9,10 +7,9 @@ The buffer is called `srlite`:
     overlap        LR pixels of context that a tile should have on each side
     step           LR pixels; sides at a multiple of it come out exact
     bytes_per_pixel  memory of a call for each LR pixel
-    degradation    how the model learns how a picture was made: "input", from its second
-                   input; "auto", from a built-in estimator, which should see whole
-                   pictures; {"words", "vector"}, a degradation that is built in; null:
-                   not at all
+    degradation    where the model gets it from: "input", its second input; "auto", a
+                   built-in estimator, which should see whole pictures; {"words",
+                   "vector"}, which is built in; null: it has none
     srlite         version that wrote the file
     source_sha256  of the file that the model came from, or null
 
@@ -86,10 +83,9 @@ def origin(source: str | os.PathLike | None) -> dict:
 
 
 def read_metadata(content: bytes) -> dict | None:
-    """Read the metadata of a ``.tflite`` (bytes); None when it has none of srlite's.
+    """Read the metadata of a ``.tflite`` (bytes); None if it has none of srlite's.
 
-    Raises:
-        ValueError: srlite's metadata is there, but is damaged.
+    Raises ValueError if it is damaged.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -118,8 +114,7 @@ def _checked(fields: Any) -> dict:
 def describe(path: str | os.PathLike) -> str:
     """Describe size, tensors, ops and metadata of any ``.tflite``, in several lines.
 
-    Raises:
-        ModelError: the file is missing or damaged.
+    Raises ModelError if the file is missing or damaged.
     """
     from ai_edge_litert.interpreter import Interpreter
 

@@ -1,8 +1,8 @@
-"""Read animated GIF, WebP, PNG and AVIF: whole frames, upright, and what the file says.
+"""Read animated GIF, WebP, PNG and AVIF: whole frames, upright, and the metadata.
 
-Pillow composes the frames of a WebP or an AVIF. Of a PNG or a GIF, Pillow decodes each
-frame as a small file and this module composes them, because Pillow replaces where it
-should blend, and composes wrongly after a frame that is taken back.
+Pillow composes the frames of WebP and AVIF. For PNG and GIF, Pillow only decodes each
+frame, as a small file, and this module composes them: Pillow replaces pixels where it
+should blend them, and is wrong after a frame that is taken back.
 
 References: Portable Network Graphics, third edition (W3C 2025), section 13; Graphics
 Interchange Format, version 89a (CompuServe 1990).
@@ -59,7 +59,7 @@ def is_animation(path: str | os.PathLike) -> bool:
 
 
 def read_animation(path: str | os.PathLike) -> Animation:
-    """Decode all frames once, for what must be known before the first is written."""
+    """Decode all frames once, to learn what the first written frame depends on."""
     with decoding(path), open_image(path, path) as image:
         check_pixels(path, count_frames(image), (image.height, image.width))
         kind = str(image.format)
@@ -108,7 +108,7 @@ def _composed(
 
 
 def check_pixels(path: object, count: int, size: tuple[int, int]) -> None:
-    """Refuse `count` frames of (height, width) pixels that are too many."""
+    """Raise ImageError if `count` frames of (height, width) have too many pixels."""
     pixels = count * size[0] * size[1]
     if pixels > MAX_ANIMATION_PIXELS:
         raise ImageError(
@@ -119,7 +119,7 @@ def check_pixels(path: object, count: int, size: tuple[int, int]) -> None:
 
 
 def composed_frames(content: bytes) -> Iterator[tuple[np.ndarray, float]]:
-    """Yield (RGBA levels, milliseconds) of each frame, uint8 (height, width, 4).
+    """Yield (RGBA levels, milliseconds) for each frame, uint8 (height, width, 4).
 
     `content` is the whole PNG. Raises ValueError if it is damaged.
     """
@@ -167,7 +167,7 @@ def _small_png(
 def _show(
     canvas: np.ndarray, control: bytes, frame: np.ndarray
 ) -> Iterator[tuple[np.ndarray, float]]:
-    """Yield the canvas with a frame on it, and dispose of the frame afterwards."""
+    """Yield the canvas with a frame on it, then dispose of the frame."""
     x, y, above, below, dispose, blend = struct.unpack(">IIHHBB", control[12:26])
     place = canvas[y : y + frame.shape[0], x : x + frame.shape[1]]
     if place.shape != frame.shape:
@@ -182,7 +182,7 @@ def _show(
 
 
 def _over(frame: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """Lay RGBA levels over others; neither is multiplied by its alpha."""
+    """Blend RGBA levels over others; neither is premultiplied."""
     alpha, beneath = (a[..., 3:].astype(np.float32) / 255 for a in (frame, below))
     beneath = beneath * (1 - alpha)
     total = alpha + beneath
@@ -193,10 +193,10 @@ def _over(frame: np.ndarray, below: np.ndarray) -> np.ndarray:
 
 
 def composed_gif(content: bytes) -> Iterator[tuple[np.ndarray, float]]:
-    """Yield (RGBA levels, milliseconds) of each frame of a GIF, as `composed_frames`.
+    """Yield (RGBA levels, milliseconds) for each frame of a GIF, as `composed_frames`.
 
     A cleared area gets the background colour, as in FFmpeg, or becomes transparent if
-    the frame that was there has a transparent colour.
+    the frame had a transparent colour.
     """
     width, height, flags, background = struct.unpack_from("<HHBB", content, 6)
     palette, start = _palette(content, 13, flags)
@@ -241,7 +241,7 @@ def composed_gif(content: bytes) -> Iterator[tuple[np.ndarray, float]]:
 
 
 def _palette(content: bytes, start: int, flags: int) -> tuple[np.ndarray | None, int]:
-    """Return a palette of a GIF, uint8 (256, 3), or None, and where it ends."""
+    """Read a palette of a GIF: uint8 (256, 3), or None, and where it ends."""
     if not flags & 0x80:
         return None, start
     length = 3 * 2 ** ((flags & 7) + 1)
@@ -252,7 +252,7 @@ def _palette(content: bytes, start: int, flags: int) -> tuple[np.ndarray | None,
 
 
 def _after_blocks(content: bytes, start: int) -> int:
-    """Return where a row of data blocks of a GIF ends."""
+    """Return the place after a series of data blocks."""
     while start < len(content) and content[start]:
         start += 1 + content[start]
     if start >= len(content):
@@ -262,14 +262,13 @@ def _after_blocks(content: bytes, start: int) -> int:
 
 def _small_gif(block: bytes, width: int, height: int) -> np.ndarray:
     """Decode the indices of one frame: uint8 (height, width)."""
-    # With a palette of its own, in the corner.
+    # At the corner, with a grey ramp as its palette, so that grey is the index.
     flags = block[9] & 0x40 | 0x87
-    ramp = bytes(range(256)) * 3
     data = 10 + (3 * 2 ** ((block[9] & 7) + 1) if block[9] & 0x80 else 0)
     parts = (
         b"GIF89a" + struct.pack("<HHBBB", width, height, 0, 0, 0),
         b"\x2c" + struct.pack("<HHHHB", 0, 0, width, height, flags),
-        bytes(np.frombuffer(ramp, np.uint8).reshape(3, 256).T),
+        np.arange(256, dtype=np.uint8).repeat(3).tobytes(),
         block[data:] + b";",
     )
     with Image.open(io.BytesIO(b"".join(parts)), formats=["GIF"]) as image:

@@ -1,8 +1,8 @@
-"""What the levels of a file mean as colours, where no RGB profile says it.
+"""Colours of files that have no RGB profile.
 
-PNG may name primaries and a gamma, and cameras mark Adobe RGB by two letters of EXIF:
-this module makes an ICC profile that says the same, because every other format holds
-one. Grey and CMYK profiles are applied where a format stores RGB.
+A PNG may name primaries and a gamma, and cameras mark Adobe RGB in EXIF. This module
+makes an ICC profile that says the same, because every other format holds one. It also
+applies grey and CMYK profiles where a format stores RGB.
 
 References: ICC.1:2022; Portable Network Graphics, third edition (W3C 2025), section 11;
 Lindbloom, "RGB/XYZ Matrices" and "Chromatic Adaptation", for the arithmetic.
@@ -81,9 +81,9 @@ def _primaries(places: tuple[float, ...]) -> np.ndarray:
 
 
 def profile_of_png(image: Image.Image, grey: bool) -> bytes | None:
-    """Make an ICC profile of the gamma and primaries of an open PNG.
+    """Make an ICC profile from the gamma and primaries of an open PNG.
 
-    It is None if the file names none, or those of sRGB.
+    Returns None if the file names none, or those of sRGB.
     """
     gamma, places = image.info.get("gamma"), image.info.get("chromaticity")
     if image.format != "PNG" or "srgb" in image.info or (gamma, places) == (None, None):
@@ -100,7 +100,7 @@ def profile_of_png(image: Image.Image, grey: bool) -> bytes | None:
 
 
 def profile_of_exif(directories: Directories) -> bytes | None:
-    """Make the profile of Adobe RGB where EXIF names it: interoperability "R03"."""
+    """Make the profile of Adobe RGB if EXIF names it by interoperability "R03"."""
     index = directories.get(INTEROP_IFD, {}).get(1)
     space = directories.get(EXIF_IFD, {}).get(0xA001)
     if index is None or not index.raw.startswith(b"R03"):
@@ -111,7 +111,7 @@ def profile_of_exif(directories: Directories) -> bytes | None:
 
 
 def grey_to_srgb(profile: bytes) -> np.ndarray | None:
-    """Return the sRGB levels of all grey ones, uint8 (256,); None if unusable."""
+    """Map 256 grey levels to sRGB, uint8 (256,), or None if the profile is unusable."""
     ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
     converted = _to_srgb(ramp, profile)
     return None if converted is None else np.asarray(converted)[0, :, 1]
@@ -130,9 +130,9 @@ def by_table(pixels: np.ndarray, levels: np.ndarray) -> np.ndarray:
 
 
 def cmyk_to_rgb(image: Image.Image) -> tuple[Image.Image, str]:
-    """Convert a CMYK image to sRGB, by its own profile if it has a usable one.
+    """Convert a CMYK image to sRGB, by its own profile if that is usable.
 
-    Returns the image in mode "RGB", and a sentence about what was done.
+    Returns the image in mode "RGB" and a sentence for the user.
     """
     profile = image.info.get("icc_profile") or b""
     converted = _to_srgb(image, profile) if profile[16:20] == b"CMYK" else None

@@ -1,8 +1,8 @@
-"""Open picture files that nobody vouches for.
+"""Open untrusted picture files.
 
-Every file is untrusted: its size is checked before a pixel is decoded, only picture
-formats are opened, and whatever a decoder raises on a damaged file becomes one
-sentence. Pillow limits the text and profile chunks of a PNG, here to 16 MiB.
+Only picture formats are opened, the size is checked before a pixel is decoded, and
+whatever a decoder raises on a damaged file becomes one sentence. Pillow limits the text
+and profile chunks of a PNG, here to 16 MiB.
 """
 
 import collections
@@ -29,22 +29,10 @@ VIDEO_ENDINGS = frozenset(
     ".mov .mp4 .mpe .mpeg .mpg .mts .qt .tod .tp .trp .ts .vob .webm".split()
 )
 
-# Not all of Pillow's: some (EPS) would run another program on the file. HEIF is there
-# when pillow-heif is installed.
-_READABLE = (
-    "AVIF",
-    "BMP",
-    "DIB",
-    "GIF",
-    "HEIF",
-    "JPEG",
-    "JPEG2000",
-    "PCX",
-    "PNG",
-    "PPM",
-    "TGA",
-    "TIFF",
-    "WEBP",
+# Not all that Pillow reads: for some (EPS) it runs another program. HEIF needs
+# pillow-heif.
+_READABLE = tuple(
+    "AVIF BMP DIB GIF HEIF JPEG JPEG2000 PCX PNG PPM TGA TIFF WEBP".split()
 )
 
 _HEIC_ENDINGS = (".heic", ".heif", ".hif")
@@ -88,10 +76,10 @@ def decoding(name: object, kind: str = "a picture") -> Iterator[None]:
 
 @contextlib.contextmanager
 def _without_warnings() -> Iterator[None]:
-    """Ignore Pillow's warnings about damaged and large files; our limits are errors.
+    """Ignore Pillow's warnings about damaged and large files.
 
-    Not by `warnings.catch_warnings`, which swaps the filters of all threads: two that
-    leave in another order than they entered would lose the filters of the process.
+    `warnings.catch_warnings` swaps the filters of all threads: two threads that leave
+    in another order than they entered would lose the filters of the process.
     """
     with _deaf_lock:
         _deaf.append(None)
@@ -110,10 +98,10 @@ def _without_warnings() -> Iterator[None]:
 
 
 def open_image(source: Any, name: object, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Open a picture, a path or a binary file, without decoding its pixels.
+    """Open a picture, given as a path or a binary file, without decoding its pixels.
 
-    Use it within `decoding`, and close it. Raises ImageError for more than `max_pixels`
-    pixels, for the preview of a RAW file, and for a HEIC without pillow-heif.
+    Call it within `decoding`, and close the image. Raises ImageError for more than
+    `max_pixels` pixels, a RAW file's preview, and HEIC without pillow-heif.
     """
     _init()
     readable = [kind for kind in _READABLE if kind in Image.OPEN]
@@ -136,7 +124,7 @@ def open_image(source: Any, name: object, max_pixels: int = MAX_PIXELS) -> Image
 
 @contextlib.contextmanager
 def _opening_up_to(max_pixels: int) -> Iterator[None]:
-    """Lift Pillow's own limit, 179 megapixels, where more may be opened."""
+    """Lift Pillow's own limit, 179 megapixels, for larger pictures."""
     if max_pixels <= 2 * (Image.MAX_IMAGE_PIXELS or max_pixels):
         yield
         return
@@ -169,7 +157,7 @@ def _init() -> None:
 
 
 def _explain(source: Any, name: object) -> None:
-    """Refuse known kinds that Pillow does not read."""
+    """Raise ImageError for a known kind of file that Pillow does not read."""
     ending = Path(str(name)).suffix.lower()
     if ending in _RAW_ENDINGS:
         raise ImageError(_RAW.format(name))
@@ -189,19 +177,15 @@ def _explain(source: Any, name: object) -> None:
                 head = file.read(12)
     if head == b"":
         raise ImageError(f"cannot read {name}: it is empty")
-    if (
-        head
-        and head[4:8] == b"ftyp"
-        and head[8:12] in _HEIC_BRANDS
-        and "HEIF" not in Image.OPEN
-    ):
+    is_heic = head and head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS
+    if is_heic and "HEIF" not in Image.OPEN:
         raise ImageError(
             f"{name} is a HEIC picture; to read it: pip install pillow-heif"
         )
 
 
 def is_preview(image: Image.Image) -> bool:
-    """Whether what Pillow opens of a TIFF is a small preview of another picture."""
+    """Whether Pillow has opened a TIFF at the small preview of another picture."""
     tags = getattr(image, "tag_v2", None)
     if tags is None or image.format != "TIFF":
         return False
@@ -211,7 +195,7 @@ def is_preview(image: Image.Image) -> bool:
 
 
 def in_kinds(endings: Iterable[str]) -> str:
-    """Count files that are not pictures, by kind, in words."""
+    """Say how many files there are of each kind that is not a picture."""
     words = {
         "video{} of a kind that srlite does not read": _UNREAD_VIDEOS,
         "video{}, to be named one by one": VIDEO_ENDINGS,
@@ -233,7 +217,7 @@ def in_kinds(endings: Iterable[str]) -> str:
 
 
 def is_picture_name(path: str | os.PathLike) -> bool:
-    """Whether a file counts as a picture, by its ending, and is not hidden."""
+    """Whether a name has the ending of a picture, and is not hidden."""
     path, ending = Path(path), Path(path).suffix.lower()
     _init()
     kind = Image.EXTENSION.get(ending)
@@ -243,7 +227,7 @@ def is_picture_name(path: str | os.PathLike) -> bool:
 
 
 def count_pixels(path: str | os.PathLike) -> int:
-    """Read from its header how many pixels a picture has; 0 if that fails."""
+    """Read the number of pixels from a picture's header; 0 if that fails."""
     try:
         with decoding(path), open_image(path, path) as image:
             return image.width * image.height
@@ -252,7 +236,7 @@ def count_pixels(path: str | os.PathLike) -> int:
 
 
 def check_size(image: Image.Image, name: object, max_pixels: int) -> None:
-    """Refuse an opened image of more than `max_pixels` pixels, and close it."""
+    """Close an image of more than `max_pixels` pixels and raise ImageError."""
     if image.width * image.height > max_pixels:
         image.close()
         raise ImageError(_too_large(name, image.size, max_pixels))
@@ -271,9 +255,9 @@ def count_frames(image: Any) -> int:
 
 
 def turn_to_page(image: Image.Image, page: int, name: object) -> None:
-    """Turn an image that was just opened to a page, from 1 up, with its metadata.
+    """Turn an image that was just opened to a page, counted from 1.
 
-    Only a TIFF has more than one; ImageError, with `name`, if there is no such page.
+    Only TIFF has more than one. Raises ImageError if there is no such page.
     """
     if page == 1:
         return
@@ -286,10 +270,7 @@ def turn_to_page(image: Image.Image, page: int, name: object) -> None:
 
 
 def refuse_animation(image: Image.Image, name: object) -> None:
-    """Raise ImageError for a file that holds several frames.
-
-    Files with second views or further pages pass: they have a first picture.
-    """
+    """Raise ImageError for an animation; second views and further pages may pass."""
     count = 1 if image.format in ("HEIF", "MPO", "TIFF") else count_frames(image)
     if count > 1:
         raise ImageError(

@@ -1,6 +1,6 @@
-"""Read blocks of metadata that Pillow skips, or reads in part.
+"""Read blocks of metadata that Pillow skips, or reads in part, as bytes.
 
-Each block is found by its place alone and returned as bytes; a damaged file has none.
+A damaged file has none.
 
 References: Portable Network Graphics, third edition (W3C 2025); JPEG 2000 (ISO/IEC
 15444-1), annex I; XMP specification, part 3 (Adobe 2016); Photoshop file formats
@@ -53,9 +53,9 @@ _KNOWN_CHUNKS = frozenset(
 
 @contextlib.contextmanager
 def from_start(image: Image.Image, *formats: str) -> Iterator[Any]:
-    """Yield the file of an image that was just opened, at its start.
+    """Yield the file of an image just opened, at its start; None for other formats.
 
-    It yields None for an image of another format. Pillow then reads on where it was.
+    Pillow then reads on from where it was.
     """
     file: Any = getattr(image, "fp", None)
     if file is None or image.format not in formats:
@@ -70,7 +70,7 @@ def from_start(image: Image.Image, *formats: str) -> Iterator[Any]:
 
 
 def add_embedded(image: Image.Image) -> None:
-    """Add to the `info` of an image that was just opened what Pillow left out."""
+    """Add blocks that Pillow left out to the `info` of an image just opened."""
     readers = {"GIF": _of_gif, "JPEG2000": _of_jp2, "BMP": _of_bmp}
     with from_start(image, *readers) as file, contextlib.suppress(*DAMAGED):
         if file:
@@ -79,7 +79,7 @@ def add_embedded(image: Image.Image) -> None:
 
 
 def _of_gif(file: BinaryIO) -> Iterator[tuple[str, bytes]]:
-    """Find XMP, which a ramp of bytes follows, so that readers skip it."""
+    """Find XMP, which a ramp of bytes follows."""
     content = file.read(_MOST)
     start = content.find(b"\x21\xff\x0bXMP DataXMP")
     end = content.find(b"\x01\xff\xfe\xfd", start)
@@ -131,7 +131,7 @@ def read_chunks(image: Image.Image) -> list[tuple[bytes, bytes]]:
 
 
 def lost_chunks(chunks: list[tuple[bytes, bytes]]) -> Iterator[str]:
-    """Yield a sentence for each thing in a PNG that no enlarged picture has."""
+    """Yield a sentence for each kind of chunk that is left out."""
     public = {kind for kind, _ in chunks if kind[1:2].isupper()}
     if lost := sorted(public - _KNOWN_CHUNKS):
         yield f"chunks of the PNG are left out: {b', '.join(lost).decode('latin-1')}"
@@ -143,10 +143,9 @@ def lost_chunks(chunks: list[tuple[bytes, bytes]]) -> Iterator[str]:
 
 
 def read_cicp(image: Image.Image, chunks: dict[bytes, bytes]) -> bytes | None:
-    """Read how a PNG, AVIF or HEIC states its colours as video does.
+    """Read the cICP of a PNG, or the like of an AVIF or HEIC: four bytes.
 
-    Returns four bytes, as in cICP of a PNG; None where nothing is stated, or sRGB in an
-    AVIF or HEIC.
+    Returns None if there is none, or if an AVIF or HEIC states sRGB.
     """
     with from_start(image, "AVIF", "HEIF") as file:
         if file:
@@ -168,15 +167,15 @@ def _nclx(head: bytes) -> bytes | None:
 
 
 def has_gain_map(image: Image.Image) -> bool:
-    """Whether an AVIF or HEIC that was just opened has a gain map of ISO 21496."""
+    """Whether an AVIF or HEIC has a gain map of ISO 21496."""
     with from_start(image, "AVIF", "HEIF") as file:
         return bool(file) and b"tmap" in file.read(_HEAD)
 
 
 def has_credentials(image: Image.Image) -> bool:
-    """Whether a picture that was just opened has content credentials (C2PA).
+    """Whether a picture has content credentials (C2PA).
 
-    Those of a PNG may follow the pixels: see `lost_resources`.
+    In a PNG they may follow the pixels: see `lost_resources`.
     """
     if any(
         name == "APP11" and b"c2pa" in s for name, s in getattr(image, "applist", ())
@@ -199,7 +198,7 @@ def _webp_chunks(file: BinaryIO) -> Iterator[bytes]:
 
 
 def has_samsung_video(image: Image.Image) -> bool:
-    """Whether a JPEG that was just opened ends with a video, as Samsung writes it."""
+    """Whether a JPEG ends with a video, as Samsung writes it."""
     with from_start(image, "JPEG", "MPO") as file:
         if not file:
             return False
@@ -223,8 +222,8 @@ def raw_profile(image: Image.Image, name: str) -> bytes | None:
 def resources_of(image: Image.Image, directories: Directories) -> dict[int, bytes]:
     """Collect the Photoshop resources of a file, IPTC among them, by number.
 
-    A PNG must be decoded, since text may follow its pixels; of a TIFF, `directories`
-    hold them.
+    Decode a PNG first, since text may follow its pixels. A TIFF has them in
+    `directories`.
     """
     found: dict[int, bytes] = {}
     first = directories.get(0, {})
@@ -254,16 +253,13 @@ def _records(value: Value) -> bytes:
 
 
 def lasting_resources(resources: dict[int, bytes]) -> bytes | None:
-    """Encode the resources that hold for another picture too, or return None."""
+    """Encode the resources that an enlarged picture keeps, or return None."""
     kept = {n: resources[n] for n in _LASTING if n in resources}
     return encode_resources(kept) if kept else None
 
 
 def lost_resources(image: Image.Image, resources: dict[int, bytes]) -> Iterator[str]:
-    """Yield a sentence for each thing that is left out.
-
-    Most hold for the old pixels alone; of several comments Pillow reads the last.
-    """
+    """Yield a sentence for each resource, layer or comment that is left out."""
     if any(number in _PATHS for number in resources):
         yield "the clipping paths of Photoshop are left out"
     if _LAYERS_TAG in getattr(image, "tag_v2", {}):

@@ -3,10 +3,10 @@
 This takes the memory of a few bands besides the picture. Metadata is written as it was
 read, byte for byte.
 
-PNG is compressed by several threads: each filters and compresses bands of its own,
-whose streams are joined into one. Pillow uses one thread and cannot write 16-bit
-colour. ISA-L takes a fraction of zlib's time and compresses a little better; without it
-zlib does the work. Pillow encodes the metadata. TIFF is not compressed.
+Several threads compress a PNG: each filters and compresses bands of its own, whose
+streams are joined into one. Pillow uses one thread and cannot write 16-bit colour.
+ISA-L takes a fraction of zlib's time and compresses a little better; zlib replaces it
+where it is missing. Pillow encodes the metadata. TIFF is not compressed.
 
 References: Portable Network Graphics, third edition (W3C 2025); RFC 1950, the zlib
 format; TIFF revision 6.0 (Adobe 1992).
@@ -92,7 +92,7 @@ def png_chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _bands(channels: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield some rows, and the row above them: zeros above the first."""
+    """Yield (some rows, the row above them), zeros above the first."""
     rows = max(1, _BAND_BYTES // channels[0].nbytes)
     above = np.zeros_like(channels[:1])
     for top in range(0, len(channels), rows):
@@ -113,10 +113,10 @@ def _pack(band_and_above: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, by
 
 
 def _filtered(raw: np.ndarray, above: np.ndarray, pixel_bytes: int) -> np.ndarray:
-    """Choose for each row of bytes the filter that leaves the smallest differences.
+    """Apply to each row of bytes the filter that leaves the smallest differences.
 
-    `above` is `raw`, uint8 (rows, bytes), one row higher. Returns uint8 (rows, 1 +
-    bytes): the number of the filter, and the differences.
+    `raw` is uint8 (rows, bytes), `above` the same one row higher. Returns uint8 (rows,
+    1 + bytes): the number of the filter, and the differences.
     """
     left = np.zeros_like(raw)
     left[:, pixel_bytes:] = raw[:, :-pixel_bytes]

@@ -1,9 +1,8 @@
-"""EXIF blocks and TIFF directories, byte for byte: every value as it was stored.
+"""EXIF blocks and TIFF directories, byte for byte.
 
 Both are a header and directories of tags, each with a type, a count and a value. Values
 stay bytes, because programs write what the types do not allow, such as UTF-8 in ASCII.
-The byte order stays too: comments in UTF-16 and maker notes follow it, and nothing in
-them says so.
+The byte order stays too, because comments in UTF-16 and maker notes depend on it.
 
 References: TIFF revision 6.0 (Adobe 1992); BigTIFF (Aware Systems 2007); Exif 3.0
 (CIPA DC-008-2023).
@@ -11,7 +10,7 @@ References: TIFF revision 6.0 (Adobe 1992); BigTIFF (Aware Systems 2007); Exif 3
 
 import io
 import struct
-from typing import BinaryIO, Literal, NamedTuple, Self
+from typing import BinaryIO, Literal, NamedTuple
 
 import numpy as np
 
@@ -51,31 +50,27 @@ Directory = dict[int, Value]
 
 
 class Directories(dict[int, Directory]):
-    """A directory, under 0, and those that it points to, under the tag that does.
+    """A directory, under 0, and those it points to, under the tag that does.
 
     Attributes:
         order: byte order of their block, "<" for little-endian or ">".
     """
 
-    order: Order = "<"
-
-    def ordered(self, order: Order) -> Self:
-        """Set the byte order and return the directories."""
+    def __init__(self, found: dict[int, Directory] | None = None, order: Order = "<"):
+        """Copy a dict of directories."""
+        super().__init__(found or {})
         self.order = order
-        return self
 
 
 def read_directories(source: bytes | BinaryIO, page: int = 0) -> Directories:
-    """Read a directory of a TIFF or an EXIF block, and those that it points to.
+    """Read a directory of a TIFF or an EXIF block, and those it points to.
 
     `source` is the block, with or without "Exif" in front, or an open TIFF, of which
     `page` directories are skipped. Raises ValueError if it is damaged.
     """
-    file = (
-        io.BytesIO(source.removeprefix(b"Exif\0\0"))
-        if isinstance(source, bytes)
-        else source
-    )
+    if isinstance(source, bytes):
+        source = io.BytesIO(source.removeprefix(b"Exif\0\0"))
+    file = source
     file.seek(0)
     orders: dict[bytes, Order] = {b"II": "<", b"MM": ">"}
     order = orders.get(_read(file, 2))
@@ -90,7 +85,7 @@ def read_directories(source: bytes | BinaryIO, page: int = 0) -> Directories:
         file.seek(start)
         file.seek(form.entry.size * _number(file, form.count), io.SEEK_CUR)
         start = _number(file, form.place)
-    found = Directories({0: _read_directory(file, form, start)}).ordered(order)
+    found = Directories({0: _read_directory(file, form, start)}, order)
     for pointer, parent in ((EXIF_IFD, 0), (GPS_IFD, 0), (INTEROP_IFD, EXIF_IFD)):
         value = found.get(parent, {}).pop(pointer, None)
         if value is not None and value.kind in _POINTERS and value.number == 1:
@@ -103,7 +98,7 @@ def read_directories(source: bytes | BinaryIO, page: int = 0) -> Directories:
 
 
 class _Form:
-    """How numbers are stored: byte order, and 32 bits or, in BigTIFF, 64."""
+    """Byte order of numbers, and their size: 32 bits or, in BigTIFF, 64."""
 
     def __init__(self, order: str, large: bool):
         self.order = order
@@ -145,7 +140,7 @@ def _number(file: BinaryIO, form: struct.Struct) -> int:
 
 
 def _turned(raw: bytes, kind: int, order: str) -> bytes:
-    """Convert numbers from a byte order to little-endian, or back."""
+    """Convert numbers from a byte order to little-endian, or the reverse."""
     if order == "<" or kind not in _SWAPPED:
         return raw
     return np.frombuffer(raw, f">u{_SWAPPED[kind]}").byteswap().tobytes()
@@ -191,14 +186,14 @@ def _encode_directory(directory: Directory, start: int, order: str) -> bytes:
 
 
 def portable(directories: Directories) -> Directories:
-    """Keep what holds for another file too: no orientation, sizes or thumbnail."""
+    """Keep what an enlarged picture shares: no orientation, sizes or thumbnail."""
     first = directories.get(0, {})
     kept = Directories({0: {tag: first[tag] for tag in _DESCRIPTIVE if tag in first}})
+    kept.order = directories.order
     for pointer in (EXIF_IFD, GPS_IFD, INTEROP_IFD):
-        block = directories.get(pointer, {})
         block = {
             tag: value
-            for tag, value in block.items()
+            for tag, value in directories.get(pointer, {}).items()
             if tag not in _STALE and value.kind not in _BIG
         }
         if block:
@@ -207,7 +202,7 @@ def portable(directories: Directories) -> Directories:
         del kept[INTEROP_IFD]
     if len(kept) == 1 and not kept[0]:
         kept.clear()
-    return kept.ordered(directories.order)
+    return kept
 
 
 def shorts(*numbers: int) -> Value:

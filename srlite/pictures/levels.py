@@ -111,7 +111,7 @@ def luma(rgb: npt.ArrayLike) -> np.ndarray:
 
 
 def flatten_on_white(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Lay (height, width, 3) levels over white by their (height, width) alpha."""
+    """Blend (height, width, 3) levels with white by their (height, width) alpha."""
     highest = np.iinfo(pixels.dtype).max
 
     def flatten(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
@@ -124,7 +124,7 @@ def flatten_on_white(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 def _by_strips(
     convert: Callable[..., np.ndarray], out: np.ndarray, *images: np.ndarray
 ) -> np.ndarray:
-    """Fill `out` 256 rows at a time, so that intermediate floats stay small."""
+    """Fill `out` 256 rows at a time, to keep intermediate floats small."""
     for top in range(0, len(out), 256):
         rows = slice(top, top + 256)
         out[rows] = convert(*(image[rows] for image in images))
@@ -136,8 +136,8 @@ def join_channels(
 ) -> np.ndarray:
     """Join levels (height, width, 3) and alpha (height, width) or None to one array.
 
-    The result is (height, width) of grey, (height, width, 2) of grey and alpha, else
-    (height, width, 3 or 4); not a copy if `split_channels` made the parts.
+    Returns (height, width) for grey, (height, width, 2) for grey with alpha, else
+    (height, width, 3 or 4), without a copy if `split_channels` made the parts.
     """
     colour = to_grey(pixels)[..., None] if grey else pixels
     if alpha is None:
@@ -158,17 +158,16 @@ def split_channels(
 ) -> tuple[np.ndarray, np.ndarray | None, bool]:
     """Split what `join_channels` made into (pixels, alpha, grey), without a copy.
 
-    These are views (height, width, 3), one channel broadcast if grey, and (height,
-    width) or None.
+    Pixels are a view (height, width, 3), of one channel broadcast if grey; alpha is a
+    view (height, width) or None.
     """
-    count = channels.shape[2] if channels.ndim == 3 else 1
-    grey = count < 3
     if channels.ndim == 2:
-        pixels = np.broadcast_to(channels[..., None], (*channels.shape, 3))
-    elif grey:
+        channels = channels[..., None]
+    count = channels.shape[2]
+    grey = count < 3
+    pixels = channels[..., :3]
+    if grey:
         pixels = np.broadcast_to(channels[..., :1], (*channels.shape[:2], 3))
-    else:
-        pixels = channels[..., :3]
     return pixels, channels[..., -1] if count in (2, 4) else None, grey
 
 
@@ -178,13 +177,13 @@ def resize(
     box: tuple[float, float, float, float] | None = None,
     resample: Image.Resampling = Image.Resampling.LANCZOS,
 ) -> np.ndarray:
-    """Resize by a filter of Pillow, which widens with the reduction.
+    """Resize by a filter of Pillow, which widens when it reduces.
 
     Args:
         image: uint8, uint16 or float, (height, width) or (height, width, channels).
         size: (height, width) of the result.
-        box: (left, top, right, bottom) of the part to resize, in pixels, fractions too;
-            pixels around it count at its edges. The whole picture when None.
+        box: (left, top, right, bottom) of the part to resize, in pixels or fractions of
+            them; the filter also sees pixels around it. All of the picture when None.
         resample: `PIL.Image.Resampling` filter.
 
     Returns:

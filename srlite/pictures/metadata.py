@@ -1,8 +1,8 @@
-"""What a picture file says besides its pixels, made to hold for another file.
+"""Metadata of a picture, fitted to another file.
 
 What describes the old pixels (orientation, sizes, offsets, thumbnails) is left out,
-because the enlarged picture is upright and larger; what belongs to other pictures in
-the file (gain maps, further pages, motion) is left out with a note.
+because the enlarged picture is upright and larger. Other pictures in the file (gain
+maps, further pages, motion) are left out with a note.
 """
 
 import contextlib
@@ -84,7 +84,7 @@ def read_exif(image: Image.Image) -> Directories:
 
 
 def portable_xmp(image: Image.Image) -> bytes | None:
-    """Return the XMP packet of a file, without what holds for that file alone."""
+    """Return the XMP packet of a file, without what describes that file alone."""
     packet = _xmp(image)
     if packet is None:
         return None
@@ -157,7 +157,7 @@ def portable_text(image: Image.Image) -> tuple[tuple[str, str], ...]:
 
 
 def left_in_file(image: Image.Image) -> tuple[str, ...]:
-    """Return a sentence for each thing in a file that no enlarged picture has."""
+    """Return a sentence for each part of a file that is left out."""
     notes = []
     several = image.format in ("HEIF", "MPO", "TIFF")
     count = count_frames(image) if several else 1
@@ -186,13 +186,13 @@ def encode_exif(
 ) -> bytes | None:
     """Encode EXIF, with (horizontal, vertical) pixels per inch if given, or None."""
     if dpi is not None:
-        first = {0: {**directories.get(0, {}), **resolution(dpi)}}
-        directories = Directories({**directories, **first}).ordered(directories.order)
+        first = {0: directories.get(0, {}) | resolution(dpi)}
+        directories = Directories(directories | first, directories.order)
     return encode(directories) if directories else None
 
 
 def fit_metadata(picture: Any, kind: str, holds: tuple[str, ...], grey: bool) -> Any:
-    """Leave out what a format does not hold from a `Picture`; its `notes` say so.
+    """Remove what a format does not hold from a `Picture`, and add notes about it.
 
     `holds` names the attributes that the format holds. A grey profile is applied to the
     pixels, which may be float in [0, 1], unless the format stores `grey` as such.
@@ -280,7 +280,7 @@ def save_options(picture: Any, kind: str, dpi: bool) -> dict[str, Any]:
 
 
 def _fit_to_segments(picture: Any, notes: list[str]) -> dict[str, Any]:
-    """Leave out what does not fit into a JPEG segment."""
+    """Return changes that remove what does not fit into a JPEG segment."""
     changes = {}
     exif = picture.exif
     if exif and len(exif) > _MAX_SEGMENT:

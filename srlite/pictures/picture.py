@@ -64,7 +64,7 @@ class Picture:
             has three equal channels.
         alpha: array (height, width) of the same dtype, 0 is transparent; None when
             the picture is opaque.
-        grey: whether the picture has no colour, and is written without.
+        grey: whether the picture has no colour.
         icc_profile: bytes of the ICC profile, or None.
         exif: bytes of an EXIF block without orientation, or None.
         dpi: (horizontal, vertical) pixels per inch, or None.
@@ -75,7 +75,7 @@ class Picture:
         text: (key, value) of each text of a PNG.
         cicp: the four bytes by which a PNG states its colours as video does, or None.
         time: the seven bytes in which a PNG has the time of its last change, or None.
-        notes: sentences that the user should read, such as that CMYK was converted.
+        notes: sentences for the user, such as that CMYK was converted.
     """
 
     pixels: np.ndarray
@@ -233,7 +233,7 @@ def picture_from_array(image: Any) -> Picture:
 
 
 def opaque_levels(picture: Picture) -> np.ndarray:
-    """Return levels to look at, uint8 (H, W, 3): flattened on white."""
+    """Return a picture flattened on white, uint8 (H, W, 3)."""
     pixels, alpha = picture.pixels, picture.alpha
     if pixels.dtype.kind == "f":
         pixels = to_uint8(pixels)
@@ -243,7 +243,7 @@ def opaque_levels(picture: Picture) -> np.ndarray:
 
 
 def _before_decoding(image: Image.Image) -> _Said:
-    """Read what Pillow forgets when it decodes the pixels."""
+    """Read what Pillow forgets once it decodes the pixels."""
     chunks = read_chunks(image)
     notes = (*left_in_file(image), *lost_chunks(chunks))
     first = dict(reversed(chunks))

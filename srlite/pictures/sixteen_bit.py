@@ -1,8 +1,8 @@
 """Read 16-bit PNG and TIFF files at full depth.
 
-Pillow has no mode for 16-bit colour and keeps the high byte of each level. But its
-decoders can be asked for the low byte instead, so a file is decoded twice and the
-halves are joined. This works for every compression that Pillow knows.
+Pillow has no mode for 16-bit colour and keeps the high byte of each level. Its decoders
+can also return the low byte, so each file is decoded twice and the halves are joined.
+This works for every compression that Pillow knows.
 
 The kind of file decides, never its levels: a dark 16-bit file stays a 16-bit file.
 """
@@ -42,10 +42,10 @@ class _GreyAlphaTiff(TiffImagePlugin.TiffImageFile):
 
 
 def open_page(source: Any, name: object, max_pixels: int, page: int) -> Image.Image:
-    """Open a picture file at a page; also a TIFF of 16-bit grey with alpha.
+    """Open a picture file at a page, also a TIFF of 16-bit grey with alpha.
 
-    Decode the image by `read_deep`, since Pillow alone would misread it. Errors are
-    those of `open_image` and `turn_to_page`.
+    Decode it by `read_deep`, since Pillow alone would misread it. Raises as
+    `open_image` and `turn_to_page`.
     """
     try:
         image = open_image(source, name, max_pixels)
@@ -67,7 +67,7 @@ def read_deep(image: Any, path: object, reopen: Callable[[], Any]) -> np.ndarray
 
     The image was just opened, and `reopen` opens the same file again. Returns uint16
     (height, width, channels), upright, of 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha)
-    channels. Raises ImageError, with `path`, if they are stored one after another.
+    channels. Raises ImageError if the channels are stored apart.
     """
     raw = _raw_mode(image)
     if isinstance(image, _GreyAlphaTiff):
@@ -99,7 +99,7 @@ def read_deep(image: Any, path: object, reopen: Callable[[], Any]) -> np.ndarray
 
 
 def grey_levels(image: Image.Image, upright: Image.Image) -> np.ndarray:
-    """Return the levels of an upright image in a 16-bit grey mode of Pillow, as uint16.
+    """Return the uint16 levels of an upright image in a 16-bit grey mode of Pillow.
 
     A TIFF may hold 12 bits, or store white as its lowest level.
     """
@@ -111,15 +111,12 @@ def grey_levels(image: Image.Image, upright: Image.Image) -> np.ndarray:
 
 
 def transparent_level_scale(image: Image.Image) -> int:
-    """Return how many of Pillow's levels one level of the file is.
-
-    A PNG of 2 or 4 bits states its transparent level in its own.
-    """
+    """Return the factor from a PNG's own transparent level to one of Pillow's."""
     return {"L;2": 85, "L;4": 17}.get(_raw_mode(image), 1)
 
 
 def is_halved(image: Image.Image) -> bool:
-    """Whether Pillow alone will keep 8 of the 16 bits of a file that it has opened."""
+    """Whether Pillow keeps only 8 of the 16 bits of a file that it has opened."""
     return ";16" in _raw_mode(image) and image.mode in ("LA", "RGB", "RGBA", "RGBX")
 
 

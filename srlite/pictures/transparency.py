@@ -1,8 +1,8 @@
-"""Colours under transparent pixels, so that enlarging makes no fringe.
+"""Colours under transparent pixels, so that no fringe appears.
 
-The colour of a fully transparent pixel is arbitrary, usually black, and an enlargement
-would mix it into the visible edge. So the visible colours are first extended outwards:
-averaged into a pyramid, weighted by their alpha, and filled in from coarse levels to
+The colour of a fully transparent pixel is arbitrary, usually black, and enlarging would
+mix it into the visible edge. So visible colours are first extended outwards: averaged,
+weighted by their alpha, into a pyramid, and filled in from its coarse levels to the
 fine ones (push-pull; Gortler et al. 1996, "The Lumigraph", section 3.4).
 """
 
@@ -15,10 +15,10 @@ _AROUND = ImageFilter.MinFilter(5)  # LR pixels, as far as bicubic looks
 
 
 def settle_alpha(sr_alpha: np.ndarray, alpha: np.ndarray) -> None:
-    """Set SR pixels, in place, to opaque or empty where all LR pixels around them are.
+    """Make SR pixels, in place, opaque or empty where all LR pixels around them are.
 
-    A model may miss the end of the range by a level. Both are (height, width) of one
-    dtype, uint8 or uint16.
+    A model may miss the end of the range by a level. Both arrays are (height, width) of
+    one dtype, uint8 or uint16.
     """
     size = sr_alpha.shape[1], sr_alpha.shape[0]
     for level in (0, np.iinfo(alpha.dtype).max):
@@ -61,7 +61,7 @@ def _pyramid(plane: np.ndarray) -> list[Image.Image]:
 
 
 def _pull(colours: list[Image.Image], weights: list[Image.Image]) -> np.ndarray:
-    """Fill each level of a pyramid from the coarser one where it lacks weight."""
+    """Fill each level of a pyramid from the coarser one, where it lacks weight."""
     filled = np.asarray(colours[-1]) / np.asarray(weights[-1])
     for colour, weight in zip(colours[-2:0:-1], weights[-2:0:-1], strict=True):
         coarser = _enlarge(filled, colour.size)

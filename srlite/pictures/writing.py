@@ -1,9 +1,8 @@
 """Write picture files, whole or not at all.
 
-A format that cannot hold something gets the nearest thing it can, and `fit_to_format`
-says so: JPEG and BMP have no transparency, so it is flattened on white; JPEG, WebP, BMP
-and AVIF have 8 bits here, so 16-bit levels are rounded. An ICC profile is kept if its
-colours are. `_FORMATS` lists what each format keeps, and so does docs/inference.md.
+What a format cannot hold is replaced by the nearest thing, with a note: transparency in
+JPEG and BMP by white, 16-bit levels in JPEG, WebP, BMP and AVIF by 8-bit ones.
+`_FORMATS` lists what each format keeps, and so does docs/inference.md.
 """
 
 import contextlib
@@ -31,7 +30,6 @@ from srlite.pictures.levels import (
 from srlite.pictures.metadata import fit_metadata, save_options
 
 DEFAULT_QUALITY = 95
-
 
 _MOST = 2**62  # no limit
 _OF_32_BITS = 2**32 - 2**26  # bytes of levels where file offsets have 32 bits
@@ -155,11 +153,11 @@ def check_place(path: str | os.PathLike) -> None:
 
 
 def fit_to_format(path: str | os.PathLike, picture: Any) -> Any:
-    """Leave out what the format of a path cannot hold, before work is spent on it.
+    """Remove what the format of a path cannot hold, before work is spent on it.
 
-    Returns the `Picture`, whose pixels may be float in [0, 1], without the transparency
-    and metadata that the format lacks; without 16 bits, uint8 alpha and float pixels
-    replace them. Its `notes` say so. Raises ImageError if the ending is unknown.
+    Takes and returns a `Picture`, whose pixels may be float in [0, 1]. Where the format
+    has no 16 bits, uint8 alpha and float pixels replace them. Its `notes` say what was
+    lost. Raises ImageError if the ending is unknown.
     """
     form = _format_of(path)
     pixels, alpha, notes = picture.pixels, picture.alpha, list(picture.notes)
@@ -224,8 +222,8 @@ def write_picture(
 class _WholeFile(io.FileIO):
     """A file that hides its descriptor.
 
-    Pillow's encoders write to a descriptor themselves, and take a disk that fills up
-    within the last piece for success.
+    Pillow's encoders would write to the descriptor themselves, and miss that a disk
+    fills up within the last piece.
     """
 
     def fileno(self) -> int:
@@ -262,5 +260,5 @@ def encoder_options(kind: str, quality: float | None) -> dict[str, Any]:
 
 
 def writing(path: str | os.PathLike) -> contextlib.AbstractContextManager[None]:
-    """Turn what an encoder or the disk raises into an ImageError of one sentence."""
-    return writing_file(path, ImageError, Exception)  # encoders raise all kinds
+    """Turn whatever an encoder or the disk raises into an ImageError."""
+    return writing_file(path, ImageError, Exception)
