@@ -4,13 +4,12 @@
 
     sr = enhance_image("photo.jpg")
 
-The house has a wing for each thing that happens to the data, in this order; a module
-imports only from its own wing and from those above it, and `tests/test_layering.py`
-holds this list true:
+There is a wing for each thing that happens to the data, in this order. A module imports
+only from its own wing and from those above it, as `tests/test_layering.py` checks:
 
 - `pictures`: files to pixels, and back
 - `data`: photographs to batches of LR and HR patches
-- `config`: what a training is asked to do
+- `config`: the options of a training
 - `models`: generators, discriminators, the estimator; their files
 - `figures`: pictures set side by side
 - `metrics`: what is measured of pictures
@@ -23,8 +22,7 @@ holds this list true:
 
 `errors`, `files`, `memory` and `backend` serve all of them; `cli` calls their commands.
 Inside, pictures are RGB, float32, [0, 1], channels last; at the edges uint8 or uint16.
-Importing this package imports nothing else: each name of its face comes with its first
-use.
+Importing this package imports nothing else: each public name is imported at first use.
 """
 
 import sys
@@ -63,8 +61,8 @@ _FACE = {
 }
 
 if sys.argv[:1] == ["-m"] and "-m" in sys.orig_argv:
-    # `python -m srlite.SOMETHING`: Python imports this package first. A module that is
-    # no command would run, do nothing and say nothing.
+    # Of `python -m srlite.SOMETHING`, Python imports this package first. A module that
+    # is no command would do nothing and say nothing.
     _called = sys.orig_argv[sys.orig_argv.index("-m") + 1]
     if _called.startswith("srlite."):
         sys.exit(

@@ -1,4 +1,4 @@
-"""Import what the extras install, quietly; what is missing becomes a sentence."""
+"""Import what the extras install, or raise a sentence about what is missing."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ def import_keras(task, backends=(), find_devices=True):
 
     Args:
         task: what needs it, for error messages: "training", "export".
-        backends: those that will do, of "tensorflow" and "jax"; empty if any will.
+        backends: which will do, of "tensorflow" and "jax"; empty if any will.
         find_devices: False leaves finding devices to `distribution`.
 
     Raises:
@@ -72,7 +72,7 @@ def _wrong_backend(task, backend, backends):
 
 @contextlib.contextmanager
 def silence():
-    """Keep what C++ code logs, outside Python's own streams, off the terminal."""
+    """Hide what C++ code logs outside Python's own streams."""
     sys.stdout.flush()
     sys.stderr.flush()
     with contextlib.ExitStack() as stack, open(os.devnull, "w") as nowhere:

@@ -1,7 +1,7 @@
 """The installed command: `srlite enhance in.png out.png`, `srlite train ...`.
 
-Each part is the `main` of a module, the same that a root script or `python -m` runs;
-its module is imported when it is called for, so that `srlite --help` is quick.
+Each command is the `main` of a module, which a root script or `python -m` runs too. The
+module is imported when it is called, so that `srlite --help` is quick.
 """
 
 import argparse

@@ -1,9 +1,8 @@
-"""Errors that a user can mend, and the one place that turns them into exit statuses.
+"""Errors that a user can mend, and how commands end.
 
-What goes wrong because of something a user gave (a file, an option, a model) raises a
-:class:`SrliteError` of one sentence: what was received, what was expected, how to mend
-it. Commands print that sentence and exit with status 2; a programming error keeps its
-traceback.
+A fault in what a user gave (a file, an option, a model) raises a `SrliteError` of one
+sentence: what was received, what was expected, how to mend it. Commands print it and
+exit with status 2; a programming error keeps its traceback.
 """
 
 import contextlib
@@ -61,12 +60,12 @@ class BackendError(SrliteError):
 def run_command(main: Callable[[], int | None]) -> NoReturn:
     """Run a command, a function that returns an exit status or None for 0, and exit.
 
-    Exit status: what `main` returns; 2 after a `SrliteError`, printed as one line; 130
-    after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP. Output may be lost, for example
-    where nobody reads it or a disk is full; the work goes on.
+    The status is what `main` returns; 2 after a `SrliteError`, printed as one line; 130
+    after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP. The work goes on if output is
+    lost, because nobody reads it or a disk is full.
     """
     with contextlib.suppress(OSError):
-        # Else a file that is opened would take the place of a stream that is closed.
+        # Else the next file to be opened would take the place of a closed stream.
         while os.open(os.devnull, os.O_RDWR) < 3:
             pass
     before = sys.stdout, sys.stderr
@@ -88,10 +87,10 @@ def run_command(main: Callable[[], int | None]) -> NoReturn:
 
 
 def exit_when_asked() -> None:
-    """Let this process end by an exception, so that unfinished files are removed.
+    """End this process by an exception on SIGTERM, to remove unfinished files.
 
-    On SIGTERM, and on SIGHUP (the terminal was closed) unless that is ignored. Raises
-    ValueError if this is not the main thread.
+    The same on SIGHUP (the terminal was closed) unless that is ignored. Raises
+    ValueError outside the main thread.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     hangup = getattr(signal, "SIGHUP", None)  # not on Windows
@@ -137,7 +136,7 @@ class _Forgiving:
 
 
 def one_line(text: object) -> str:
-    """Escape what a file name may hold besides letters: newlines, terminal codes."""
+    """Escape newlines and terminal codes, which a file name may hold."""
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
         for letter in str(text)
@@ -145,7 +144,7 @@ def one_line(text: object) -> str:
 
 
 def error_reason(error: BaseException) -> str:
-    """Return in a few words of one line why another library gave up."""
+    """Say in a few words, on one line, why another library gave up."""
     if isinstance(error, MemoryError):
         return "there is not enough memory"
     reason = getattr(error, "strerror", None) or f"{error}".strip().split("\n")[0]

@@ -1,7 +1,7 @@
 """Files and folders, whole or not there: written under another name, then renamed.
 
-Unfinished files are in a hidden folder with a mark in its name, along with whatever a
-library adds to them, so that the leftovers of a kill can be found and removed.
+Unfinished files lie in a hidden folder with a mark in its name, so that what a killed
+process leaves can be found and removed.
 """
 
 import contextlib
@@ -27,10 +27,9 @@ def writing(
     kind: type[SrliteError] | None,
     caught: type[Exception] | tuple[type[Exception], ...] = OSError,
 ) -> Iterator[None]:
-    """Raise what keeps a file from being written as one sentence that names it.
+    """Turn `caught` errors of writing a file into a `kind` that names the file.
 
-    Errors that are `caught` become a `kind`, or stay as they are if that is None; so
-    does any `SrliteError`.
+    They stay as they are if `kind` is None, and so does any `SrliteError`.
     """
     try:
         yield
@@ -48,9 +47,9 @@ def replacing(
 ) -> Iterator[Path]:
     """Yield a temporary name for a file that becomes `path` when the block succeeds.
 
-    It has the same last part and does not exist yet; a link is followed. On success the
-    file is synced to the disk and renamed; on failure it is removed, and what stood
-    under `path` stays as it was. An `OSError` becomes a `kind`, if one is given.
+    It has the same last part; a link is followed. On success the file is synced to the
+    disk and renamed; on failure it is removed, and `path` stays as it was. An `OSError`
+    becomes a `kind`, if one is given.
     """
     with writing(path, kind):
         target = Path(os.path.realpath(path))
@@ -70,8 +69,8 @@ def replacing(
 def replacing_folder(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary folder that becomes `path` when the block succeeds.
 
-    The block syncs the files. On failure the temporary folder is removed, and what
-    stood under `path` stays; a kill in the moment of renaming may leave neither.
+    The block syncs the files. On failure the folder is removed, and `path` stays as it
+    was; a kill at the moment of renaming may leave neither.
     """
     path = Path(path)
     temporary = _hidden_folder(path)
@@ -87,12 +86,12 @@ def replacing_folder(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def remove_folder(path: str | os.PathLike) -> None:
-    """Remove a folder; a kill on the way leaves nothing under its name."""
+    """Remove a folder; if killed meanwhile, nothing is left under its name."""
     shutil.rmtree(put_away(path))
 
 
 def put_away(path: str | os.PathLike) -> Path:
-    """Move a folder into a hidden one, which is returned, for its removal."""
+    """Move a folder into a hidden one, for removal, and return that."""
     path = Path(path)
     hidden = _hidden_folder(path)
     try:
@@ -104,7 +103,7 @@ def put_away(path: str | os.PathLike) -> Path:
 
 
 def remove_leftovers(folder: str | os.PathLike) -> None:
-    """Remove what a killed process was writing or removing in a folder, there or not.
+    """Remove what a killed process was writing or removing in a folder, if that exists.
 
     No other process may write there.
     """
@@ -114,9 +113,9 @@ def remove_leftovers(folder: str | os.PathLike) -> None:
 
 @contextlib.contextmanager
 def locked(folder: Path, says: str) -> Iterator[None]:
-    """Keep other processes out of a folder; the lock of a killed one is void.
+    """Keep other processes out of a folder; the lock ends with its process.
 
-    Raises ConfigError of `says` and the folder's name if another process has it.
+    Raises ConfigError with `says` and the folder's name if another process has it.
     """
     try:
         import fcntl
@@ -144,7 +143,7 @@ def locked(folder: Path, says: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Raise a CheckpointError of one sentence where a disk takes no more."""
+    """Raise a CheckpointError if a disk takes no more."""
     numbers = [getattr(errno, name, None) for name in _NO_ROOM]
     try:
         yield
@@ -170,7 +169,7 @@ def is_same_file(one: str | os.PathLike, other: str | os.PathLike) -> bool:
 
 
 def sync(path: Path) -> None:
-    """Bring a file to the disk, where its file system knows how."""
+    """Bring a file to the disk, if its file system can."""
     with open(path, "rb+") as file:
         try:
             os.fsync(file.fileno())
@@ -187,9 +186,9 @@ def _usual_mode(path, folder):
 
 
 def _mode_of_new(folder):
-    """Return the mode of a new folder, seen of one made inside `folder`.
+    """Return the mode that a new folder gets inside `folder`.
 
-    Not by `os.umask`, which changes the mask of all threads to read it.
+    To read it, `os.umask` would change the mask of all threads.
     """
     probe = Path(folder, f"{_MARK}.mode")
     probe.mkdir()

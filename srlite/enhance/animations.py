@@ -1,8 +1,7 @@
 """Animated GIF, WebP, PNG and AVIF, enlarged frame by frame.
 
-Each frame is composed from the ones before it, so it is a whole picture here. Pillow
-gathers the enlarged frames before it writes the file, so the pixels of all frames
-together are limited, not only those of one frame.
+Pillow gathers the enlarged frames before it writes the file, so the pixels of all
+frames together are limited.
 """
 
 import os
@@ -70,22 +69,21 @@ def enhance_animation(
     successive frames may be joined; the time stays.
 
     Args:
-        lr_path: a file for which `is_animation` holds.
-        sr_path: where to write the result: .gif (up to 256 colours in each frame, each
+        lr_path: a file for which `is_animation` is true.
+        sr_path: where to write the result: .gif (up to 255 colours in each frame, each
             pixel transparent or not), .png, .webp or .avif.
         upscaler: `srlite.runtime.upscaler.Upscaler`.
-        progress: function (frames done, frames in all). If it raises, the error comes
-            out and nothing is written.
-        quality: 1 to 100, of a WebP or AVIF; `DEFAULT_QUALITY` when None; 100 is a
+        progress: function (frames done, frames in all). If it raises, nothing is
+            written.
+        quality: 1 to 100, for WebP and AVIF; `DEFAULT_QUALITY` when None; 100 is
             lossless WebP.
-        degradation: as of `Upscaler.upscale`; the rest is estimated for each scene, as
-            in `srlite.enhance.scenes`.
+        degradation: as in `Upscaler.upscale`; the rest is estimated for each scene.
         say: function (line) for what was seen in each scene, and told.
-        warn: function (sentence) for what is left out.
-        alpha: as of `srlite.runtime.layers.upscale_picture`, like the next two.
+        alpha: as in `srlite.runtime.layers.upscale_picture`, like the next two.
         keep_hidden_colours: see there.
         wrap: see there.
-        **size_options: as `srlite.runtime.sizes.target_size`.
+        warn: function (sentence) for what is left out.
+        **size_options: as for `srlite.runtime.sizes.target_size`.
 
     Returns:
         (height, width) of the result.
@@ -166,8 +164,8 @@ def _notes(
 def _timing(durations: Sequence[float], for_gif: bool) -> list[tuple[int, int]]:
     """Round the ends of frames, not their durations, so that the sum stays.
 
-    `durations` are milliseconds, with fractions; for a GIF browsers must be able to
-    obey the rounded ones. Returns (index, milliseconds) of each frame that is kept.
+    `durations` are milliseconds, with fractions. For a GIF, frames too short for
+    browsers are dropped. Returns (index, milliseconds) of each frame that is kept.
     """
     step, least = (_GIF_STEP, _GIF_LEAST) if for_gif else (1, 0)
     kept, end, time = [], 0, 0.0

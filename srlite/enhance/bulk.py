@@ -1,11 +1,10 @@
-"""The command `srlite bulk`: any number of pictures, by an engine of Apache Beam.
+"""The command `srlite bulk`, which runs on an engine of Apache Beam.
 
-The command first decides which files are enlarged and where each result goes, and that
-nothing is replaced by surprise. The engine hands the pairs to its workers; each process
-loads the model once and enlarges files as `srlite enhance` does, to the same bytes.
-Files may lie wherever Beam reads and writes: files with `://` in their names are copied
-to the worker's disk, and the result is renamed into place when it is whole. Each file's
-outcome becomes a line of JSON in a folder inside the results.
+The command first pairs inputs and results, and refuses to replace files unasked. The
+engine hands the pairs to its workers; each process loads the model once and enlarges
+files as `srlite enhance` does, to the same bytes. Files with `://` in their names, on a
+file system of Beam's, are copied to the worker's disk, and the result is renamed into
+place when it is whole. A folder inside the results gets a line of JSON for each file.
 
 Everything after `--` is an option of Beam, such as `--runner FlinkRunner`.
 """
@@ -260,7 +259,7 @@ def _is_far(name):
 
 
 def _place(name):
-    """Return what the names of one file have in common."""
+    """Return a key that all names of one file share."""
     return name if _is_far(name) else identity(Path(name))
 
 

@@ -22,9 +22,10 @@ _MAX_SIDE = 4096  # pixels of what a browser shows with ease
 def check_comparison(
     path: str | os.PathLike, inputs: Sequence[str | os.PathLike]
 ) -> None:
-    """Make sure, before the work is done, that a `.html` or `.png` can be written.
+    """Make sure, before the work begins, that a comparison can be written.
 
-    Raises ImageError for another ending, a missing folder, or one of the inputs.
+    Raises ImageError for an ending other than `.html` and `.png`, for a place where no
+    file can be made, and for one of the inputs.
     """
     if Path(path).suffix.lower() not in (".html", ".png"):
         raise ImageError(f"a comparison is a .html or a .png; received {path}")
@@ -46,16 +47,14 @@ def write_comparison(
     """Compare the result for a picture with LR, bicubic, other models and HR.
 
     Args:
-        path: as of `check_comparison`; `.html` is a page with a slider, `.png` a
-            figure.
+        path: a `.html`, for a page with a slider, or a `.png`, for a figure.
         lr_path: the picture.
         sr_path: its result, as written.
-        models: further models that enlarge the picture, as `model` of
-            `enhance_image`.
+        models: further models for the picture, as `model` in `enhance_image`.
         hr_path: the original in the size of the result, or None.
-        caption: what a page says of the result, besides its size.
+        caption: what a page says about the result, besides its size.
         warn: function (sentence) for notes on the further models.
-        **options: of `enhance_image` for these models.
+        **options: of `enhance_image`, for these models.
 
     Raises:
         SrliteError: as `enhance_image`, and HR or a model's result has another size.

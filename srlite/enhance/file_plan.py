@@ -1,7 +1,7 @@
 """Which picture files are enlarged, and where each result goes.
 
-Everything is decided before the first picture is read: that no two results share a
-name, that no result falls on an input, and that nothing is replaced by surprise.
+Before the first picture is read, this makes sure that no two results share a name, no
+result replaces an input, and nothing else is replaced unasked.
 """
 
 import glob
@@ -63,25 +63,24 @@ def plan_files(
     """Pair inputs and results.
 
     Args:
-        lr_paths: files, folders, and patterns such as `photos/*.jpg`; a file whose name
-            is the very pattern is that file.
+        lr_paths: files, folders, and patterns such as `photos/*.jpg`; if a file has the
+            name of the pattern, it is that file.
         sr_path: a file, for one input that is a file; else a folder, which keeps the
             tree of each folder or pattern. When None, results are written next to
             their inputs, with `SUFFIX`.
         recursive: take subfolders too.
-        ending: of the results that `sr_path` does not name, such as ".png"; that of
-            the input when None, or ".png" where srlite cannot write it.
+        ending: of the results that `sr_path` does not name, such as ".png"; when None,
+            that of the input, or ".png" if srlite cannot write it.
         skip_existing: leave out inputs whose result exists.
         overwrite: replace existing results. Without it and `skip_existing`, only a file
             named by `sr_path` is replaced.
-        shard: (k, n): only every n-th file, from the k-th on. Chosen before existing
-            results are skipped, so that n calls share the files whatever the others
-            have done by then.
+        shard: (k, n): only every n-th file, from the k-th on, counted before existing
+            results are skipped, so that n calls split the files whatever the others
+            have done.
 
     Returns:
-        `FilePlan`. Hidden files, and links to folders inside folders, are passed over;
-        so are results of an earlier run: what lies in `sr_path`, and `a_sr.png` where
-        `a` is an input too.
+        `FilePlan`, without hidden files, links to folders inside folders, and results
+        of an earlier run: what lies in `sr_path`, and `a_sr.png` if `a` is an input.
 
     Raises:
         ConfigError: options that exclude each other, two inputs with one result, or
@@ -144,10 +143,7 @@ def plan_files(
 
 
 def kind_of(path: str | os.PathLike) -> str:
-    """Return "video", by the ending of a file, or "animation", by its frames.
-
-    Any other file is read as a "picture", whatever it is.
-    """
+    """Return "video", by a file's ending, "animation", by its frames, or "picture"."""
     if Path(path).suffix.lower() in VIDEO_ENDINGS:
         return "video"
     return "animation" if is_animation(path) else "picture"
@@ -201,7 +197,7 @@ def _names_a_file(
     lr_paths: Sequence[str | os.PathLike],
     found: list[_Found],
 ) -> bool:
-    """Whether the result's path is a file; refuse one for several inputs."""
+    """Whether `sr_path` is a file; raise ConfigError for one of several inputs."""
     is_folder = os.path.isdir(sr_path) or os.fspath(sr_path).endswith(("/", os.sep))
     if len(lr_paths) == 1 and found and not found[0].searched:
         return not is_folder
@@ -276,10 +272,7 @@ def _refuse_replacing(pairs: list[Pair]) -> None:
 
 
 def identity(path: Path, links: bool = True) -> str | tuple[int, int]:
-    """Return what two names of one file have in common.
-
-    Of existing files it is the file itself, also where case does not count.
-    """
+    """Return a key that all names of one file share; without `links`, of one path."""
     if not links:
         return os.path.normcase(os.path.abspath(path))
     try:

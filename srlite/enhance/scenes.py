@@ -1,13 +1,13 @@
-"""Scenes of a video or an animation: in each, the model is told one degradation.
+"""Scenes of a video or an animation, each with one degradation.
 
-Estimates for every frame would waver, and the result would flicker. So up to 5 frames
-of a scene are looked at, the first of each fifth of its first second, and the mean of
-their vectors holds until the scene ends.
+If every frame had an estimate of its own, the result would flicker. So up to 5 frames
+of a scene are estimated, the first of each fifth of its first second, and their mean
+holds for the whole scene.
 
-A scene begins with the first frame and wherever a frame differs by more than 25 levels
-on average from the one before it, both reduced to 32 x 32 grey pixels: so few that
-motion within a scene hardly counts. A fade, or a cut between two dark pictures, begins
-none. All this depends on the frames alone, so resumed work finds the same scenes.
+A scene begins with the first frame, and with each frame that differs by more than 25
+levels on average from the one before it, both reduced to 32 x 32 grey pixels, so that
+motion hardly counts. A fade, or a cut between two dark pictures, begins none. All this
+depends on the frames alone, so resumed work finds the same scenes.
 """
 
 import itertools
@@ -36,7 +36,7 @@ class Scene:
         self._seen: Degradation | None = None
 
     def take(self, frame: Any, seconds: float) -> bool:
-        """Keep a frame if it is to be looked at; return whether no later one is."""
+        """Keep a frame if it is to be estimated; return whether no later one is."""
         elapsed = seconds - self.start
         if elapsed < _SECONDS and elapsed * _SAMPLES >= self._taken * _SECONDS:
             self._samples.append(frame)
@@ -55,10 +55,10 @@ class Scene:
 def scenes_of(
     frames: Iterable[tuple[Any, float]], shrink: Callable[[Any], npt.ArrayLike]
 ) -> Iterator[Scene]:
-    """Yield the `Scene` of each frame, complete with the frames to look at.
+    """Yield the `Scene` of each frame, complete with the frames to estimate.
 
     This reads ahead by up to a second of frames, and holds a few of them. `shrink`
-    makes grey levels (`THUMBNAIL`, `THUMBNAIL`), 0 to 255, of a frame.
+    reduces a frame to grey levels (`THUMBNAIL`, `THUMBNAIL`), 0 to 255.
     """
     scene: Scene | None = None
     waiting, before = 0, np.zeros((), np.float32)
@@ -84,14 +84,14 @@ def told_by_scene(
     begin: int = 0,
     say: Callable[[str], object] | None = None,
 ) -> Iterator[Any]:
-    """Yield what to tell `Upscaler.upscale` of each frame after the first `begin`.
+    """Yield the degradation for `Upscaler.upscale` of each frame from `begin` on.
 
     Args:
-        frames: as of `scenes_of`; not read if there is nothing to estimate.
+        frames: as in `scenes_of`; not read if there is nothing to estimate.
         upscaler: `srlite.runtime.upscaler.Upscaler`.
-        degradation: as of `srlite.runtime.telling.parts_of`.
-        pixels: function frame -> picture, as of `Upscaler.estimate`.
-        shrink: as of `scenes_of`.
+        degradation: as in `srlite.runtime.telling.parts_of`.
+        pixels: function frame -> picture, for `Upscaler.estimate`.
+        shrink: as in `scenes_of`.
         begin: number of frames to skip.
         say: function (line) for what was seen in each scene, and told.
     """

@@ -1,10 +1,10 @@
 """Video files, enlarged frame by frame with PyAV, which is FFmpeg.
 
-Frames are streamed: decoding, enlarging and encoding run at the same time, each in a
-thread, with a few frames waiting in between. Enlarged frames are encoded into segments
-in a hidden folder next to the output; at the end the segments and the source's audio
-are copied into one file without encoding again. After a stop, the same work goes on
-after the last whole segment. Time stamps stay, and so does a variable frame rate.
+Decoding, enlarging and encoding run at the same time, each in a thread, with a few
+frames waiting in between. Enlarged frames are encoded into segments in a hidden folder
+next to the output; at the end the segments and the source's audio are copied into one
+file. Stopped work goes on after the last whole segment. Time stamps stay, and so does a
+variable frame rate.
 """
 
 import contextlib
@@ -87,13 +87,13 @@ def enhance_video(
 ):
     """Enlarge a video file; audio is copied, subtitles are not.
 
-    Sides are rounded down to even numbers, as the encoders demand. A rotation that the
-    file prescribes is carried out. Until the result is whole, a hidden folder next to
-    it holds segments of `segment_frames`; they stay if `progress` raises an error.
-    `deinterlace` makes whole frames of interlaced ones. The other arguments are those
-    of `srlite.enhance.animations.enhance_animation`, except that `sr_path` is a .mp4,
-    .m4v, .mkv, .mov (H.264) or .webm (VP9), and that the number of frames in all, for
-    `progress`, is what the file claims.
+    Sides are rounded down to even numbers, as the encoders demand, and frames are
+    upright. Until the result is whole, a hidden folder next to it holds segments of
+    `segment_frames`, which stay after an error. `deinterlace` makes whole frames of
+    interlaced ones. The other arguments are those of
+    `srlite.enhance.animations.enhance_animation`, but `sr_path` is a .mp4, .m4v, .mkv,
+    .mov (H.264) or .webm (VP9), and `progress` receives the number of frames that the
+    file claims to have.
 
     Returns:
         (height, width) of the result.
@@ -301,7 +301,7 @@ def _encode(path, sr_path, form, size, frames):
 
 
 def _check_audio(source, sr_path, container):
-    """Refuse audio that the output's container cannot hold, by writing a header."""
+    """Raise ImageError for audio that the container cannot hold; tries a header."""
     import av
 
     for stream in whole_audio(source):

@@ -1,7 +1,7 @@
-"""Frames of a video: decoded, as RGB levels, and back in the colours they came in.
+"""Frames of a video to RGB levels, and back.
 
-The matrix and the range of YCbCr stay. Where a file does not name its matrix, players
-guess it from the size, and would guess another for the enlarged video, so the result
+The matrix and the range of YCbCr stay. If a file does not name its matrix, players
+guess it from the size, and could guess wrongly for the enlarged video, so the result
 names it. Callers import PyAV.
 """
 
@@ -128,10 +128,9 @@ def stated_frames(source, stream):
 
 
 class Clock:
-    """The times of a stream: from the start of the file, and never back.
+    """The times of a stream, from the start of the file, which only increase.
 
-    Where recordings were put one after the other, the clock of a broadcast jumps; the
-    times then go on from where they were.
+    The clock of a broadcast jumps between recordings; these times just go on.
     """
 
     def __init__(self, source, unit, least=1):
@@ -142,7 +141,7 @@ class Clock:
         self._limit = _JUMP / unit if broadcast else math.inf
 
     def time(self, stated, step):
-        """Return the time of what lasts a step and states a time or None."""
+        """Return the time of what lasts `step` units and states a time or None."""
         following = 0 if self._last is None else self._last + step
         time = following if stated is None else stated + self._offset
         if self._last is not None and abs(time - self._last) > self._limit:
@@ -155,7 +154,7 @@ class Clock:
 
 
 def decode(path, size, deinterlace, damage=None):
-    """Yield the frames in the order of showing, each with a later time stamp.
+    """Yield the frames in order of presentation, with increasing time stamps.
 
     Damaged parts are skipped, and an error for each is added to the list `damage`.
     """
@@ -274,8 +273,8 @@ def is_turned(frame: Any) -> bool:
 def _placing(frame: Any) -> tuple[bool, bool, bool]:
     """Whether a frame is transposed, then flipped upside down, then from side to side.
 
-    The matrix maps (x, y), a row, to its place on the screen. Angles in between, which
-    hardly any program writes, are ignored.
+    The matrix maps (x, y), a row, to its place on the screen. Other angles than
+    multiples of 90 degrees are ignored.
     """
     for data in _side_data(frame):
         if data.type.name == "DISPLAYMATRIX":
@@ -293,7 +292,7 @@ def _side_data(frame: Any) -> list[Any]:
 
 
 def lost_of(stream: Any, frame: Any) -> Iterator[str]:
-    """Yield a sentence for each thing that an enlarged video does not show."""
+    """Yield a sentence for each property that an enlarged video lacks."""
     kinds = {data.type.name for data in _side_data(frame)}
     if kinds & _HDR:
         yield "what the video says of HDR, such as its mastering display, is left out"

@@ -1,6 +1,6 @@
-"""Segments of an enlarged video: written one by one, joined at the end.
+"""Segments of an enlarged video, joined at the end.
 
-They lie in a hidden folder next to the output, with a note of their work.
+They lie in a hidden folder next to the output, with a note of the work they belong to.
 Joining copies packets: nothing is encoded twice. Callers import PyAV.
 """
 
@@ -145,8 +145,8 @@ def identity_of(lr_path, settings, upscaler, degradation, wrap):
 def segment_folder(sr_path: str | os.PathLike, identity: str) -> Iterator[Path]:
     """Yield the folder of a file's segments: those of the same work, or none yet.
 
-    It is removed in the end; after an error it stays if it holds a segment. Raises
-    ConfigError if another process has it.
+    It is removed in the end, unless an error leaves segments in it. Raises ConfigError
+    if another process has it.
     """
     sr_path = Path(os.path.realpath(sr_path))
     name = sr_path.name
@@ -234,7 +234,7 @@ def whole_audio(source: Any) -> list[Any]:
 
 
 def _said(source):
-    """Return what a file or stream says of itself, except which program wrote it."""
+    """Return the metadata of a file or stream, except which program wrote it."""
     said = {}
     for key, value in source.metadata.items():
         key = key.lower()
@@ -245,9 +245,9 @@ def _said(source):
 
 
 def lost_words(source: Any, path: str | os.PathLike) -> Iterator[str]:
-    """Yield a sentence for what a file says of itself and its copy at `path` does not.
+    """Yield sentences about metadata of an open file that its copy at `path` lacks.
 
-    `source` is open; languages, titles, flags, chapters, dates and places count.
+    Languages, titles, flags, chapters, dates and places count.
     """
     import av
 
@@ -283,7 +283,7 @@ def _moved(chapter, start):
 
 
 def _is_constant(segments, rate, unit):
-    """Whether frames come at a rate, as far as a clock of this unit can tell."""
+    """Whether frames come at a constant rate, as far as the clock's unit can tell."""
     import av
 
     slack = unit if 4 * rate * unit < 1 else 0
