@@ -1,6 +1,7 @@
 """The command behind `inference.py`: enlarge files, folders and patterns."""
 
 import contextlib
+import functools
 import json
 import math
 import os
@@ -8,7 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -18,7 +19,7 @@ from srlite.enhance.batch import enhance_files
 from srlite.enhance.file_plan import STREAM, FilePlan, Pair, kind_of, plan_files
 from srlite.enhance.options import could_be_faster, parse_options
 from srlite.enhance.video import can_write_video
-from srlite.errors import ConfigError, ImageError, SrliteError, one_line
+from srlite.errors import ConfigError, ImageError, SrliteError, error_reason, one_line
 from srlite.models.model_files import find_model
 from srlite.pictures.decoding import count_pixels, decoding, in_kinds
 from srlite.pictures.writing import writing
@@ -34,11 +35,11 @@ _OWN = ("json", "verbose", "quiet", "workers", *_COMPARISON)
 def main(argv: Sequence[str] | None = None, prog: str = "inference.py") -> int:
     """Run the command; return 0, or 1 when some files failed."""
     options = parse_options(argv, prog)
-    with tempfile.TemporaryDirectory(prefix="srlite.") as name:
-        folder = Path(name)
+    with contextlib.ExitStack() as stack:
+        folder = functools.cache(functools.partial(_temporary_folder, stack))
         if options["sr_path"] != STREAM:
             return _main(options, folder)
-        sr_path = folder / f"stdout{options['ending'] or '.png'}"
+        sr_path = folder() / f"stdout{options['ending'] or '.png'}"
         inputs = options["lr_path"]
         if len(inputs) > 1 or os.path.isdir(inputs[0]):
             raise ConfigError("stdout takes the result of one picture; give a folder")
@@ -61,8 +62,18 @@ def main(argv: Sequence[str] | None = None, prog: str = "inference.py") -> int:
         return status
 
 
-def _main(options: dict[str, Any], folder: Path) -> int:
-    """Run the command; `folder` is for input that can be read only once."""
+def _temporary_folder(stack: contextlib.ExitStack) -> Path:
+    try:
+        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="srlite.")))
+    except OSError as error:
+        raise ConfigError(
+            f"there is no place for temporary files ({error_reason(error)}); set "
+            "TMPDIR to a folder that takes them"
+        ) from error
+
+
+def _main(options: dict[str, Any], folder: Callable[[], Path]) -> int:
+    """Run the command; `folder` makes one for input that can be read only once."""
     parse_degradation(options["degradation"])
     own = {name: options.pop(name) for name in _OWN}
     own["quiet"] = own["quiet"] or own["json"]
@@ -86,7 +97,7 @@ def _main(options: dict[str, Any], folder: Path) -> int:
     return _compare(plan, options, own)
 
 
-def _spooled(pair: Pair, folder: Path) -> Pair:
+def _spooled(pair: Pair, folder: Callable[[], Path]) -> Pair:
     """Copy what comes through a pipe to a file, because it can be read only once."""
     is_stdin = pair.lr == Path(_STDIN)
     if is_stdin and not pair.named:
@@ -96,8 +107,7 @@ def _spooled(pair: Pair, folder: Path) -> Pair:
     # The name of the result says whether stdin is a video.
     ending = pair.sr.suffix if is_stdin and can_write_video(pair.sr.suffix) else ""
     place = 0 if is_stdin else pair.lr  # Windows has no /dev/stdin.
-    source = folder / str(len(os.listdir(folder))) / f"{pair.lr.name}{ending}"
-    source.parent.mkdir()
+    source = Path(tempfile.mkdtemp(dir=folder()), f"{pair.lr.name}{ending}")
     with (
         decoding(pair.lr),
         open(place, "rb", closefd=not is_stdin) as stream,

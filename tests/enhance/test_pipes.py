@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import warnings
@@ -42,6 +43,14 @@ def test_standard_input_and_output(lr, tiny_tflite):
     assert done.returncode == 0
     sr = np.asarray(Image.open(io.BytesIO(done.stdout)))
     np.testing.assert_array_equal(sr, enhance_image(lr, model=tiny_tflite))
+
+
+def test_without_a_place_for_temporary_files(lr, tiny_tflite, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", "nowhere")
+    assert main(["a.png", "b.png", "--model", str(tiny_tflite)]) == 0
+    with pytest.raises(ConfigError, match="no place for temporary files"):
+        main(["a.png", "-", "--model", str(tiny_tflite)])
+    assert sorted(os.listdir()) == ["a.png", "b.png"]
 
 
 @pytest.mark.parametrize("option", ["--visualize", "--json"])
