@@ -172,6 +172,12 @@ def test_zip_is_read_by_others(node):
         }
 
 
+def test_service_worker_leaves_the_rest_of_its_host(node):
+    asked = [["/a/", "navigate"], ["/a/docs", "navigate"], ["/a/b.jpg", "cors"]]
+    done = json.loads(run_node([node, WEB / "tests/run_sw.mjs"], json.dumps(asked)))
+    assert done == {"removed": ["srlite /a/sw.js 1"], "same": ["/a/docs"]}
+
+
 def test_page_has_the_policy_of_the_headers():
     headers = dict(load_server().read_headers(WEB / "site" / "_headers"))
     policy = headers["Content-Security-Policy"]

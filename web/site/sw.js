@@ -6,7 +6,8 @@ importScripts("vendor/version.js");
 
 // All else here, such as pictures that links open, may change at any time.
 const PARTS = new URL("vendor/", self.location).href;
-const PREFIX = "srlite-";
+// One host may have several such pages.
+const PREFIX = `srlite ${self.location.pathname} `;
 const NAME = PREFIX + RELEASE.version;
 
 // A host may let browsers keep files of an older release.
@@ -41,6 +42,8 @@ async function answer(request) {
   const cache = await caches.open(NAME);
   const kept = await cache.match(request, { ignoreSearch: true });
   if (kept) return withHeaders(kept);
+  // Other pages of the host, and its redirects to them, are none of ours.
+  if (request.mode === "navigate") return fetch(request);
   const response = await fetch(request, FRESH);
   if (response.ok && request.url.startsWith(PARTS))
     await cache.put(request, response.clone());

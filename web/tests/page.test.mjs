@@ -361,7 +361,7 @@ test("says why the model does not start, each time it is needed", async () => {
 
 test("keeps one release alone", async () => {
   await open(setup.plainUrl);
-  await page.evaluate(() => caches.open("srlite-older"));
+  await page.evaluate(() => caches.open("srlite /sw.js older"));
   const script = join(setup.site, "vendor", "version.js");
   const text = readFileSync(script, "utf8");
   writeFileSync(script, text.replace(/"version": "\w+"/, '"version": "newer"'));
@@ -369,12 +369,12 @@ test("keeps one release alone", async () => {
     await (await navigator.serviceWorker.ready).update();
     for (let tries = 0; tries < 200; tries++) {
       const names = await caches.keys();
-      if (names.length === 1 && names[0] === "srlite-newer") return names;
+      if (names.length === 1 && names[0] === "srlite /sw.js newer") return names;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     return caches.keys();
   });
-  assert.deepEqual(names, ["srlite-newer"]);
+  assert.deepEqual(names, ["srlite /sw.js newer"]);
 });
 
 test("asked nobody else for anything, and its policy would not let it", async () => {
