@@ -4,9 +4,8 @@
 //     node prepare.mjs [--site SITE] MODEL.tflite [MODEL.tflite ...]
 //
 // The page begins with the first model and offers the others. A model that takes pictures
-// of any size is fixed to tiles of SIDE x SIDE pixels. The estimator of a model that is
-// told how a picture was made lies beside it, as MODEL_estimator.tflite; without one, that
-// of the first model serves.
+// of any size is fixed to tiles of SIDE x SIDE pixels. The estimator of a conditional model
+// lies beside it, as MODEL_estimator.tflite, or else that of the first model serves.
 import { createHash } from "node:crypto";
 import {
   cpSync,
@@ -24,7 +23,7 @@ import { withFixedSize } from "./fix_size.mjs";
 import { readMetadata } from "./site/metadata.js";
 
 const SIDE = 192;
-// What the page says of the models that ship.
+// What the page says about the shipped models.
 const WORDS = {
   light: "natural texture",
   light_int8: "natural texture, faster",

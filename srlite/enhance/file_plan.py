@@ -98,7 +98,7 @@ def plan_files(
             continue
         found += more
         foreign += others
-    # Before what is also found by a search takes the place of what was named.
+    # First, because a file that is also found by a search counts as found.
     named = [f.path for f in found if overwrite and not f.searched]
     found = list({identity(f.path, links=False): f for f in found}.values())
     count = len(found)

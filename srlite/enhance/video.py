@@ -267,7 +267,7 @@ def _is_cut(path):
     before, segment, rest = head.partition(b"\x18\x53\x80\x67")
     if not rest or not rest[0]:
         return False
-    # A number's first bit that is set says of how many bytes it is; all set: unknown.
+    # The first bit that is set gives the number of bytes; all set: unknown.
     length = 9 - rest[0].bit_length()
     mask = (1 << 7 * length) - 1
     size = int.from_bytes(rest[:length]) & mask

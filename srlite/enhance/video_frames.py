@@ -295,7 +295,7 @@ def lost_of(stream: Any, frame: Any) -> Iterator[str]:
     """Yield a sentence for each property that an enlarged video lacks."""
     kinds = {data.type.name for data in _side_data(frame)}
     if kinds & _HDR:
-        yield "what the video says of HDR, such as its mastering display, is left out"
+        yield "HDR metadata, such as the mastering display, is left out"
     alpha = any(part.is_alpha for part in frame.format.components)
     if alpha or stream.metadata.get("alpha_mode") == "1":
         yield "the transparency of a video is left out"

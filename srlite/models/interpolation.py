@@ -54,8 +54,8 @@ def interpolate_weights(psnr: Any, gan: Any, alpha: float) -> list[np.ndarray]:
         raise ConfigError(f"alpha must lie in [0, 1]; received {alpha}")
     if len(psnr.inputs) != len(gan.inputs):
         raise ModelError(
-            "the two models are of different architectures: one is conditional, told "
-            "how a picture was made, and the other is not; take both from one run, say"
+            "the two models are of different architectures: one is conditional, and "
+            "the other is not; take both from one run"
         )
     _check_layers(psnr, gan)
     if alpha in (0, 1):

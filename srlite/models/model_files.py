@@ -177,8 +177,8 @@ def find_estimator(model: str | os.PathLike) -> Path:
         if os.path.isfile(place):
             return place
     raise ModelError(
-        f"{path} is told how a picture was made, and there is no estimator to say it; "
-        f"put one beside it as {places[0].name}"
+        f"{path} is conditional, and there is no estimator for it; put one beside it "
+        f"as {places[0].name}"
     )
 
 

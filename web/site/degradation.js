@@ -41,7 +41,7 @@ export function fromVector(vector) {
   };
 }
 
-// What a model is told.
+// The second input of a conditional model.
 export function toVector({ kernels, jpeg, noise, blur, sharpening }) {
   const strengths = [1 - jpeg / 100, noise / MAX_NOISE, blur / MAX_BLUR, sharpening];
   return Float32Array.from([...kernels, ...strengths]);

@@ -1,4 +1,4 @@
-// What was seen of a picture, and what the reader says of it instead.
+// What was seen of a picture, and sliders for what the reader wants instead.
 import { toWords } from "./degradation.js";
 
 export class Dial {
@@ -13,7 +13,7 @@ export class Dial {
     root.querySelector("#again").addEventListener("click", onAgain);
   }
 
-  // Of a new picture nothing is said yet.
+  // A new picture starts from what was seen.
   begin(seen) {
     this.seen = seen;
     this.said = {};

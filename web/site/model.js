@@ -1,10 +1,10 @@
 // The model in its worker, as functions that return promises.
 import { toVector } from "./degradation.js";
 
-// Starts the worker of one of `MODELS`. `run` takes the pixels of `tiling.cut` and, of a
-// model that is told how a picture was made (`isTold`), that; `look` is for `seeing.see`.
-// `engine` tells what computes, and `onEngine` hears when that changes. `close` ends it,
-// whatever it does.
+// Starts the worker of one of `MODELS`. `run` takes the pixels of `tiling.cut` and, for a
+// conditional model (`isTold`), how the picture was made; `look` is for `seeing.see`.
+// `engine` names what computes, and `onEngine` is called when that changes. `close` ends
+// the worker at once.
 export async function openModel(files, onEngine) {
   const worker = new Worker(new URL("worker.js", import.meta.url), { name: "model" });
   const waiting = new Map();

@@ -1,3 +1,4 @@
+// The page as its reader sees it.
 import { Comparison } from "./comparison.js";
 import { Dial } from "./dial.js";
 import { openModel } from "./model.js";
@@ -15,7 +16,7 @@ const dial = new Dial(get("made"), () => work(paint));
 let current = null; // the work: its AbortController
 let picture = null; // the one that is shown
 let tooLarge = null; // the file whose middle is offered
-let zip = new Zip(); // of what was enlarged of several pictures
+let zip = new Zip(); // of the results of several pictures
 let place = ""; // among several, for the status
 let repeat = null; // opens again what was opened last
 
@@ -159,7 +160,7 @@ function begin(task) {
   work(task);
 }
 
-// Does a task that gives a sentence in the end, and gives up what was done before.
+// Does a task that returns a sentence, and stops what was done before.
 async function work(task) {
   current?.abort();
   const mine = (current = new AbortController());

@@ -6,7 +6,7 @@ export const MAX_PIXELS = 2 ** 22;
 // Along a side of a middle part: its result, 4096 x 4096, fits on every phone's canvas.
 const MIDDLE = 1024;
 
-// What the reader of the page is told as it stands.
+// A sentence for the reader of the page.
 export class PictureError extends Error {}
 
 export class TooLargeError extends PictureError {}

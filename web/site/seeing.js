@@ -25,7 +25,7 @@ export async function see(picture, look) {
   return fromVector(sums.map((sum) => sum / (rows.length * columns.length)));
 }
 
-// The estimator takes 8 n + 7 pixels, so that each of JPEG's phases is there as often.
+// The estimator takes 8 n + 7 pixels, so that each of JPEG's phases is as frequent.
 function sideOf(length) {
   return Math.min(PART, 8 * Math.floor((length + 1) / 8) - 1);
 }

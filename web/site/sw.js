@@ -42,7 +42,7 @@ async function answer(request) {
   const cache = await caches.open(NAME);
   const kept = await cache.match(request, { ignoreSearch: true });
   if (kept) return withHeaders(kept);
-  // Other pages of the host, and its redirects to them, are none of ours.
+  // Other pages of the host, and redirects to them, stay as they are.
   if (request.mode === "navigate") return fetch(request);
   const response = await fetch(request, FRESH);
   if (response.ok && request.url.startsWith(PARTS))

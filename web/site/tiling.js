@@ -1,11 +1,10 @@
-// Tiles as of srlite/runtime/tiling.py: windows of the picture, none of which reaches
-// outside it; where two overlap, each is kept up to the middle. The model takes squares
-// of `side`, so what a smaller picture lacks of them is mirrored around it ("symmetric":
-// the edge pixel comes first).
+// Tiles as in srlite/runtime/tiling.py: windows within the picture, each of which is kept
+// up to the middle of its overlap with the next. The model takes squares of `side`, so a
+// smaller picture is padded by its mirror image ("symmetric": the edge pixel comes first).
 import { toInput } from "./picture.js";
 
-// Parts of one axis: `start` of what the model sees, `from` and `to` of what is kept of
-// it, all in pixels of the picture. Windows begin at multiples of `step`.
+// Parts of one axis, in pixels of the picture: the model sees a window from `start` on, of
+// which `from` to `to` is kept. Windows begin at multiples of `step`.
 export function divide(length, side, overlap, step) {
   const whole = filled(length, step);
   if (whole <= side)
@@ -48,7 +47,7 @@ export function cut(picture, row, column, side, step) {
 
 // Enlarges a picture tile by tile. `paint` gets each result, RGBA levels of a square of
 // `side` pixels, and the parts that it belongs to. `signal` aborts between two tiles.
-// `made` is what the model is told of the whole picture, if it is.
+// `made` is how the picture was made, for a conditional model.
 export async function enlarge(picture, model, paint, signal, made) {
   const { scale, side, overlap, step } = model;
   const rows = divide(picture.height, side, overlap, step);

@@ -76,7 +76,7 @@ function compile(accelerator, content = bytes) {
   });
 }
 
-// Takes the GPU where it computes what the CPU does, and sooner: drivers differ.
+// Takes the GPU if it agrees with the CPU and is faster: drivers differ.
 async function loadGraphics() {
   const adapter = await navigator.gpu?.requestAdapter();
   // A browser may imitate a GPU, which takes minutes.

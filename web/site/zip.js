@@ -27,7 +27,7 @@ export class Zip {
     return this.entries.length;
   }
 
-  // Adds a Blob under its name, or a like one where that is taken.
+  // Adds a Blob under its name, or under a similar one if that is taken.
   async add(name, blob) {
     const bytes = new Uint8Array(await blob.arrayBuffer());
     const text = new TextEncoder().encode(this.free(name));
