@@ -5,7 +5,8 @@
 //
 // The page begins with the first model and offers the others. A model that takes pictures
 // of any size is fixed to tiles of SIDE x SIDE pixels. The estimator of a conditional model
-// lies beside it, as MODEL_estimator.tflite, or else that of the first model serves.
+// lies beside it, as MODEL_estimator.tflite or estimator.tflite; or else that of the first
+// model serves, or the shipped one. Nothing is written before everything was read.
 import { createHash } from "node:crypto";
 import {
   cpSync,
@@ -16,7 +17,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { basename, dirname, join, relative, sep } from "node:path";
+import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { withFixedSize } from "./fix_size.mjs";
@@ -35,13 +36,12 @@ const WORDS = {
 
 const here = dirname(fileURLToPath(import.meta.url));
 const packages = join(here, "node_modules", "@litertjs");
-const { values, positionals: paths } = parseArgs({
-  options: { site: { type: "string", default: join(here, "site") } },
-  allowPositionals: true,
-});
-const { site } = values;
-if (!paths.length) fail("no model; usage: node prepare.mjs MODEL.tflite ...");
+const SHIPPED = join(here, "../srlite/weights/light_estimator.tflite");
+const { site, paths } = parseArguments();
+const estimators = new Map(); // their files, and the names of their copies
 const models = paths.map(check);
+if (!existsSync(join(site, "_headers"))) fail(`${site} is no copy of web/site`);
+if (!existsSync(packages)) fail("LiteRT.js is not installed; run `make web-files`");
 const vendor = join(site, "vendor");
 const runtime = join(vendor, "litert");
 
@@ -56,20 +56,31 @@ for (const kind of ["", "_threaded", "_compat"]) {
 copyModule("wasm-utils", {});
 // Import maps do not reach workers, so the one bare import becomes a path here.
 copyModule("core", { '"@litertjs/wasm-utils"': '"./wasm-utils.js"' });
-for (const { name, path, estimator } of models) {
-  writeFileSync(
-    join(vendor, `${name}.tflite`),
-    withFixedSize(readFileSync(path), SIDE),
-  );
-  if (estimator) cpSync(estimator, join(vendor, basename(estimator)));
-}
+for (const { name, content } of models)
+  writeFileSync(join(vendor, `${name}.tflite`), content);
+for (const [path, name] of estimators) cpSync(path, join(vendor, name));
 writeFileSync(join(vendor, "models.js"), modelsScript());
 cpSync(join(here, "../srlite/samples/astronaut_lr.png"), join(vendor, "sample.png"));
 writeFileSync(join(vendor, "version.js"), versionScript());
 
-// A model file and its estimator; ends with a sentence where the page cannot run them.
-function check(path) {
+function parseArguments() {
+  const options = { site: { type: "string", default: join(here, "site") } };
+  try {
+    const { values, positionals } = parseArgs({ options, allowPositionals: true });
+    if (positionals.length) return { site: values.site, paths: positionals };
+  } catch (error) {
+    fail(error.message);
+  }
+  fail("no model; usage: node prepare.mjs MODEL.tflite ...");
+}
+
+// A model's name, its file of one size and the name of its estimator; ends with a sentence
+// where the page cannot run them.
+function check(path, index) {
   const name = basename(path, ".tflite");
+  const alike = paths.findIndex((other) => basename(other, ".tflite") === name);
+  if (alike !== index)
+    fail(`${paths[alike]} and ${path} have one name; rename one of them`);
   const { scale, degradation } = fieldsOf(path);
   if (!scale)
     fail(`${path} does not say that it is a model of srlite; export it again`);
@@ -78,25 +89,40 @@ function check(path) {
       `${path} looks at whole pictures, but the page shows it tiles; export it without ` +
         "--degradation auto",
     );
-  if (degradation !== "input") return { name, path };
-  const [own, ...others] = [path, path.replace(/_int8(?=\.tflite$)/, ""), paths[0]].map(
-    (file) => file.replace(/(\.tflite)?$/, "_estimator.tflite"),
-  );
-  const estimator = [own, ...others].find(existsSync) ?? own;
+  const content = read(path, (bytes) => withFixedSize(bytes, SIDE));
+  if (degradation !== "input") return { name, content };
+  const beside = (file) => file.replace(/(\.tflite)?$/, "_estimator.tflite");
+  const places = [
+    beside(path),
+    beside(path.replace(/_int8(?=\.tflite$)/, "")),
+    join(dirname(path), "estimator.tflite"),
+    beside(paths[0]),
+    SHIPPED,
+  ];
+  const estimator = resolve(places.find(existsSync) ?? places[0]);
   if (fieldsOf(estimator).estimates !== "degradation")
     fail(`${estimator} is not an estimator of srlite; export ${path} again`);
-  return { name, path, estimator };
+  if (!estimators.has(estimator)) estimators.set(estimator, `${name}_estimator.tflite`);
+  return { name, content, estimator: estimators.get(estimator) };
 }
 
 // What a model file says about itself.
 function fieldsOf(path) {
+  return read(path, readMetadata) ?? {};
+}
+
+function read(path, use) {
   let bytes;
   try {
     bytes = readFileSync(path);
   } catch {
     fail(`there is no file ${path}`);
   }
-  return readMetadata(bytes) ?? {};
+  try {
+    return use(bytes);
+  } catch (error) {
+    fail(`${path} is no .tflite that the page can use: ${error.message}`);
+  }
 }
 
 function fail(sentence) {
@@ -122,7 +148,7 @@ function modelsScript() {
     name,
     words: WORDS[name] ?? "",
     file: `${name}.tflite`,
-    estimator: estimator && basename(estimator),
+    estimator,
   }));
   return `export const MODELS = ${JSON.stringify(list, null, 2)};\n`;
 }

@@ -114,7 +114,6 @@ def test_preparation_asks_for_the_estimator(node, models, tmp_path):
         assert not site.exists()
         return run.stderr
 
-    assert error(alone) == f"error: there is no file {estimator}\n"
     shutil.copy(models / "plain.tflite", estimator)
     assert error(alone) == (
         f"error: {estimator} is not an estimator of srlite; export {alone} again\n"
@@ -128,6 +127,41 @@ def test_preparation_asks_for_the_estimator(node, models, tmp_path):
     )
     whole.write_bytes(add_metadata(content, {}))
     assert "does not say that it is a model of srlite" in error(whole)
+    for damaged in (b"", b"no model at all", content[:999]):
+        whole.write_bytes(damaged)
+        assert f"error: {whole} is no .tflite that the page can use: " in error(whole)
+    assert "error: " in error("--unknown") and error("none").endswith("file none\n")
+
+
+def test_preparation_that_fails_leaves_the_page_as_it_was(node, models, tmp_path):
+    plain, site = models / "plain.tflite", tmp_path / "site"
+    (site / "vendor").mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+    twin = shutil.copy(plain, tmp_path / "other")
+    for given, says in (
+        ([plain, twin], f"{plain} and {twin} have one name; rename one of them"),
+        ([plain], f"{site} is no copy of web/site"),
+    ):
+        command = [node, WEB / "prepare.mjs", "--site", site, *given]
+        run = subprocess.run(command, capture_output=True, text=True)
+        assert (run.returncode, run.stderr) == (2, f"error: {says}\n")
+    assert [path.name for path in site.iterdir()] == ["vendor"]
+
+
+@pytest.mark.parametrize("beside", ["told_estimator", "estimator", None])
+def test_where_the_estimator_is_found(node, models, tmp_path, beside):
+    files = (WEB / "node_modules" / "@litertjs").exists()
+    need((files, "the page is not prepared: run `make web-files`"))
+    alone = shutil.copy(models / "told.tflite", tmp_path)
+    wanted = shipped_model_path("light").with_name("light_estimator.tflite")
+    if beside:
+        wanted = models / "told_estimator.tflite"
+        shutil.copy(wanted, tmp_path / f"{beside}.tflite")
+    site = tmp_path / "site"
+    shutil.copytree(WEB / "site", site, ignore=shutil.ignore_patterns("vendor"))
+    run_node([node, WEB / "prepare.mjs", "--site", site, alone])
+    copy = site / "vendor" / "told_estimator.tflite"
+    assert copy.read_bytes() == wanted.read_bytes()
 
 
 def test_several_models_share_an_estimator(node, models, tmp_path):
