@@ -221,10 +221,8 @@ def _run(
 def _say(sentence: str, file: TextIO | None = None) -> None:
     """Print a line on stderr or another file, above the bar if there is one."""
     tqdm = sys.modules.get("tqdm")
-    if tqdm is None:
-        print(one_line(sentence), file=file or sys.stderr)
-    else:
-        tqdm.tqdm.write(one_line(sentence), file=file or sys.stderr)
+    write = print if tqdm is None else tqdm.tqdm.write
+    write(one_line(sentence), file=file or sys.stderr)
 
 
 class _Bar:

@@ -52,16 +52,16 @@ _WAITING = 2  # frames before each step, and in it
 
 # The default preset takes longer than `light_rt_int8`; this one makes files up to a
 # tenth larger.
-_X264 = ("libx264", {"crf": "18", "preset": "veryfast"})
+_X264 = "libx264", {"crf": "18", "preset": "veryfast"}
 # Scales of quality differ: 24 of VP9's 63 is near 18 of 51.
-_VP9 = ("libvpx-vp9", {"crf": "24", "row-mt": "1", "cpu-used": "4"})
-# Container and encoder.
+_VP9 = "libvpx-vp9", {"crf": "24", "row-mt": "1", "cpu-used": "4"}
+# Container, and encoder with its options.
 _FORMATS = {
-    ".m4v": ("mp4", _X264),
-    ".mkv": ("matroska", _X264),
-    ".mov": ("mov", _X264),
-    ".mp4": ("mp4", _X264),
-    ".webm": ("webm", _VP9),
+    ".m4v": ("mp4", *_X264),
+    ".mkv": ("matroska", *_X264),
+    ".mov": ("mov", *_X264),
+    ".mp4": ("mp4", *_X264),
+    ".webm": ("webm", *_VP9),
 }
 _INTERLACED = "the video is interlaced, and the result shows it; use --deinterlace"
 _MAX_SIDE = 16384  # pixels that both encoders take
@@ -111,15 +111,15 @@ def enhance_video(
             f"cannot write {sr_path}: a video has at most {_MAX_SIDE} pixels along a "
             f"side, this one will have {width} x {height}; ask for a smaller size"
         )
+    form = plan.form
     settings = {
         "size": plan.size,
-        "codec": (*plan.codec, deinterlace),
+        "codec": (form.codec, form.options, deinterlace),
         "segment_frames": segment_frames,
     }
     work = identity_of(lr_path, settings, upscaler, degradation, wrap)
     with segment_folder(sr_path, work) as folder:
         done = segment_frames * len(segments_in(folder))
-        form = plan.form
         lines: list[str] = []
         told = told_by_scene(
             ((f, f.pts * form.time_base) for f in plan.decode()),
@@ -180,8 +180,6 @@ def enhance_video(
 class _Plan:
     """What is known of a video before its first frame is enlarged."""
 
-    container: str  # of the result
-    codec: tuple[str, dict[str, str]]  # an encoder and its options
     form: Form
     size: tuple[int, int]  # of the result: height, width
     stated: int  # frames, as the file says
@@ -199,18 +197,18 @@ def _plan(lr_path, sr_path, upscaler, deinterlace, size_options):
             f"cannot write {sr_path}: {lr_path} is a video, so the ending must be one "
             f"of {', '.join(_FORMATS)}"
         )
-    container, codec = _FORMATS[kind]
-    if codec[0] not in av.codecs_available:
+    container, codec, _ = _FORMATS[kind]
+    if codec not in av.codecs_available:
         raise ConfigError(
-            f"PyAV {av.__version__} as installed here has no {codec[0]}; install the "
-            "one of PyPI"
+            f"PyAV {av.__version__} as installed here has no {codec}; install the one "
+            "of PyPI"
         )
     check_place(sr_path)
     with opened(lr_path) as source:
         stream = video_stream(source, lr_path)
         _check_audio(source, sr_path, container)
         first = first_frame(source, stream, lr_path)
-        form = Form(stream, first, codec, start_of(source))
+        form = Form(stream, first, _FORMATS[kind], start_of(source))
         stated = stated_frames(source, stream)
         notes = [*_lost_streams(source, lr_path), *lost_of(stream, first)]
         if source.format.name.startswith("matroska") and _is_cut(lr_path):
@@ -232,13 +230,13 @@ def _plan(lr_path, sr_path, upscaler, deinterlace, size_options):
         )
     frames = functools.partial(decode, lr_path, lr_size, deinterlace)
     size = (height, width)
-    return _Plan(container, codec, form, size, stated, interlaced, tuple(notes), frames)
+    return _Plan(form, size, stated, interlaced, tuple(notes), frames)
 
 
 def _join(plan, segments, lr_path, sr_path, warn):
     """Write the result of its segments and the source's sound."""
     with opened(lr_path) as source, writing(sr_path), replacing(sr_path) as temporary:
-        whole = (segments, source, temporary, plan.container, plan.form)
+        whole = (segments, source, temporary, plan.form)
         try:
             join(*whole)
         except ValueError:  # what FFmpeg's refusal of a packet is, and a full disk not

@@ -53,16 +53,19 @@ _QUICKTIME = {"deu": "ger", "nld": "dut", "ell": "gre", "isl": "ice", "zho": "ch
 class Form:
     """What the result takes over from the source."""
 
-    def __init__(self, stream, frame, codec, start):
+    def __init__(self, stream, frame, written_as, start):
         """Read the form off an `av.VideoStream` and its first `av.VideoFrame`.
 
-        `codec` is the encoder's name and options, `start` the time in seconds at which
-        the source's clock starts.
+        `written_as` is a container, the encoder's name and its options, `start` the
+        time in seconds at which the source's clock starts.
         """
-        self.codec, self.options = codec
+        import av
+
+        self.container, self.codec, self.options = written_as
         self.colours = colours_of(frame)
         # The encoder may have fewer bits than the source.
-        self.rounded = self.colours.deep and not _encodes(self.codec, self.colours)
+        formats = [form.name for form in av.Codec(self.codec, "w").video_formats]
+        self.rounded = self.colours.deep and self.colours.pixel_format not in formats
         if self.rounded:
             self.colours = replace(self.colours, deep=False)
         self.time_base, self.start = stream.time_base, start
@@ -71,13 +74,6 @@ class Form:
         self.aspect = 1 / aspect if is_turned(frame) else aspect
         seconds = float((stream.duration or 0) * stream.time_base)
         self.count = stream.frames or round(seconds * self.rate)  # 0 if unknown
-
-
-def _encodes(codec, colours):
-    import av
-
-    formats = {form.name for form in av.Codec(codec, "w").video_formats}
-    return colours.pixel_format in formats
 
 
 class Encoder:
@@ -186,25 +182,24 @@ def join(
     segments: list[Path],
     source: Any,
     sr_path: str | os.PathLike,
-    container: str,
     form: Form,
     sound: bool = True,
 ) -> None:
     """Copy the packets of the segments and of the source's audio into one file."""
     import av
 
-    with av.open(f"file:{sr_path}", "w", format=container) as result:
+    with av.open(f"file:{sr_path}", "w", format=form.container) as result:
         with av.open(f"file:{segments[0]}") as segment:
             video = result.add_stream_from_template(segment.streams.video[0])
         video.time_base = form.time_base
         # A player must not be told a rate that the frames do not keep.
         constant = _is_constant(segments, form.rate, form.time_base)
         video.codec_context.framerate = form.rate if constant else Fraction(0)
-        _describe(video, source.streams.best("video"), container)
+        _describe(video, source.streams.best("video"), form.container)
         audio = {}
         for stream in whole_audio(source) if sound else ():
             audio[stream.index] = result.add_stream_from_template(stream)
-            _describe(audio[stream.index], stream, container)
+            _describe(audio[stream.index], stream, form.container)
         result.metadata.update(_said(source))
         if source.chapters():
             result.set_chapters(
@@ -284,18 +279,13 @@ def _moved(chapter, start):
 
 def _is_constant(segments, rate, unit):
     """Whether frames come at a constant rate, as far as the clock's unit can tell."""
-    import av
-
     slack = unit if 4 * rate * unit < 1 else 0
-    times = []
-    for path in segments:
-        with av.open(f"file:{path}") as segment:
-            packets = segment.demux(video=0)
-            times += [p.pts * p.time_base for p in packets if p.pts is not None]
+    times = [p.pts * p.time_base for p in _packets_of_segments(segments)]
     return all(abs(t - times[0] - n / rate) <= slack for n, t in enumerate(times))
 
 
-def _packets_of_segments(segments, video):
+def _packets_of_segments(segments, video=None):
+    """Yield packets with times, as packets of another stream if one is given."""
     import av
 
     for path in segments:
@@ -304,7 +294,8 @@ def _packets_of_segments(segments, video):
                 if packet.pts is not None:  # None: the end
                     if packet.dts is None:  # FFmpeg may not know the order so soon.
                         packet.dts = packet.pts
-                    packet.stream = video
+                    if video is not None:
+                        packet.stream = video
                     yield packet
 
 
