@@ -42,6 +42,8 @@ from srlite.runtime.sizes import plan_runs, target_size
 from srlite.runtime.telling import Told, in_words, left_aside, parts_of
 from srlite.runtime.upscaler import Upscaler
 
+_MOST_INCHES = 100  # a side of a figure, whose 12,000 pixels take 600 MB
+
 
 def enhance_image(
     lr_image: Any = None,
@@ -142,9 +144,12 @@ def enhance_image(
     if (lr_image is None) == (lr_path is None):
         received = "neither" if lr_image is None else "both"
         raise ImageError(f"give either lr_image or lr_path; received {received}")
-    if size is not None and (np.shape(size) != (2,) or not min(size) > 0):
+    if size is not None and not (
+        np.shape(size) == (2,) and all(0 < side <= _MOST_INCHES for side in size)
+    ):
         raise ConfigError(
-            f"size must be a figure's width and height in inches; received {size}"
+            "size must be a figure's width and height in inches, up to "
+            f"{_MOST_INCHES} each; received {size}"
         )
     if lr_path is None:
         picture = picture_from_array(lr_image)

@@ -30,6 +30,13 @@ def parse_options(argv: Sequence[str] | None, prog: str) -> dict[str, Any]:
     parser = _parser(prog)
     # Intermixed, so that options may stand between IN and OUT.
     options = vars(parser.parse_intermixed_args(argv))
+    # As of a variable of the shell that is not set.
+    for name in [name for name, value in options.items() if value == ""]:
+        parser.error(
+            f"--{name.replace('_', '-')} is empty; give a value, or leave it out"
+        )
+    if options["size"] and not options["visualize"]:
+        parser.error("--size is for the figure of --visualize; give both")
     if options.pop("fast"):
         options |= _fast_files(options)
     options["ending"] = _with_dot(options["ending"])

@@ -81,6 +81,8 @@ def find_model(model: str | os.PathLike, trained: bool = False) -> Path:
         ModelError: there is no such model.
     """
     path, name = Path(model), os.fspath(model)
+    if not name:
+        raise ModelError("the name of a model is empty; give a name or a path")
     if name in shipped_models():
         if os.path.isdir(path):
             _say(f"note: {name} is the shipped model; for the folder say ./{name}")

@@ -50,6 +50,22 @@ def test_command(tiny_tflite, tmp_path):
     assert Image.open(tmp_path / "sr.png").size == (512, 512)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--model", ""], "--model is empty; give a value"),
+        (["--sharp-model", "", "--strength", "1"], "--sharp-model is empty"),
+        (["--sr-path", ""], "--sr-path is empty"),
+        (["--degradation", ""], "--degradation is empty"),
+        (["--size", "3", "3"], "--size is for the figure of --visualize"),
+    ],
+)
+def test_options_that_would_do_nothing(arguments, says, tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["--lr-path", str(PHOTO), *arguments])
+    assert says in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "I;16"])
 def test_size_by_the_command(tiny_tflite, photo, tmp_path, mode, capsys):
     source = Image.fromarray(photo).convert("RGB" if mode == "RGBA" else "L")

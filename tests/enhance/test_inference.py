@@ -116,8 +116,11 @@ def test_what_other_programs_pass(tiny_tflite, photo, tmp_path):
     assert wide.shape[1] == 100
     with pytest.raises(ConfigError, match="width must be 1 or more whole pixels"):
         enhance_image(photo, width=100.5, **options)
-    with pytest.raises(ConfigError, match="size must be a figure's width and height"):
-        enhance_image(photo, size=5, **options)
+    for size in (5, (3, float("nan")), (float("inf"), 3), (0, 3), (101, 3), (1, 2, 3)):
+        with pytest.raises(
+            ConfigError, match="size must be a figure's width and height"
+        ):
+            enhance_image(photo, size=size, **options)
 
 
 def test_exactly_one_input(photo):

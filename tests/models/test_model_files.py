@@ -29,6 +29,8 @@ from srlite.runtime.upscaler import Upscaler
 def test_damaged_and_missing_files(tiny_tflite, tmp_path):
     with pytest.raises(ModelError, match="there is no model file"):
         Upscaler.from_file(tmp_path / "missing.tflite")
+    with pytest.raises(ModelError, match="the name of a model is empty"):
+        Upscaler.from_file("")
     whole = tiny_tflite.read_bytes()
     for content in (b"", b"not a model", whole[: len(whole) // 2]):
         for kind in ("tflite", "keras"):
