@@ -107,13 +107,13 @@ def _spooled(pair: Pair, folder: Callable[[], Path]) -> Pair:
     # The name of the result says whether stdin is a video.
     ending = pair.sr.suffix if is_stdin and can_write_video(pair.sr.suffix) else ""
     place = 0 if is_stdin else pair.lr  # Windows has no /dev/stdin.
-    source = Path(tempfile.mkdtemp(dir=folder()), f"{pair.lr.name}{ending}")
-    with (
-        decoding(pair.lr),
-        open(place, "rb", closefd=not is_stdin) as stream,
-        open(source, "wb") as file,
-    ):
-        shutil.copyfileobj(stream, file)
+    with decoding(pair.lr):
+        source = Path(tempfile.mkdtemp(dir=folder()), f"{pair.lr.name}{ending}")
+        with (
+            open(place, "rb", closefd=not is_stdin) as stream,
+            open(source, "wb") as file,
+        ):
+            shutil.copyfileobj(stream, file)
     return replace(pair, source=source)
 
 
@@ -233,6 +233,9 @@ class _Bar:
 
     _bar: Any = None
 
+    def finish(self, pair: Pair) -> None:
+        """Take note that a file is done."""
+
     def close(self) -> None:
         """Leave the bar as it is."""
         if self._bar is not None:
@@ -247,10 +250,7 @@ class _Bar:
 
 
 class _FileBar(_Bar):
-    """One bar over all files, in megapixels of input.
-
-    If much is left, it names `--fast` once.
-    """
+    """A bar over all files, in megapixels of input; names `--fast` if much is left."""
 
     def __init__(self, pairs: Sequence[Pair], options: dict[str, Any]):
         self._megapixels = {p: count_pixels(p.source or p.lr) / 1e6 for p in pairs}
@@ -312,6 +312,3 @@ class _FrameBar(_Bar):
             )
         self._bar.total = total
         self._bar.update(done - self._bar.n)
-
-    def finish(self, _: Pair) -> None:
-        """Do nothing: the last frame was counted."""
