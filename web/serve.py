@@ -46,7 +46,7 @@ def make_server(port, site=SITE):
 
 def main():
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Serve the page on this machine.")
     parser.add_argument("--port", type=int, default=8000, help="default: %(default)s")
     port = parser.parse_args().port
     if not (SITE / "vendor" / "version.js").is_file():

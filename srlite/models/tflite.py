@@ -107,7 +107,10 @@ def _checked(fields: Any) -> dict:
     for name, least in _LEAST.items():
         number = fields.get(name, least)
         if type(number) is not int or number < least:
-            raise ValueError(f"{name} in its metadata is {number!r}")
+            raise ValueError(
+                f"{name} in its metadata must be a whole number, at least {least}; "
+                f"received {number!r}"
+            )
     return fields
 
 
