@@ -114,7 +114,8 @@ LIMITED = """
 import os, pathlib, resource, signal, sys
 import numpy as np
 from srlite.errors import ImageError
-from srlite.pictures.picture import Picture, write_picture
+from srlite.pictures.picture import Picture
+from srlite.pictures.writing import write_picture
 
 path = pathlib.Path(sys.argv[1])
 levels = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
