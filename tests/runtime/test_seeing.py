@@ -67,6 +67,28 @@ def test_sides_that_fit(seeing, shape):
     assert sum(seen.kernels) == pytest.approx(1)
 
 
+def test_parts_that_agree_make_a_kernel_likelier():
+    answer = np.array([0.6, 0.3, 0.1, 0, 0, 0, 0.2, 0, 0, 0], np.float32)
+    other = np.array([0.3, 0.6, 0.1, 0, 0, 0, 0.4, 0, 0, 0], np.float32)
+
+    def seen(*answers):
+        left = list(answers)
+        image = np.zeros((PART, len(answers) * PART, 3), np.uint8)
+        return Estimator(lambda lr: left.pop(0)[None])(image)
+
+    assert seen(answer).kernels == pytest.approx([0.6, 0.3, 0.1, 0, 0, 0], abs=4e-4)
+    # Of four parts, the odds to the power of 1 + 3 / 5.
+    odds = np.array([0.6, 0.3, 0.1]) ** 1.6
+    four = seen(answer, answer, answer, answer)
+    np.testing.assert_allclose(four.kernels[:3], odds / odds.sum(), atol=1e-4)
+    assert four.jpeg == pytest.approx(80)
+    # Two parts that differ leave their kernels equal; damage is the mean.
+    two = seen(answer, other)
+    assert two.kernels[0] == pytest.approx(two.kernels[1])
+    assert two.kernels[0] > 0.45
+    assert two.jpeg == pytest.approx(70)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (14, 400), (400, 14)])
 def test_of_small_pictures_nothing_is_said(seeing, shape):
     assert SMALLEST == 15

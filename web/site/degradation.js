@@ -1,7 +1,7 @@
 // How a picture was made, as in srlite/data/degradation_vector.py: the odds of the kernels;
 // JPEG quality, where 100 means none; noise in levels, blur in pixels of the result, and
 // sharpening.
-const KERNELS = [
+export const KERNELS = [
   "nearest",
   "bilinear",
   "bilinear_aliased",

@@ -1,11 +1,12 @@
 // What is seen of a picture, as in srlite/runtime/seeing.py: the estimator looks at up to
-// 16 parts, spread over the picture, and its answers are averaged.
-import { fromVector, UNKNOWN } from "./degradation.js";
+// 16 parts, spread over the picture, and its answers are joined.
+import { fromVector, KERNELS, UNKNOWN } from "./degradation.js";
 import { toInput } from "./picture.js";
 
 const PART = 127; // pixels a side, at most
 const SMALLEST = 15; // pixels a side that it can look at
 const ALONG = 4; // parts along a side
+const AGREEMENT = 0.2; // how much each further part tells of the kernel
 
 // `look` makes ten numbers of a part.
 export async function see(picture, look) {
@@ -14,15 +15,31 @@ export async function see(picture, look) {
   const rows = spread(height);
   const columns = spread(width);
   const size = { height: sideOf(height), width: sideOf(width) };
-  const sums = new Array(10).fill(0);
+  const answers = [];
   for (const top of rows) {
     for (const left of columns) {
       const lr = toInput(picture, range(top, size.height), range(left, size.width));
-      const answer = await look({ lr, ...size });
-      answer.forEach((number, i) => (sums[i] += number));
+      answers.push(await look({ lr, ...size }));
     }
   }
-  return fromVector(sums.map((sum) => sum / (rows.length * columns.length)));
+  const mean = Array.from(answers[0], (_, i) => average(answers.map((answer) => answer[i])));
+  fromVector(mean); // refuses what is no degradation
+  return fromVector([...joinedOdds(answers), ...mean.slice(KERNELS.length)]);
+}
+
+// The product of the parts' odds, to a power below 1, because parts share what misleads.
+function joinedOdds(answers) {
+  const power = 1 + AGREEMENT * (answers.length - 1);
+  const odds = KERNELS.map((_, i) => {
+    const logarithms = answers.map((answer) => Math.log(Math.max(answer[i], 1e-4)));
+    return Math.exp(average(logarithms) * power);
+  });
+  const sum = odds.reduce((a, b) => a + b);
+  return odds.map((odd) => odd / sum);
+}
+
+function average(numbers) {
+  return numbers.reduce((a, b) => a + b) / numbers.length;
 }
 
 // The estimator takes 8 n + 7 pixels, so that each of JPEG's phases is as frequent.
