@@ -9,7 +9,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 
@@ -133,6 +133,19 @@ class _Forgiving:
                 os.dup2(nowhere, self._stream.fileno())
                 os.close(nowhere)
         return 0
+
+
+def arguments_of(argv: Sequence[str] | None) -> list[str]:
+    """Return the arguments of a command, those of this process where `argv` is None.
+
+    Raises ConfigError for an empty one, which most likely comes of an unset variable.
+    """
+    argv = sys.argv[1:] if argv is None else list(argv)
+    for before, argument in zip(["the command", *argv], argv):
+        if not argument or (argument.startswith("--") and argument.endswith("=")):
+            place = argument or before
+            raise ConfigError(f"nothing stands behind {place}; is a variable not set?")
+    return argv
 
 
 def one_line(text: object) -> str:

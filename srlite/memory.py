@@ -8,10 +8,12 @@ import contextlib
 import itertools
 import os
 import re
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
+
+from srlite.errors import ModelError
 
 _Item = TypeVar("_Item")
 _Made = TypeVar("_Made")
@@ -67,6 +69,26 @@ def available_memory() -> int:
             found = re.search(rf"^{cached} (\d+)", stat, re.MULTILINE)
             free = min(free, left + int(found[1] if found else 0))
     return free
+
+
+def check_memory(
+    name: str, lr_size: Sequence[int], bytes_per_pixel: int, advice: str
+) -> None:
+    """Raise `ModelError` if more memory than there is would be taken at once.
+
+    Args:
+        name: what would take it.
+        lr_size: (height, width) in LR pixels.
+        bytes_per_pixel: for each of them.
+        advice: how to do without, for the message.
+    """
+    height, width = lr_size
+    need = height * width * bytes_per_pixel
+    if need > available_memory():
+        raise ModelError(
+            f"{name} would take {need / 1e9:.1f} GB for {width} x {height} LR pixels "
+            f"at once; {advice}"
+        )
 
 
 def cores() -> int:

@@ -6,7 +6,6 @@ once, and its share is reported. CPU time of all threads counts, because other w
 the machine hardly changes it.
 """
 
-import math
 import statistics
 import time
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import numpy as np
 
 from srlite.backend import silence
 from srlite.errors import ConfigError, ModelError
-from srlite.memory import available_memory, cores
+from srlite.memory import check_memory, cores
 from srlite.pictures.levels import to_float
 from srlite.pictures.picture import read_rgb
 from srlite.runtime.upscaler import Upscaler
@@ -47,7 +46,11 @@ class Costs:
 
 
 def mirrored_to(image, size):
-    """Fill (height, width) with a uint8 photo and its mirror images."""
+    """Fill (height, width) with a uint8 photo and its mirror images.
+
+    Raises ModelError where the memory does not hold that.
+    """
+    check_memory("the picture", size, 2 * image.shape[2], "give a smaller one")
     height, width = (max(0, side - own) for side, own in zip(size, image.shape))
     margins = ((0, height), (0, width), (0, 0))
     return np.pad(image, margins, mode="symmetric")[: size[0], : size[1]]
@@ -98,12 +101,8 @@ def _prepare(model, image, num_threads):
     """Load a model: its `Upscaler`, and a function that enlarges the picture once."""
     upscaler = open_any_size(model, num_threads)
     network = upscaler.network
-    need = network.bytes_per_pixel * math.prod(image.shape[:2])
-    if need > available_memory():
-        raise ModelError(
-            f"{model} would take {need / 1e9:.1f} GB for {image.shape[1]} x "
-            f"{image.shape[0]} LR pixels in one call; give a smaller --size"
-        )
+    need = network.bytes_per_pixel
+    check_memory(model, image.shape[:2], need, "give a smaller --size")
     told = upscaler.tell(image)
     inputs = [to_float(image)[None]]
     inputs += [] if told is None else [told.vector]

@@ -3,6 +3,7 @@
 import argparse
 
 from srlite.benchmark import inference, tflite, training
+from srlite.errors import arguments_of
 
 KINDS = {"train": training, "inference": inference, "tflite": tflite}
 
@@ -13,6 +14,6 @@ def main(argv=None, prog="python -m srlite benchmark"):
     commands = parser.add_subparsers(dest="command", required=True)
     for name, module in KINDS.items():
         module.add_arguments(commands.add_parser(name, help=module.SUMMARY))
-    args = parser.parse_args(argv)
+    args = parser.parse_args(arguments_of(argv))
     KINDS[args.command].report(args)
     return 0

@@ -25,6 +25,7 @@ from srlite.benchmark import against as benchmark_against
 from srlite.benchmark.against import spread
 from srlite.benchmark.tflite import as_taken, picture_input, prepare, run_python
 from srlite.data.degradation_vector import Degradation
+from srlite.enhance.options import with_dot
 from srlite.errors import ConfigError
 from srlite.files import SAMPLE
 from srlite.memory import available_memory, cores
@@ -197,6 +198,7 @@ def report(args):
         raise ConfigError(f"rounds must be 2 or more; received {args.rounds}")
     if not all(0 < size < math.inf for size in args.megapixels):
         raise ConfigError(f"--megapixels must be above 0; received {args.megapixels}")
+    args.ending = with_dot(args.ending)
     if args.against is not None:
         benchmark_against.report(args)
         return

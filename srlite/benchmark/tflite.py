@@ -20,7 +20,7 @@ from srlite.backend import silence
 from srlite.data.degradation_vector import SIZE, Degradation
 from srlite.errors import ConfigError, ModelError, SrliteError
 from srlite.files import PACKAGE
-from srlite.memory import cores
+from srlite.memory import check_memory, cores
 from srlite.models.model_files import find_model
 from srlite.models.tflite import operators
 from srlite.pictures.levels import to_uint8
@@ -66,12 +66,14 @@ def benchmark_tflite(paths, sizes, num_threads, turns):
     then as `paths`.
 
     Raises:
-        ModelError: a file is missing, damaged or no super-resolution model.
+        ModelError: a file is missing, damaged or no super-resolution model, or needs
+            more memory than there is.
     """
     runs = []
     for path in paths:
         network = LiteRTNetwork(path, num_threads)
         for size in [network.size] if network.size else sizes:
+            check_memory(path, size, network.bytes_per_pixel, "give smaller --sizes")
             run = prepare(path, size, num_threads)
             run.invoke()
             runs.append((path, size, network.scale, run))

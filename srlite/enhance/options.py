@@ -39,7 +39,7 @@ def parse_options(argv: Sequence[str] | None, prog: str) -> dict[str, Any]:
         parser.error("--size is for the figure of --visualize; give both")
     if options.pop("fast"):
         options |= _fast_files(options)
-    options["ending"] = _with_dot(options["ending"])
+    options["ending"] = with_dot(options["ending"])
     paths = options.pop("paths")
     if bool(paths) == bool(options["lr_path"]):
         parser.error("give either IN [OUT] or --lr-path")
@@ -85,7 +85,7 @@ def _is_output(path: str) -> bool:
     return path == STREAM or not os.path.lexists(path) or os.path.isdir(path)
 
 
-def _with_dot(ending: str | None) -> str | None:
+def with_dot(ending: str | None) -> str | None:
     """Return an ending as ".png"; refuse one that cannot be written."""
     if ending is None:
         return None

@@ -6,14 +6,16 @@ come as a table and, with `--out-dir`, as `scores.csv`, `scores.json`, `scores.m
 `report.html` next to the pictures. docs/evaluation.md has the details.
 """
 
+import contextlib
+import itertools
 import os
 import sys
 from functools import partial
 from pathlib import Path
 
 from srlite.data.damages import parse_damages
-from srlite.errors import ConfigError, DataError, one_line
-from srlite.evaluation.contenders import PLAIN, TRUE, open_contenders
+from srlite.errors import ConfigError, DataError, arguments_of, one_line
+from srlite.evaluation.contenders import EDGES, FILTERS, TRUE, open_contenders
 from srlite.evaluation.data_sets import (
     hr_folder,
     known_set,
@@ -34,13 +36,11 @@ from srlite.evaluation.tables import (
     write_rows,
     write_text,
 )
+from srlite.files import locked, writing
 from srlite.metrics.frechet import MIN_PICTURES, check_count, inception_features
 from srlite.pictures.picture import read_rgb
 
-_EDGES = {
-    "none": "the bare network sees the whole picture",
-    "tiled": "models run in tiles, as inference.py does",
-}
+_PICTURES = "pictures"  # the folder of the results
 _TOLD = {
     TRUE: "the true degradation, which no user knows",
     "auto": "what its estimator sees",
@@ -49,8 +49,10 @@ _TOLD = {
 
 def main(argv=None, prog="python -m srlite evaluate"):
     """Run the command; return its exit status."""
+    argv = arguments_of(argv)
     args = evaluation_parser(prog).parse_args(argv)
-    protocol = _protocol(args)
+    damages = parse_damages(args.damage)
+    protocol = Protocol(args.scale, tuple(args.kernels), args.edges, damages)
     sets = _data_sets(args)
     measures, warnings = build_measures(args)
     contenders = open_contenders(
@@ -60,59 +62,42 @@ def main(argv=None, prog="python -m srlite evaluate"):
         raise ConfigError(
             f"--by {args.by} is not measured; there are {', '.join(measures.names)}"
         )
-    _check_fid(args, sets)
-    file = pictures = None
-    if args.out_dir:
-        folder = _out_folder(args)
-        file = RecordFile(folder / "records.jsonl")
-        pictures = PictureFolder(folder / "pictures")
-    evaluation = Evaluation(sets, contenders, protocol, measures, file, pictures)
-    for warning in warnings:
-        print(one_line(warning), file=sys.stderr)
-    try:
-        _with_bar(evaluation.total, "picture", evaluation.run)
-        fid, fid_label = _distances(args, evaluation)
-    except KeyboardInterrupt:
-        done = f"{len(evaluation.records)} of {evaluation.total} enlarged pictures"
-        hint = "give --out-dir to be able to go on"
-        if args.out_dir:
-            hint = "the same command goes on from there"
-        print(f"stopped after {done}; {hint}", file=sys.stderr)
-        return 130
-    notes = _notes(args, protocol, measures, contenders, sets)
-    aggregates = aggregate(evaluation.records)
-    plain = [c.name for c in contenders if c.identity == PLAIN]
-    gains = gains_by_damage(aggregates, plain[0]) if plain else []
-    print("\n".join(one_line(note) for note in notes), end="\n\n")
-    print(terminal_tables(aggregates, fid, fid_label, gains))
-    if args.out_dir:
-        records = evaluation.records
-        write_csv(folder / "scores.csv", records)
-        write_scores(
-            folder / "scores.json",
-            records,
-            notes=notes,
-            aggregates=aggregates,
-            fid=fid,
-            **({"gains": gains} if gains else {}),
-        )
-        if gains:
-            write_rows(folder / "gains.csv", list(gains[0]), gains)
-        text = markdown(aggregates, notes, fid, fid_label, gains)
-        write_text(folder / "scores.md", text)
-        reused = evaluation.reused and f"; {evaluation.reused} scores were there before"
-        print(f"\nscores and pictures are in {folder}{reused or ''}", file=sys.stderr)
-        _write_report(args, argv, folder, records, pictures, notes, fid)
+    features = _fid_features(args.inception_weights, args.out_dir, sets)
+    folder = _out_folder(args) if args.out_dir else None
+    says = "another evaluation writes to"
+    with locked(folder, says) if folder else contextlib.nullcontext():
+        file = RecordFile(folder / "records.jsonl") if folder else None
+        pictures = PictureFolder(folder / _PICTURES) if folder else None
+        evaluation = Evaluation(sets, contenders, protocol, measures, file, pictures)
+        for warning in warnings:
+            print(one_line(warning), file=sys.stderr)
+        try:
+            _with_bar(evaluation.total, "picture", evaluation.run)
+            fid = _distances(args.inception_weights, features, evaluation)
+        except KeyboardInterrupt:
+            done = f"{len(evaluation.records)} of {evaluation.total} enlarged pictures"
+            hint = "give --out-dir to be able to go on"
+            if folder:
+                hint = "the same command goes on from there"
+            print(f"stopped after {done}; {hint}", file=sys.stderr)
+            return 130
+        aggregates = aggregate(evaluation.records)
+        if not aggregates:
+            raise DataError(f"no picture has a value of {', '.join(measures.names)}")
+        reference = _reference(contenders)
+        gains = gains_by_damage(aggregates, reference)
+        notes = _notes(args, protocol, measures, contenders, sets)
+        label = "FID of random weights" if args.inception_weights == "random" else "FID"
+        print("\n".join(one_line(note) for note in notes), end="\n\n")
+        print(terminal_tables(aggregates, fid, label, gains))
+        if folder:
+            scores = {"notes": notes, "aggregates": aggregates, "fid": fid}
+            scores |= {"gains": gains} if gains else {}
+            _write(folder, evaluation, scores, label)
+            _write_report(folder, evaluation, scores, reference, args, argv)
     for sentence in evaluation.left_out:
         print(f"left out: {one_line(sentence)}", file=sys.stderr)
     return 1 if evaluation.left_out or warnings else 0
-
-
-def _protocol(args):
-    if args.scale < 2:
-        raise ConfigError(f"--scale must be 2 or more; received {args.scale}")
-    kernels = tuple(dict.fromkeys(args.kernels))
-    return Protocol(args.scale, kernels, args.edges, parse_damages(args.damage))
 
 
 def _data_sets(args):
@@ -125,44 +110,24 @@ def _data_sets(args):
     return rename_apart(sets)
 
 
-def _write_report(args, argv, folder, records, pictures, notes, fid):
-    from srlite.evaluation.report.report import report_origin, write_report
-
-    path = write_report(
-        folder,
-        records,
-        lambda record: read_rgb(pictures.path(record)),
-        report_origin(sys.argv[1:] if argv is None else argv, notes),
-        args.by,
-        args.show_results,
-        fid,
-    )
-    print(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)", file=sys.stderr)
-
-
-def _check_fid(args, sets):
-    if args.inception_weights == NONE:
-        return
-    if not args.out_dir:
+def _fid_features(weights, out_dir, sets):
+    """Build what FID compares, if it is asked for, before anything is measured."""
+    if weights == NONE:
+        return None
+    if not out_dir:
         raise ConfigError("FID reads the pictures that are kept; give --out-dir")
     for data_set in sets:
-        try:
-            check_count(len(data_set.items))
-        except DataError as error:
-            raise DataError(f"{data_set.name}: {error}") from None
+        check_count(data_set.name, len(data_set.items))
+    return inception_features(None if weights == "random" else weights)
 
 
-def _distances(args, evaluation):
-    """Measure FID if asked for: (list of distances, heading of the column)."""
-    weights = args.inception_weights
-    if weights == NONE:
-        return [], "FID"
-    features = inception_features(None if weights == "random" else weights)
+def _distances(weights, features, evaluation):
+    """Measure FID, if it is asked for: list of dicts."""
+    if features is None:
+        return []
     measure = partial(evaluation.distances, features, file_identity(weights))
     found = _with_bar(evaluation.count_distances(), "distance", measure)
-    if weights != "random":
-        return found, "FID"
-    return [d | {"weights": "random"} for d in found], "FID of random weights"
+    return [d | {"weights": "random"} for d in found] if weights == "random" else found
 
 
 def _with_bar(total, unit, work):
@@ -173,38 +138,64 @@ def _with_bar(total, unit, work):
         return work(bar.update)
 
 
+def _reference(contenders):
+    """Choose what gains are over: bicubic, another plain filter or the last model."""
+    plain = {c.identity: c.name for c in contenders if c.identity in FILTERS}
+    return next((plain[name] for name in FILTERS if name in plain), contenders[-1].name)
+
+
+def _write(folder, evaluation, scores, label):
+    records, gains = evaluation.records, scores.get("gains", ())
+    write_csv(folder / "scores.csv", records)
+    write_scores(folder / "scores.json", **scores, records=records)
+    if gains:
+        write_rows(folder / "gains.csv", list(gains[0]), gains)
+    text = markdown(scores["aggregates"], scores["notes"], scores["fid"], label, gains)
+    write_text(folder / "scores.md", text)
+    reused = evaluation.reused and f"; {evaluation.reused} scores were there before"
+    print(f"\nscores and pictures are in {folder}{reused or ''}", file=sys.stderr)
+
+
+def _write_report(folder, evaluation, scores, reference, args, argv):
+    from srlite.evaluation.report.report import report_origin, write_report
+
+    path = write_report(
+        folder,
+        evaluation.records,
+        lambda record: read_rgb(evaluation.pictures.path(record)),
+        report_origin(argv, scores["notes"]),
+        reference,
+        gains=scores.get("gains", ()),
+        metric=args.by,
+        count=args.show_results,
+        fid=scores["fid"],
+    )
+    print(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)", file=sys.stderr)
+
+
 def _notes(args, protocol, measures, contenders, sets):
     """List sentences about how it was measured."""
-    scale, edges = protocol.scale, _EDGES[protocol.edges]
+    scale, edges = protocol.scale, EDGES[protocol.edges]
     notes = [
         f"x{scale}, a border of {scale} pixels is left out; PSNR and SSIM on luma "
         f"(16..235) and RGB; {edges}; LR is rounded to 8 bit."
     ]
-    notes += [f"{contender.note}." for contender in contenders if contender.note]
-    notes += [
-        f"{contender.name} is told "
-        + _TOLD.get(
-            contender.degradation,
-            f"{contender.degradation}, and what its estimator sees of the rest",
-        )
-        + "."
-        for contender in contenders
-        if contender.conditional
-    ]
+    notes += [f"{one.name} {one.note}." for one in contenders if one.note]
+    for one in contenders:
+        if one.conditional:
+            rest = f"{one.degradation}, and what its estimator sees of the rest"
+            notes.append(f"{one.name} is told {_TOLD.get(one.degradation, rest)}.")
     if any(data_set.paired for data_set in sets):
         notes.append(
             f'The LR pictures of "{GIVEN}" come from files; their LR error is measured '
             "as if MATLAB's bicubic had made them."
         )
-    missing = [
-        f"{name} ({option})"
-        for name, option in NEEDS.items()
-        if name not in measures.names and not args.metrics
-    ]
-    if args.inception_weights == NONE and not args.metrics:
-        missing.append("FID (--inception-weights)")
-    if missing:
-        notes.append(f"Not measured, for want of a file: {', '.join(missing)}.")
+    if not args.metrics:
+        missing = [f"{n} ({NEEDS[n]})" for n in NEEDS if n not in measures.names]
+        if args.inception_weights == NONE:
+            missing.append("FID (--inception-weights)")
+        if missing:
+            notes.append(f"Not measured, for want of a file: {', '.join(missing)}.")
     if args.inception_weights != NONE:
         limits = f" (at least {MIN_PICTURES})."
         if args.inception_weights == "random":
@@ -217,15 +208,18 @@ def _notes(args, protocol, measures, contenders, sets):
 
 
 def _out_folder(args):
+    """Make the folder of the results; ConfigError where they would be measured too."""
     folder = Path(args.out_dir)
-    for source in (*args.hr_dir, *(folder for pair in args.pairs for folder in pair)):
-        if folder.resolve().is_relative_to(Path(source).resolve()):
-            raise ConfigError(
-                f"{folder} lies in {source}, whose pictures are measured; give another "
-                "--out-dir"
-            )
-    try:
+    sources = [*args.hr_dir, *itertools.chain(*args.pairs), *args.model]
+    for source in sources:
+        for place in (folder, folder / _PICTURES):
+            if os.path.isdir(source) and place.resolve().is_relative_to(
+                Path(source).resolve()
+            ):
+                raise ConfigError(
+                    f"{place} lies in {source}, whose pictures are measured; give "
+                    "another --out-dir"
+                )
+    with writing(folder, ConfigError):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"cannot make {folder}: {error.strerror}") from None
     return folder

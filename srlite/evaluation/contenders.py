@@ -32,7 +32,7 @@ from srlite.data.degradation_vector import parse_degradation
 from srlite.data.sources import pictures_in
 from srlite.errors import ConfigError, ImageError, ModelError
 from srlite.evaluation.data_sets import file_name, results_in, unique_names
-from srlite.memory import available_memory
+from srlite.memory import check_memory
 from srlite.metrics.psnr_ssim import centre_crop
 from srlite.models.model_files import find_estimator, find_model
 from srlite.pictures.levels import resize
@@ -41,7 +41,10 @@ from srlite.runtime.upscaler import Upscaler
 
 FILTERS = {"bicubic": Image.Resampling.BICUBIC, "lanczos": Image.Resampling.LANCZOS}
 PLAIN = "bicubic"  # what gains are measured against
-EDGES = ("none", "tiled")
+EDGES = {
+    "none": "the bare network sees the whole picture",
+    "tiled": "models run in tiles, as inference.py does",
+}
 _RESERVED = ("lr", "hr")  # in the folder of pictures, where they are no models
 TRUE = "true"  # told the degradation that LR went through
 _REACH = 3  # LR pixels of the widest filter to either side
@@ -62,7 +65,7 @@ class Contender:
     name: str
     upscale: Callable
     identity: str
-    note: str | None = None  # sentence for readers of its figures
+    note: str = ""  # what readers of its figures must know, as said of its name
     conditional: bool = False  # told how LR was made
     degradation: str = "auto"  # what it is told: for `parse_degradation`, or `TRUE`
 
@@ -137,16 +140,18 @@ def open_contender(text, scale, edges="none", num_threads=None):
     identity, conditional = _digest(path), upscaler.network.conditional
     if conditional:
         identity += f" told by {_digest(find_estimator(text))}"
-    note, size, whole = None, upscaler.network.size, edges != "tiled"
+    note, size, whole = "", upscaler.network.size, edges != "tiled"
     if whole and size is not None:
-        note = f"{name} takes {size[1]} x {size[0]} pixels only, so it ran in tiles"
+        note = f"takes {size[1]} x {size[0]} pixels only, so it ran in tiles"
         whole = False
     if whole:
         upscaler = Upscaler(upscaler.network, _WHOLE, 0, upscaler.estimator)
 
     def upscale(lr, told, _):
         if whole:
-            _check_memory(name, lr, upscaler.network.bytes_per_pixel)
+            need = upscaler.network.bytes_per_pixel
+            advice = "--edges tiled measures it in tiles"
+            check_memory(name, lr.shape[:2], need, advice)
         return upscaler.upscale(lr, degradation=told if conditional else "auto")
 
     return Contender(name, upscale, identity, note, conditional)
@@ -174,7 +179,7 @@ def _open_folder(text, protocol, sets):
         )
     paths = results_in(text, sets)
     digest = hashlib.sha256(b"".join(_digest(p).encode() for p in paths.values()))
-    note = f"{name} was enlarged before, so its seconds are those of reading files"
+    note = "was enlarged before, so its seconds are those of reading files"
 
     def read(_lr, _told, hr_path):
         return centre_crop(read_rgb(paths[hr_path]), protocol.scale)
@@ -196,21 +201,12 @@ def enlarge_plainly(lr, scale, resample):
     return np.clip(np.rint(sr[inside, inside]), 0, 255).astype(np.uint8)
 
 
-def _check_memory(name, lr, bytes_per_pixel):
-    need = lr.shape[0] * lr.shape[1] * bytes_per_pixel
-    if need > available_memory():
-        raise ModelError(
-            f"{name} would take {need / 1e9:.0f} GB for {lr.shape[1]} x {lr.shape[0]} "
-            "LR pixels in one call; --edges tiled measures it in tiles"
-        )
-
-
 def _digest(path):
     """SHA-256 of a model file, or of all files of a checkpoint in parts."""
     digest = hashlib.sha256()
     folder = path.suffix == ".json"  # the index of a checkpoint
     for file in sorted(path.parent.iterdir()) if folder else [path]:
-        digest.update(file.read_bytes())
+        digest.update(file.read_bytes() if file.is_file() else b"")
     return digest.hexdigest()
 
 
@@ -219,12 +215,23 @@ def _command(name, text, scale):
         if mark not in text:
             raise ModelError(f"the command {text!r} lacks {mark}, the file it {what}")
     try:
-        words = shlex.split(text)
+        words = split_command(text, os.sep)
     except ValueError as error:
         sentence = f"the command {text!r} cannot be taken apart: {error}"
         raise ModelError(sentence) from None
     name = name or Path(words[0]).name
     return Contender(name, partial(_run, words, scale), text)
+
+
+def split_command(text, separator):
+    """Split a command as a shell does, where paths are joined by `separator`.
+
+    Where that is a backslash, it stays in the words.
+    """
+    lexer = shlex.shlex(text, posix=True)
+    lexer.whitespace_split, lexer.commenters = True, ""
+    lexer.escape = lexer.escape.replace(separator, "")
+    return list(lexer)
 
 
 def _run(words, scale, lr, *_):

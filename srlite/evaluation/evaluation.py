@@ -55,10 +55,10 @@ def evaluate(
     models: str | os.PathLike | Sequence[str | os.PathLike],
     hr_dir: str | os.PathLike | Sequence[str | os.PathLike],
     *,
-    kernels: Sequence[str] = KERNEL_ORDER,
-    damages: Sequence[str] = ("none",),
+    kernels: str | Sequence[str] = KERNEL_ORDER,
+    damages: str | Sequence[str] = "none",
     degradation: str = "auto",
-    metrics: Sequence[str] | None = None,
+    metrics: str | Sequence[str] | None = None,
     edges: str = "none",
     scale: int = 4,
     num_threads: int | None = None,
@@ -86,16 +86,16 @@ def evaluate(
     Raises:
         SrliteError: something given cannot be used; its kind says what.
     """
-    listed = [hr_dir] if isinstance(hr_dir, str | os.PathLike) else hr_dir
-    texts = [models] if isinstance(models, str | os.PathLike) else models
-    if not texts or not listed:
+    texts, folders = _listed(models), _listed(hr_dir)
+    if not texts or not folders:
         raise ConfigError("give at least one model and one folder of HR pictures")
-    measures = plain_measures(metrics)
+    measures = plain_measures(None if metrics is None else _listed(metrics))
     if edges not in EDGES:
         raise ConfigError(f"edges must be one of {', '.join(EDGES)}; received {edges}")
-    protocol = Protocol(scale, tuple(kernels), edges, parse_damages(damages))
+    damaged = parse_damages(_listed(damages))
+    protocol = Protocol(scale, tuple(_listed(kernels)), edges, damaged)
     asked = () if degradation == "auto" else (degradation,)
-    sets = rename_apart([hr_folder(folder) for folder in listed])
+    sets = rename_apart([hr_folder(folder) for folder in folders])
     contenders = open_contenders(map(str, texts), protocol, sets, num_threads, asked)
     evaluation = Evaluation(sets, contenders, protocol, measures)
     evaluation.run(progress)
@@ -110,12 +110,18 @@ def evaluate(
     return Results(scores, summaries, evaluation.left_out)
 
 
+def _listed(given):
+    """Return what may be given alone, text or a path, as a list."""
+    return [given] if isinstance(given, str | os.PathLike) else list(given)
+
+
 class Evaluation:
     """All measurements of one call of the command.
 
     Attributes:
         records: those that are done.
-        left_out: sentences about pictures that could not be measured.
+        pictures: the `PictureFolder` that is given, or None.
+        left_out: sentences about what could not be measured.
         total: measurements in all.
         reused: how many records existed before.
     """
@@ -128,7 +134,7 @@ class Evaluation:
         """
         self._sets, self._contenders = sets, contenders
         self._protocol, self._measures = protocol, measures
-        self._file, self._pictures = file, pictures
+        self._file, self.pictures = file, pictures
         self._items = {}  # data set -> those that were measured
         self._hashes = {}  # data set, condition -> the SHA-256 of each HR and LR
         self.records, self.left_out, self.reused = [], [], 0
@@ -174,15 +180,17 @@ class Evaluation:
             progress: function, called with 1 after each distance.
 
         Returns:
-            List of dicts with `data_set`, `kernel`, `model`, `fid` and `count`.
-
-        Raises:
-            DataError: too few pictures of a set could be measured.
+            List of dicts with `data_set`, `kernel`, `model`, `fid` and `count`; a set
+            of which too few pictures could be measured is left out.
         """
         found, scale = [], self._protocol.scale
         for data_set in self._sets:
             items = self._items[data_set.name]
-            check_count(len(items))
+            try:
+                check_count(data_set.name, len(items))
+            except DataError as error:
+                self.left_out.append(str(error))
+                continue
             hr = None  # fitted when the first distance is not known yet
             for condition in self._conditions(data_set):
                 hashes = self._hashes[data_set.name, condition]
@@ -195,7 +203,7 @@ class Evaluation:
                         originals = (item.read(scale)[0] for item in items)
                         hr = hr or fit_gaussian(features, originals)
                         names = [of | {"image": item.name} for item in items]
-                        paths = map(self._pictures.path, names)
+                        paths = map(self.pictures.path, names)
                         sr = fit_gaussian(features, map(read_rgb, paths))
                         entry = {"fid": frechet_distance(hr, sr)}
                         self._file.append(key, entry)
@@ -234,7 +242,7 @@ class Evaluation:
             record = of | {"model": contender.name}
             key = self._key(contender, condition, hashes)
             known = self._file.get(key) if self._file else None
-            if known is not None and self._pictures.holds(record, key):
+            if known is not None and self.pictures.holds(record, key):
                 # A set or a model may have had another name.
                 self.records.append(known | record)
                 self.reused += 1
@@ -249,8 +257,8 @@ class Evaluation:
             progress(1)
 
     def _keep(self, record, key, picture):
-        if self._pictures and not self._pictures.holds(record, key):
-            self._pictures.write(record, key, picture)
+        if self.pictures and not self.pictures.holds(record, key):
+            self.pictures.write(record, key, picture)
 
     def _key(self, contender, condition, hashes, **more):
         if contender.conditional:

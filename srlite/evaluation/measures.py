@@ -69,7 +69,9 @@ def plain_measures(metrics):
     Raises ConfigError for an unknown metric, or one that needs a file.
     """
     known = [metric.name for metric in METRICS if metric.name not in NEEDS]
-    wanted = known if metrics is None else list(metrics)
+    wanted = known if metrics is None else metrics
+    if not wanted:
+        raise ConfigError(f"give at least one metric, of {', '.join(known)}")
     if unknown := [name for name in wanted if name not in known]:
         raise ConfigError(
             f"cannot measure {', '.join(unknown)}; without a file there are "

@@ -5,6 +5,7 @@ measured with each damage, as one condition, named as the kernel or `kernel+dama
 """
 
 import hashlib
+import itertools
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -58,7 +59,15 @@ class Protocol:
     damages: tuple[Damage, ...] = (_NONE,)  # each measured with each kernel
 
     def __post_init__(self):
-        """Raise `ConfigError` for an unknown kernel."""
+        """Raise `ConfigError` for an impossible scale or unknown kernels."""
+        if not isinstance(self.scale, int) or self.scale < 2:
+            raise ConfigError(
+                f"the scale must be a whole number, 2 or more; received {self.scale}"
+            )
+        if not self.kernels or not self.damages:
+            raise ConfigError(
+                "give at least one kernel and one damage; none is a damage too"
+            )
         if unknown := sorted(set(self.kernels) - set(KERNEL_ORDER)):
             raise ConfigError(
                 f"unknown kernel {', '.join(unknown)}; there are "
@@ -72,11 +81,10 @@ class Protocol:
 
     @property
     def conditions(self):
-        """Tuple of each `Condition`, by damage, then by kernel."""
+        """Tuple of each `Condition` once, by damage, then by kernel."""
+        pairs = itertools.product(self.damages, self.kernels)
         return tuple(
-            Condition(kernel, damage)
-            for damage in self.damages
-            for kernel in self.kernels
+            dict.fromkeys(Condition(kernel, damage) for damage, kernel in pairs)
         )
 
     def make_lr(self, hr, condition):

@@ -140,7 +140,10 @@ class RecordFile:
         for number, line in enumerate(whole.split("\n") if whole else (), start=1):
             try:
                 entry = json.loads(line)
-                self._records[entry["key"]] = _decoded(entry["record"])
+                self._records[entry["key"]] = {
+                    name: math.inf if value is None else value
+                    for name, value in entry["record"].items()
+                }
             except (ValueError, KeyError, TypeError, AttributeError):
                 # A later run closes the line that a kill left.
                 if not _START.startswith(line[: len(_START)]):
@@ -155,7 +158,7 @@ class RecordFile:
 
     def append(self, key, record):
         """Add a record; it is on the disk when this returns."""
-        line = json.dumps({"key": key, "record": _encoded(record)}) + "\n"
+        line = json.dumps({"key": key, "record": _finite(record)}) + "\n"
         try:
             with open(self._path, "a") as file:
                 file.write("\n" * self._torn + line)
@@ -203,32 +206,14 @@ class PictureFolder:
                 Image.fromarray(picture).save(temporary, pnginfo=text)
 
 
-def write_scores(path, records, **more):
-    """Write `scores.json`: the records and the further entries."""
-    content = {**more, "records": [_encoded(record) for record in records]}
+def write_scores(path, **entries):
+    """Write `scores.json`: `records` and further entries."""
     with replacing(path, DataError) as temporary:
-        temporary.write_text(json.dumps(_finite(content), indent=1) + "\n")
-
-
-def read_scores(path):
-    """Read `scores.json`: dict of `records`, a list, and the further entries."""
-    try:
-        content = json.loads(Path(path).read_text())
-        return {**content, "records": [_decoded(r) for r in content["records"]]}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"cannot read the scores in {path}: {error!r}") from None
-
-
-def _encoded(record):
-    return {k: None if v == math.inf else v for k, v in record.items()}
-
-
-def _decoded(record):
-    return {k: math.inf if v is None else v for k, v in record.items()}
+        temporary.write_text(json.dumps(_finite(entries), indent=1) + "\n")
 
 
 def _finite(content):
-    """Replace every float that JSON does not know by None."""
+    """Replace infinity, and every other float that JSON does not know, by None."""
     if isinstance(content, dict):
         return {key: _finite(value) for key, value in content.items()}
     if isinstance(content, list | tuple):

@@ -23,7 +23,6 @@ from srlite.evaluation.records import (
 )
 
 MEAN_KERNEL = "mean"
-_PLAIN = ("bicubic", "lanczos")
 CONFIDENCE = 0.95
 _RESAMPLINGS = 10_000
 _SEED = 0
@@ -156,11 +155,6 @@ def averaged(records, name, metrics=METRICS):
             if len(of_kernels) == count:
                 mean[metric.name] = float(np.mean(of_kernels))
         yield mean
-
-
-def choose_reference(models):
-    """Choose what to compare with: bicubic, another plain filter or the last model."""
-    return next((model for model in _PLAIN if model in models), models[-1])
 
 
 def tabulate(records, metric, reference):

@@ -85,7 +85,7 @@ def write_rows(path, names, records):
 def write_text(path, text):
     """Write a text file."""
     with replacing(path, DataError) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, "utf-8", "backslashreplace")
 
 
 def _mean_rows(of_set, distances, fid_label, in_markdown=False):

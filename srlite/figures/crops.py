@@ -73,20 +73,19 @@ def make_view(lr, hr, models):
         lumas.append(luma(hr))
     spread = np.max(lumas, axis=0) - np.min(lumas, axis=0)
     per_lr = spread.reshape(height, scale, width, scale).mean(axis=(1, 3))
-    side = min(CROP // scale, height, width)
+    side = min(max(CROP // scale, 1), height, width)
     top, left = strongest_square(per_lr, side)
     bicubic = models.get("bicubic")
     if bicubic is None:
         bicubic = enlarge_bicubic(lr, scale)
     models = {"bicubic": bicubic} | models
-    rows = _around(top, side, _SURROUNDINGS[0] // scale, height)
-    columns = _around(left, side, _SURROUNDINGS[1] // scale, width)
+    (upper, rows), (first, columns) = (
+        _around(start, side, wanted // scale, whole)
+        for start, wanted, whole in zip((top, left), _SURROUNDINGS, lr.shape)
+    )
     crop, surroundings = (
         Box(*(scale * x for x in box))
-        for box in (
-            (top, left, side, side),
-            (rows[0], columns[0], rows[1], columns[1]),
-        )
+        for box in ((top, left, side, side), (upper, first, rows, columns))
     )
     return View(lr, hr, models, crop, surroundings, scale)
 
@@ -111,7 +110,7 @@ def strongest_square(strength, side):
 
 def _around(start, length, wanted, whole):
     """Return (start, length) around a stretch, as long as wanted if possible."""
-    wanted = min(wanted, whole)
+    wanted = min(max(wanted, length), whole)
     centred = start + (length - wanted) // 2
     return min(max(centred, 0), whole - wanted), wanted
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from srlite.backend import import_keras
 from srlite.errors import DataError, ModelError, error_reason
+from srlite.metrics.psnr_ssim import check_uint8
 from srlite.pictures.levels import resize
 
 # Usual sets for super-resolution have 100; a covariance of full rank needs 2048.
@@ -71,12 +72,12 @@ def frechet_distance(one: Gaussian, other: Gaussian) -> float:
     return float(max(np.sum((one.mean - other.mean) ** 2) + spread, 0.0))
 
 
-def check_count(count: int) -> None:
-    """Raise `DataError` if there are fewer pictures than FID needs."""
+def check_count(name: str, count: int) -> None:
+    """Raise `DataError` if a set has fewer pictures than FID needs."""
     if count < MIN_PICTURES:
         raise DataError(
-            f"FID needs {MIN_PICTURES} pictures at least; received {count}, of which "
-            "the distance would say little"
+            f"{name}: FID needs {MIN_PICTURES} pictures at least; received {count}, of "
+            "which the distance would say little"
         )
 
 
@@ -121,6 +122,7 @@ def inception_features(weights: str | os.PathLike | None, side: int = SIDE) -> F
         ) from error
 
     def features(picture: np.ndarray) -> np.ndarray:
+        check_uint8(picture)
         # Antialiased: aliases would count as features (Parmar et al. 2022,
         # https://arxiv.org/abs/2104.11222).
         seen = resize(picture.astype(np.float32), (side, side))

@@ -16,7 +16,7 @@ import numpy as np
 
 from srlite.data.kernels import downsampling_matrix
 from srlite.errors import DataError, error_reason
-from srlite.metrics.psnr_ssim import gaussian_means
+from srlite.metrics.psnr_ssim import check_uint8, gaussian_means
 from srlite.pictures.levels import luma
 
 BLOCK = 96  # pixels; the published parameters belong to this size
@@ -79,6 +79,7 @@ def niqe(
         The distance, 0 or more; NaN for a picture without a whole block inside the
         border, or without a block that has any texture.
     """
+    check_uint8(picture)
     y = np.rint(luma(picture))[border : -border or None, border : -border or None]
     height, width = (side // BLOCK * BLOCK for side in y.shape)
     if not height or not width:

@@ -36,8 +36,8 @@ def psnr(sr: np.ndarray, hr: np.ndarray, border: int, channel: str = "luma") -> 
         dB; infinite for equal pictures.
 
     Raises:
-        ValueError: different shapes, nothing left inside the border, or another
-            channel.
+        ValueError: pictures of another kind or of different shapes, nothing left
+            inside the border, or another channel.
     """
     sr, hr = _inside(sr, hr, border, 1, channel)
     return _ratio(sr, hr)
@@ -80,11 +80,13 @@ def grain(sr: np.ndarray, hr: np.ndarray, border: int) -> float:
 
 def lr_error(sr: np.ndarray, lr: np.ndarray, kernel: str, scale: int) -> float:
     """Mean absolute difference in levels of LR and SR, shrunk again by `kernel`."""
+    check_uint8(sr, lr)
     return float(np.abs(shrink(sr, kernel, scale).astype(int) - lr).mean())
 
 
 def colour_error(sr: np.ndarray, lr: np.ndarray) -> float:
     """Largest difference, of the channels, of the mean levels of SR and LR."""
+    check_uint8(sr, lr)
     means = (picture.mean(axis=(0, 1)) for picture in (sr, lr))
     return float(np.abs(np.subtract(*means)).max())
 
@@ -130,13 +132,24 @@ def smallest_side(scale: int) -> int:
     return scale * (2 + -(-_WINDOW // scale))
 
 
+def check_uint8(*pictures: np.ndarray) -> None:
+    """Raise `ValueError` for a picture that is not uint8 (height, width, 3)."""
+    for picture in pictures:
+        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+            raise ValueError(
+                "pictures must be uint8 (height, width, 3); received "
+                f"{picture.dtype} {picture.shape}"
+            )
+
+
 def _inside(
     sr: np.ndarray, hr: np.ndarray, border: int, least: int, channel: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Check and cut two pictures: float64 (height, width, channels), 0..255."""
+    check_uint8(sr, hr)
     if sr.shape != hr.shape:
         raise ValueError(f"sr and hr must have one shape; got {sr.shape}, {hr.shape}")
-    if min(hr.shape[:2]) < 2 * border + least:
+    if border < 0 or min(hr.shape[:2]) < 2 * border + least:
         raise ValueError(
             f"a picture of {hr.shape} has no {least} x {least} pixels inside {border=}"
         )

@@ -1,6 +1,7 @@
 """Models, filters and programs as functions from LR to SR."""
 
 import os
+import shlex
 
 import numpy as np
 import pytest
@@ -10,7 +11,13 @@ from told_files import write_told
 
 from srlite.data.degradation_vector import Degradation
 from srlite.errors import ConfigError, DataError, ModelError
-from srlite.evaluation.contenders import FILTERS, TRUE, enlarge_plainly, open_contender
+from srlite.evaluation.contenders import (
+    FILTERS,
+    TRUE,
+    enlarge_plainly,
+    open_contender,
+    split_command,
+)
 from srlite.evaluation.evaluation import evaluate
 from srlite.metrics.psnr_ssim import psnr
 from srlite.runtime.runners import LiteRTNetwork
@@ -161,6 +168,13 @@ def test_programs_that_fail(photo):
         upscale("cp {lr} {sr}")
     with pytest.raises(ModelError, match="ended with status 1"):
         upscale(f"long=false {'n' * 300} {{lr}} {{sr}}")  # no possible file name
+
+
+def test_commands_keep_the_backslashes_of_windows():
+    command = r"""C:\tools\up.exe "C:\my models\a" {lr} '{sr}' #1"""
+    words = [r"C:\tools\up.exe", r"C:\my models\a", "{lr}", "{sr}", "#1"]
+    assert split_command(command, "\\") == words
+    assert split_command(r"a\ b '{lr}' #1", "/") == shlex.split(r"a\ b '{lr}' #1")
 
 
 def test_programs_take_nothing_of_what_is_typed(photo):

@@ -1,11 +1,11 @@
 """`srlite.evaluate`, from Python: the figures of the command, typed."""
 
 import pytest
-from evaluation_runs import run
+from evaluation_runs import read_scores, run
 
 import srlite
 from srlite.errors import ConfigError
-from srlite.evaluation.records import FIELDS, read_scores
+from srlite.evaluation.records import FIELDS
 
 SPEED = "seconds_per_megapixel"
 
@@ -20,7 +20,7 @@ def test_from_python(hr_folder, tmp_path):
     out = tmp_path / "out"
     words = ["--model", "bicubic", "lanczos", "--hr-dir", hr_folder, "--out-dir", out]
     assert run(*words, "--kernels", "area", "nearest") == 0
-    scores = read_scores(out / "scores.json")
+    scores = read_scores(out)
     assert len(results.scores) == len(scores["records"]) == 8
     for score, record in zip(results.scores, scores["records"], strict=True):
         found = {field: getattr(score, field) for field in FIELDS} | score.values
@@ -34,10 +34,23 @@ def test_from_python(hr_folder, tmp_path):
     assert [list(s.values) for s in alone.scores] == [["ssim"], ["ssim"]]
 
 
+def test_one_may_stand_alone_and_counts_once(hr_folder):
+    alone = {"kernels": "area", "damages": "jpeg75", "metrics": "psnr"}
+    listed = {key: [value, value] for key, value in alone.items()}
+    one, other = (srlite.evaluate("bicubic", hr_folder, **x) for x in (alone, listed))
+    assert one == other and len(one.scores) == 2
+    assert {score.kernel for score in one.scores} == {"area+jpeg75"}
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         ({"kernels": ["x"]}, "unknown kernel x"),
+        ({"kernels": []}, "at least one kernel"),
+        ({"damages": []}, "one damage"),
+        ({"metrics": []}, "at least one metric"),
+        ({"scale": 2.5}, "whole number, 2 or more; received 2.5"),
+        ({"scale": 0}, "whole number, 2 or more; received 0"),
         ({"metrics": ["niqe"]}, "cannot measure niqe"),
         ({"edges": "x"}, "edges must be one of none, tiled"),
         ({"degradation": "clean"}, "none of the models takes a degradation"),

@@ -2,22 +2,26 @@
 
 import csv
 import json
+import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
-from evaluation_runs import run
+from evaluation_runs import read_scores, run
 from PIL import Image
 from skimage import data
 
 from srlite.data.kernels import KERNELS, shrink
 from srlite.errors import ConfigError, DataError, ModelError
 from srlite.evaluation.protocol import KERNEL_ORDER
-from srlite.evaluation.records import FIELDS, METRICS, read_scores
+from srlite.evaluation.records import FIELDS, METRICS
+from srlite.files import locked
 from srlite.metrics.psnr_ssim import psnr, ssim
 from srlite.training.losses import ContentLoss
 from srlite.training.validation import distance_model, validate
@@ -48,7 +52,7 @@ def test_a_program_by_hand(hr_folder, program, tmp_path, capsys):
     models = [f"repeat={program()}", "bicubic"]
     words = ["--hr-dir", hr_folder, "--kernels", "nearest", "--out-dir", out]
     assert run("--model", *models, *words) == 0
-    scores = read_scores(out / "scores.json")
+    scores = read_scores(out)
     assert [(r["image"], r["model"]) for r in scores["records"]] == [
         (image, model) for image in "ab" for model in ("repeat", "bicubic")
     ]
@@ -99,7 +103,7 @@ def test_as_while_training(hr_folder, tiny_model, tmp_path):
     out = tmp_path / "out"
     words = ["--model", path, "--hr-dir", hr_folder, "--out-dir", out]
     assert run(*words, "--metrics", "psnr", "ssim") == 0
-    records = read_scores(out / "scores.json")["records"]
+    records = read_scores(out)["records"]
     images = [np.asarray(Image.open(hr_folder / name)) for name in ("a.png", "b.png")]
     scores, _ = validate(tiny_model, images, 4, crop=0)
     for kernel in KERNELS:
@@ -126,7 +130,7 @@ def test_content_is_the_loss_of_training(hr_folder, vgg19_file, tmp_path):
         for name in ("hr", "bicubic")
     ]
     expected = distance_model({"content": loss}).predict_on_batch(kept)["content"]
-    record = read_scores(out / "scores.json")["records"][0]
+    record = read_scores(out)["records"][0]
     assert set(record) == {*FIELDS, "content"}
     assert record["content"] == pytest.approx(float(expected[0]), rel=1e-4)
 
@@ -178,7 +182,7 @@ def test_stopped_work_goes_on(hr_folder, program, tmp_path, ending):
     assert 1 <= done < 4
     again = subprocess.run(words, capture_output=True, text=True, check=True)
     assert f"; {done} scores were there before" in again.stderr
-    assert len(read_scores(out / "scores.json")["records"]) == 4
+    assert len(read_scores(out)["records"]) == 4
     assert len(records.read_text().splitlines()) == 4
 
 
@@ -191,7 +195,7 @@ def test_another_setting_is_measured_anew(hr_folder, tmp_path, capsys):
     for scale in (4, 2, 4):
         assert run(*words, "--scale", scale) == 0
         assert "there before" not in capsys.readouterr().err
-        seen.append(read_scores(out / "scores.json")["records"][0]["psnr"])
+        seen.append(read_scores(out)["records"][0]["psnr"])
         lr = np.asarray(Image.open(out / "pictures/photos/bicubic/lr/a.png"))
         hr = np.asarray(Image.open(hr_folder / "a.png"))[:64, : 87 // scale * scale]
         np.testing.assert_array_equal(lr, shrink(hr, "bicubic", scale))
@@ -244,16 +248,72 @@ def test_refusals(hr_folder, program, tiny_tflite, tmp_path):
     with pytest.raises(DataError, match="photos: FID needs 50 pictures .* received 2"):
         more = "--out-dir", tmp_path / "out", "--inception-weights", "random"
         run(*words, "bicubic", *more)
+    with pytest.raises(ModelError, match="there is no file .*gone.h5; FID needs"):
+        for number in range(48):
+            shutil.copy(hr_folder / "a.png", hr_folder / f"a{number}.png")
+        more = (
+            "--out-dir",
+            tmp_path / "out",
+            "--inception-weights",
+            tmp_path / "gone.h5",
+        )
+        run(*words, "bicubic", *more)
+    assert not (tmp_path / "out").exists()  # before anything is measured
     with pytest.raises(ConfigError, match="HR/out lies in .*HR, whose pictures"):
         run(*words, "bicubic", "--out-dir", hr_folder / "out")
+    with pytest.raises(ConfigError, match="pictures lies in .*, whose pictures"):
+        pictures = hr_folder.rename(hr_folder.with_name("pictures"))
+        run("--hr-dir", pictures, "--model", "bicubic", "--out-dir", pictures.parent)
+    pictures.rename(hr_folder)
+    with pytest.raises(ConfigError, match="nothing stands behind --out-dir; is a var"):
+        run(*words, "bicubic", "--out-dir", "")
+    with pytest.raises(ConfigError, match="nothing stands behind --sets-dir=; is"):
+        run(*words, "bicubic", "--sets-dir=")
     with pytest.raises(DataError, match="unknown damage 'jpg75'; there are none, jpeg"):
         run(*words, "bicubic", "--damage", "jpg75")
     with pytest.raises(ConfigError, match="takes a degradation; leave out --degrad"):
         run(*words, "bicubic", "--degradation", "clean")
     with pytest.raises(ConfigError, match="give pictures, with --hr-dir"):
         run("--model", "bicubic")
-    with pytest.raises(ConfigError, match="--scale must be 2 or more; received 1"):
+    with pytest.raises(ConfigError, match="scale must be a whole number, 2 or m"):
         run(*words, "bicubic", "--scale", 1)
+
+
+def test_a_metric_that_no_picture_has(hr_folder, tmp_path):
+    """Grey pictures have no grain, so there is nothing to report."""
+    for path in hr_folder.iterdir():
+        Image.open(path).convert("L").save(path)
+    words = ["--hr-dir", hr_folder, "--model", "bicubic", "--metrics", "grain"]
+    for more in ([], ["--out-dir", tmp_path / "out"]):
+        with pytest.raises(DataError, match="no picture has a value of grain"):
+            run(*words, *more)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="locks are not known there")
+def test_two_evaluations_keep_out_of_each_others_folder(hr_folder, tmp_path):
+    words = ["--hr-dir", hr_folder, "--model", "bicubic", "--out-dir", tmp_path]
+    with locked(tmp_path, "this"):
+        with pytest.raises(ConfigError, match="another evaluation writes to .*stop"):
+            run(*words, "--kernels", "area")
+
+
+def test_a_result_whose_name_is_no_text(hr_folder, tmp_path):
+    """A note says the name that the tables have."""
+    results = Path(os.fsdecode(os.fsencode(tmp_path) + b"/sr\xff"))
+    shutil.copytree(hr_folder, results)
+    out = tmp_path / "out"
+    words = ["--hr-dir", hr_folder, "--kernels", "area", "--model", results]
+    assert run(*words, "--out-dir", out) == 0
+    assert "- sr_ was enlarged before" in (out / "scores.md").read_text("utf-8")
+
+
+def test_a_bicubic_of_another_name_is_what_gains_are_over(hr_folder, tmp_path):
+    out = tmp_path / "out"
+    words = ["--hr-dir", hr_folder, "--kernels", "area", "--damage", "none", "jpeg50"]
+    models = ["plain=bicubic", "other=lanczos"]
+    assert run(*words, "--model", *models, "--out-dir", out) == 0
+    assert "Gain over plain by damage" in (out / "report.html").read_text("utf-8")
+    assert {g["model"] for g in read_scores(out)["gains"]} == {"other"}
 
 
 def test_pairs(tmp_path, capsys):
@@ -267,7 +327,7 @@ def test_pairs(tmp_path, capsys):
     words = ["--pairs", tmp_path / "LR", tmp_path / "HR", "--model", "lanczos"]
     out = tmp_path / "out"
     assert run(*words, "--out-dir", out) == 0
-    [record] = read_scores(out / "scores.json")["records"]
+    [record] = read_scores(out)["records"]
     assert (record["image"], record["kernel"]) == ("0001", "given")
     sr = np.asarray(
         Image.open(out / f"pictures/{tmp_path.name}/given/lanczos/0001.png")
@@ -301,11 +361,14 @@ def test_fid(tmp_path, capsys):
     assert run(*words) == 0  # from the records
     [again] = json.loads((out / "scores.json").read_text())["fid"]
     assert again == entry
+    # Of too few there is none, but the scores stay.
+    (photos / "0.png").write_bytes(b"no picture")
+    assert run(*words) == 1
+    assert "photos: FID needs 50 pictures" in capsys.readouterr().err
+    assert read_scores(out)["fid"] == [] and len(read_scores(out)["records"]) == 49
 
 
 def test_every_metric_has_a_name_in_the_documentation():
-    from pathlib import Path
-
     text = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text()
     for metric in METRICS:
         assert f"`{metric.name}`" in text

@@ -5,13 +5,12 @@ import io
 
 import numpy as np
 import pytest
-from evaluation_runs import run
+from evaluation_runs import read_scores, run
 from PIL import Image
 from told_files import write_told
 
 from srlite.data.kernels import KERNELS
 from srlite.errors import ConfigError
-from srlite.evaluation.records import read_scores
 from srlite.metrics.psnr_ssim import psnr
 from srlite.runtime.runners import LiteRTNetwork
 
@@ -22,7 +21,7 @@ def test_damages(hr_folder, tmp_path, capsys):
     words = ["--hr-dir", hr_folder, "--model", "lanczos", "--metrics", "psnr"]
     words += ["chroma_db", "grain", "--kernels", "area", "nearest"]
     assert run(*words, "--damage", "none", "jpeg30", "--out-dir", out) == 0
-    scores = read_scores(out / "scores.json")
+    scores = read_scores(out)
     names = ["area", "nearest", "area+jpeg30", "nearest+jpeg30"]
     psnrs = {}
     for record in scores["records"]:
@@ -57,7 +56,7 @@ def test_damages(hr_folder, tmp_path, capsys):
     assert "Gain over bicubic by damage" in page
     # Without damage nothing is added.
     assert run(*words, "--out-dir", tmp_path / "clean") == 0
-    clean = read_scores(tmp_path / "clean" / "scores.json")
+    clean = read_scores(tmp_path / "clean")
     assert {r["model"] for r in clean["records"]} == {"lanczos"}
     assert "gains" not in clean and not (tmp_path / "clean" / "gains.csv").exists()
     assert [r["psnr"] for r in clean["records"] if r["kernel"] == "area"] == psnrs[
@@ -72,7 +71,7 @@ def test_what_models_are_told(hr_folder, tmp_path, capsys):
     words = ["--hr-dir", hr_folder, "--model", path, "--kernels", "area"]
     words += ["--metrics", "psnr", "--out-dir", out]
     assert run(*words, "--damage", "noise10", "--degradation", "auto", "true") == 0
-    records = read_scores(out / "scores.json")["records"]
+    records = read_scores(out)["records"]
     models = ["told.tflite-auto", "told.tflite-true", "bicubic"]
     assert [r["model"] for r in records] == 2 * models
     by_model = {m: [r["psnr"] for r in records if r["model"] == m] for m in models}

@@ -12,6 +12,7 @@ from PIL import Image
 
 from srlite.errors import ConfigError, DataError
 from srlite.evaluation.command import main
+from srlite.evaluation.gains import gains_by_damage
 from srlite.evaluation.report.charts import (
     gain_chart,
     model_styles,
@@ -21,7 +22,7 @@ from srlite.evaluation.report.charts import (
 )
 from srlite.evaluation.report.page import write_value
 from srlite.evaluation.report.report import write_report
-from srlite.evaluation.statistics import tabulate
+from srlite.evaluation.statistics import aggregate, tabulate
 
 HOSTILE = "<b>$x_y$&\"'"
 KERNELS = ("bicubic", "area")
@@ -99,7 +100,7 @@ def read(record):
 def test_report(tmp_path):
     records = make_records({HOSTILE: 1.5, "bicubic": 0.0})
     about = [("Command", f"evaluate {HOSTILE}"), ("Date", "2030-01-01")]
-    path = write_report(tmp_path, records, read, about, "psnr", 1)
+    path = write_report(tmp_path, records, read, about, "bicubic", count=1)
     text = path.read_text("utf-8")
     page = Page(text)
     words = " ".join(page.words)
@@ -127,7 +128,8 @@ def test_same_scores_same_report(tmp_path):
     (tmp_path / "report_figures").mkdir()
     (tmp_path / "report_figures" / "worst_9_of_before.png").touch()
     pages = [
-        write_report(tmp_path, records, None, [], "psnr", 0).read_bytes() for _ in "ab"
+        write_report(tmp_path, records, None, [], "bicubic", count=0).read_bytes()
+        for _ in "ab"
     ]
     assert pages[0] == pages[1] and b"magnified" not in pages[0]
     assert list((tmp_path / "report_figures").iterdir()) == []
@@ -136,7 +138,7 @@ def test_same_scores_same_report(tmp_path):
 def test_metric_that_was_not_measured(tmp_path):
     records = make_records({"light": 1.5})
     with pytest.raises(DataError, match="no picture has a niqe"):
-        write_report(tmp_path, records, read, [], "niqe", 1)
+        write_report(tmp_path, records, read, [], "light", metric="niqe")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -148,7 +150,8 @@ def test_several_damages_are_told_by_damage(tmp_path):
         gain = after[r["kernel"]] if r["model"] == "light" else 0.0
         level = 20.0 if r["kernel"] == "bicubic" else 19.0
         records.append(r | {"kernel": f"{r['kernel']}+blur", "psnr": level + gain})
-    path = write_report(tmp_path, records, read, [], "psnr", 0)
+    gains = gains_by_damage(aggregate(records), "bicubic")
+    path = write_report(tmp_path, records, read, [], "bicubic", gains, count=0)
     words = " ".join(Page(path.read_text("utf-8")).words)
     assert "Kernels: bicubic and area. Damages: none and blur." in words
     assert "PSNR on Set5 by damage, difference from bicubic" in words
@@ -217,6 +220,13 @@ def test_command_writes_the_report(photo, tmp_path, capsys):
     shown = np.asarray(page.images["lanczos, magnified"])
     places = range(0, 96 - 80 + 1, 4)
     assert any(np.array_equal(shown, kept[:, left : left + 80]) for left in places)
+
+
+@pytest.mark.filterwarnings("error")
+def test_names_in_letters_that_the_font_lacks():
+    records = make_records({"模型": 1.5, "bicubic": 0.0})[:12]
+    styles = model_styles(["模型", "bicubic"])
+    assert "模型" in to_svg(score_chart(records, "psnr", styles), "scores", "x")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import json
 import math
 
 import pytest
+from evaluation_runs import read_scores
 
 from srlite.errors import DataError
 from srlite.evaluation.records import (
@@ -11,7 +12,6 @@ from srlite.evaluation.records import (
     RecordFile,
     distinct,
     measured_metrics,
-    read_scores,
     record_key,
     write_scores,
 )
@@ -38,12 +38,13 @@ def test_a_stopped_file_goes_on(tmp_path, lost):
 
 
 def test_scores_keep_infinity_in_plain_json(tmp_path):
-    write_scores(tmp_path / "scores.json", [ONE, TWO], aggregates=[{"mean": math.inf}])
+    entries = {"records": [ONE, TWO], "aggregates": [{"mean": math.inf}]}
+    write_scores(tmp_path / "scores.json", **entries)
     text = (tmp_path / "scores.json").read_text()
     assert json.loads(text, parse_constant=pytest.fail)["aggregates"] == [
         {"mean": None}
     ]
-    assert read_scores(tmp_path / "scores.json")["records"] == [ONE, TWO]
+    assert read_scores(tmp_path)["records"] == [ONE, TWO]
 
 
 def test_names():
@@ -66,8 +67,3 @@ def test_refusals(tmp_path):
     (tmp_path / "records.jsonl").write_text("a diary\n")
     with pytest.raises(DataError, match="line 1 of .* is not a record"):
         RecordFile(tmp_path / "records.jsonl")
-    with pytest.raises(DataError, match="cannot read the scores"):
-        read_scores(tmp_path / "scores.json")
-    (tmp_path / "scores.json").write_text("[]")
-    with pytest.raises(DataError, match="cannot read the scores"):
-        read_scores(tmp_path / "scores.json")

@@ -10,7 +10,6 @@ from srlite.evaluation.statistics import (
     aggregate,
     best,
     bootstrap_interval,
-    choose_reference,
     kernels_of,
     rank,
     tabulate,
@@ -127,8 +126,6 @@ def test_differences_are_from_the_reference():
 
 
 def test_choices():
-    assert choose_reference(["m", "bicubic", "n"]) == "bicubic"
-    assert choose_reference(["m", "n"]) == "n"
     records = [scored("a", math.inf), scored("a", 1.0, kernel="nearest")]
     assert kernels_of(records) == ["area", "nearest", "mean"]
     assert kernels_of(records[:1]) == ["area"]

@@ -43,6 +43,15 @@ def test_equals_take_the_first_square(pictures):
     assert (view.crop.top, view.crop.left) == (0, 0)
 
 
+@pytest.mark.parametrize("scale", [96, 97, 300])
+def test_a_large_scale_shows_a_pixel_of_lr(scale):
+    hr = np.zeros((2 * scale, 3 * scale, 3), np.uint8)
+    hr[scale:, scale : 2 * scale] = 9
+    view = make_view(hr[::scale, ::scale], hr, {"one": np.zeros_like(hr)})
+    assert view.crop == Box(scale, scale, scale, scale)
+    assert view.surroundings.height >= scale
+
+
 def test_small_picture_is_shown_whole():
     hr = np.zeros((26, 42, 3), np.uint8)  # two rows and columns more than LR stands for
     view = make_view(hr[:24:4, :40:4], hr, {"one": hr})

@@ -7,6 +7,7 @@ from skimage import data
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from srlite.data.kernels import KERNELS
+from srlite.metrics.niqe import niqe
 from srlite.metrics.psnr_ssim import (
     chroma_psnr,
     colour_error,
@@ -120,6 +121,24 @@ def test_pictures_without_colour():
     assert rough > 0.5 and not np.isnan(grain(sr, blue, 4))
     blue[20, 20, 2] ^= 16 ^ 4
     assert rough / 4 < 0.5 and np.isnan(grain(sr, blue, 4))
+
+
+def test_other_arrays_are_refused(pair):
+    """Floats would be taken for levels."""
+    hr = pair[1]
+    for x in (hr / 255, hr.astype(np.uint16), hr[..., 0], hr[..., :1]):
+        for measure in (
+            lambda x: psnr(x, x, 4),
+            lambda x: ssim(x, x, 4),
+            lambda x: grain(x, x, 4),
+            lambda x: lr_error(x, hr[::4, ::4], "area", 4),
+            lambda x: colour_error(x, hr),
+            lambda x: niqe(x, (np.zeros(36), np.eye(36)), 4),
+        ):
+            with pytest.raises(ValueError, match="must be uint8 .height, width, 3."):
+                measure(x)
+    with pytest.raises(ValueError, match="inside border=-1"):
+        psnr(hr, hr, -1)
 
 
 def test_refusals():

@@ -13,6 +13,7 @@ them apart.
 import html
 import io
 import re
+import warnings
 
 import matplotlib
 import numpy as np
@@ -161,7 +162,12 @@ def to_svg(figure, name, description):
     HTML: an `svg` element without a size of its own, nor a link.
     """
     drawn = io.StringIO()
-    with matplotlib.rc_context(_STYLE | {"svg.hashsalt": name}):
+    with (
+        matplotlib.rc_context(_STYLE | {"svg.hashsalt": name}),
+        warnings.catch_warnings(),
+    ):
+        # The page's own font may have a letter that matplotlib's lacks.
+        warnings.filterwarnings("ignore", "Glyph")
         figure.savefig(drawn, format="svg", transparent=True, metadata={"Date": None})
     text = drawn.getvalue()
     text = text[text.index("<svg") :]

@@ -20,7 +20,6 @@ from srlite.errors import DataError
 from srlite.evaluation.gains import (
     CLEAN,
     by_damage,
-    gains_by_damage,
     split_condition,
     varied,
 )
@@ -46,9 +45,7 @@ from srlite.evaluation.report.pictures import (
 )
 from srlite.evaluation.statistics import (
     MEAN_KERNEL,
-    aggregate,
     best,
-    choose_reference,
     kernels_of,
     tabulate,
 )
@@ -64,7 +61,9 @@ _READING = (
 )
 
 
-def write_report(out_dir, records, read, about, metric=None, count=3, fid=()):
+def write_report(
+    out_dir, records, read, about, reference, gains=(), metric=None, count=3, fid=()
+):
     """Write `report.html` and the folder `report_figures` of an evaluation.
 
     Args:
@@ -72,6 +71,8 @@ def write_report(out_dir, records, read, about, metric=None, count=3, fid=()):
         records: as in `records`, at least one.
         read: as in `pictures.choose_pictures`; not called when `count` is 0.
         about: (term, text) pairs of plain text: command, versions, date, protocol.
+        reference: name of the model that the others are compared with.
+        gains: as from `gains.gains_by_damage`, on `reference`.
         metric: what models and pictures are compared by; the first measured one when
             None.
         count: how many best and how many worst pictures to show.
@@ -88,10 +89,8 @@ def write_report(out_dir, records, read, about, metric=None, count=3, fid=()):
     if metric not in measured:
         raise DataError(f"no picture has a {metric}; the report needs what it is by")
     models = distinct(records, "model")
-    reference = choose_reference(models)
     chosen = next((model for model in models if model != reference), reference)
     shown = choose_pictures(records, read, metric, chosen, count)
-    gains = gains_by_damage(aggregate(records), reference)
     # Damages times kernels would be too many rows and columns.
     rows = by_damage(records)
     styles = model_styles(models)
