@@ -1,9 +1,8 @@
 """Two models side by side: `python -m srlite benchmark inference --against OTHER`.
 
-Both enlarge one picture whole, in one call, by turns in one process, so that a machine
-that slows down slows both. The estimator of a conditional model looks at the picture
-once, and its share is reported. CPU time of all threads counts, because other work on
-the machine hardly changes it.
+Both enlarge one picture whole, in one call, by turns in one process. The estimator of a
+conditional model looks at the picture once, and its share is reported. CPU time of all
+threads counts, because other work on the machine hardly changes it.
 """
 
 import statistics
@@ -59,11 +58,9 @@ def mirrored_to(image, size):
 def time_against(models, image, rounds, num_threads):
     """Time models on one uint8 picture (H, W, 3), by turns: a list of `Costs`.
 
-    A first round does not count.
-
-    Raises:
-        ModelError: a model cannot be used, takes one size only, enlarges otherwise than
-            the first, or needs more memory than there is.
+    A first round does not count. Raises ModelError for a model that cannot be used,
+    takes one size only, enlarges otherwise than the first, or needs more memory than
+    there is.
     """
     runs = [_prepare(model, image, num_threads) for model in models]
     for model, (upscaler, _) in zip(models, runs, strict=True):

@@ -4,13 +4,11 @@
   on the same tiles and, where memory allows, against one call on the whole picture;
 - LR pixels that tiles compute, against those of the picture;
 - peak memory, against the promise of 7 bytes per SR pixel and 500 MB;
-- the largest difference between tiles and the whole picture in one call;
-- the effect of what lies beyond the overlap, for several overlaps.
+- the largest difference between tiles and the whole picture in one call.
 
-`--against` compares two models instead (`benchmark_against`).
-
-Commands run in processes of their own, by turns, so that a machine that slows down
-slows all. Large pictures are the photo, mirrored again and again.
+`--against` compares two models instead (`against`). Commands run in processes of their
+own, by turns, so that a machine that slows down slows all. Large pictures are the
+photo, mirrored again and again.
 """
 
 import math
@@ -24,7 +22,6 @@ from PIL import Image
 from srlite.benchmark import against as benchmark_against
 from srlite.benchmark.against import spread
 from srlite.benchmark.tflite import as_taken, picture_input, prepare, run_python
-from srlite.data.degradation_vector import Degradation
 from srlite.enhance.options import with_dot
 from srlite.errors import ConfigError
 from srlite.files import SAMPLE
@@ -32,12 +29,10 @@ from srlite.memory import available_memory, cores
 from srlite.models.model_files import DEFAULT_MODEL, find_model
 from srlite.pictures.levels import to_float
 from srlite.pictures.picture import read_rgb
-from srlite.runtime.tiling import computed_pixels, tiles, window_of
+from srlite.runtime.tiling import computed_pixels, tiles
 from srlite.runtime.upscaler import Upscaler
 
 SUMMARY = "the command that enlarges, against bare LiteRT"
-OVERLAPS = (4, 8, 12, 16, 20, 24, 28)
-_FAR = 48  # LR pixels: the overlap that the others are compared with
 _CROP = 512  # LR pixels of a photo that are compared with one call on the whole
 
 _CHILD = """
@@ -60,10 +55,7 @@ def enlarged_by_mirrors(image, megapixels):
 def run_enlarging(lr_path, sr_path, *options):
     """Run the command behind `inference.py` in a process of its own.
 
-    It returns (seconds, peak memory in bytes, NaN where unknown).
-
-    Raises:
-        SrliteError: the command failed.
+    Returns (seconds, peak memory in bytes, NaN where unknown).
     """
     paths = ("--lr-path", lr_path, "--sr-path", sr_path)
     start = time.perf_counter()
@@ -103,11 +95,10 @@ def tiles_of(upscaler, image, window):
 def time_overhead(path, image, rounds, num_threads, ending):
     """Time the whole command and bare calls of a `.tflite` of any size, by turns.
 
-    Returns:
-        dict of lists of seconds, one per round: `start`, of the command on one pixel;
-        `command`, of the command on the picture; `tiles`, of bare calls on the same
-        tiles; `whole`, of one bare call on the picture, empty where memory does not
-        allow it; and `window`, (height, width) in LR pixels of a tile.
+    Returns dict of lists of seconds, one per round: `start`, of the command on one
+    pixel; `command`, of the command on the picture; `tiles`, of bare calls on the same
+    tiles; `whole`, of one bare call on the picture, empty where memory does not allow
+    it; and `window`, (height, width) in LR pixels of a tile.
     """
     upscaler = Upscaler.from_file(path, num_threads=num_threads)
     window = _window(upscaler, image.shape[:2])
@@ -138,8 +129,7 @@ def _window(upscaler, lr_size):
 def compare_with_whole(model, image, num_threads):
     """Enlarge a uint8 picture in tiles and in one call, which must have the memory.
 
-    Returns:
-        (largest difference in levels, share of values that differ, side of a tile).
+    Returns (largest difference in levels, share of values that differ, side of a tile).
     """
     tile = -(-max(image.shape[:2]) // 3)
     tiled, whole = (
@@ -148,27 +138,6 @@ def compare_with_whole(model, image, num_threads):
     )
     differences = np.abs(tiled.astype(np.int16) - whole)
     return int(differences.max()), float(np.mean(differences > 0)), tile
-
-
-def measure_reach(model, image, num_threads, overlaps=OVERLAPS, tile=64):
-    """Measure how much a result depends on what lies beyond the overlap.
-
-    It returns for each overlap (LR pixels) the largest difference in levels, before
-    rounding, from an overlap of 48 LR pixels.
-    """
-    network = Upscaler.from_file(model, num_threads=num_threads).network
-    told = (Degradation().vector,) if network.conditional else ()
-    lr = to_float(image)
-
-    def upscale(overlap):
-        sr = np.empty((*(network.scale * side for side in lr.shape[:2]), 3), lr.dtype)
-        window = window_of(lr.shape, tile, overlap)
-        for part in tiles(lr.shape, network.scale, window, overlap):
-            sr[part.target] = part.keep(network(part.cut(lr), *told))
-        return sr
-
-    far = upscale(_FAR)
-    return [255 * float(np.abs(upscale(overlap) - far).max()) for overlap in overlaps]
 
 
 def add_arguments(parser):
@@ -227,11 +196,6 @@ def report(args):
         f"tiles of {tile:3} and whole at most {largest} levels apart, {_size(crop)}; "
         f"{share:.2%} of the values differ"
     )
-    crop = photo[: _CROP // 2, : _CROP // 2]
-    reach = measure_reach(path, crop, threads)
-    for overlap, levels in zip(OVERLAPS, reach):
-        print(f"overlap of {overlap:2}       at most {levels:.4f} levels off")
-
     for megapixels in args.megapixels:
         image = enlarged_by_mirrors(photo, megapixels)
         print(measure_memory(path, image, upscaler, threads, args.ending), flush=True)

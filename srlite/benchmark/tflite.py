@@ -2,9 +2,8 @@
 
 All files take turns in one process, so that a machine that slows down slows all; each
 table compares its files with the first. A conditional file is told that nothing is
-known, which costs what any degradation costs; `srlite.benchmark.against` times its
-estimator too. Peak memory is that of a process with one file, Python and LiteRT
-included.
+known; `benchmark inference --against` times its estimator too. Peak memory is that of a
+process with one file, Python and LiteRT included.
 """
 
 import os
@@ -22,12 +21,10 @@ from srlite.errors import ConfigError, ModelError, SrliteError
 from srlite.files import PACKAGE
 from srlite.memory import check_memory, cores
 from srlite.models.model_files import find_model
-from srlite.models.tflite import operators
 from srlite.pictures.levels import to_uint8
 from srlite.runtime.runners import LiteRTNetwork
 
 SUMMARY = "latency, memory and throughput of .tflite files"
-_LITTLE = (8, 8)  # LR pixels
 _MEMORY = """
 import sys
 import numpy as np
@@ -51,7 +48,6 @@ class Timing:
     size: tuple[int, int]  # height, width; LR pixels
     seconds: tuple[float, ...]  # of each call
     megapixels: float  # SR, per call
-    gflop: float  # multiplications and additions in convolutions, per call
     peak_mib: float  # of a process with this file alone; NaN where unknown
 
     def quartiles(self):
@@ -62,12 +58,9 @@ class Timing:
 def benchmark_tflite(paths, sizes, num_threads, turns):
     """Time `.tflite` files by turns, at sizes (height, width) of LR.
 
-    A static file runs at its own size alone. The list of `Timing` is ordered by size,
-    then as `paths`.
-
-    Raises:
-        ModelError: a file is missing, damaged or no super-resolution model, or needs
-            more memory than there is.
+    A static file runs at its own size alone. Returns `Timing`s ordered by size, then as
+    `paths`; raises ModelError for a file that is damaged or no super-resolution model,
+    or needs more memory than there is.
     """
     runs = []
     for path in paths:
@@ -91,43 +84,17 @@ def benchmark_tflite(paths, sizes, num_threads, turns):
             size=size,
             seconds=tuple(known),
             megapixels=size[0] * size[1] * scale**2 / 1e6,
-            gflop=count_flop(path, size) / 1e9,
             peak_mib=float(run_python(_MEMORY, path, num_threads, *size)) / 2**20,
         )
         for known, (path, size, scale, _) in zip(seconds, runs, strict=True)
     ]
 
 
-def count_flop(path, size):
-    """Count multiplications and additions of a file's convolutions on a picture."""
-    # A delegate would keep the shapes inside to itself.
-    interpreter = prepare(path, size, 1, delegates=False)
-    if len(interpreter.get_input_details()) > 1:
-        # Shapes that depend on the degradation are known after a call: on a few pixels.
-        any_size = min(picture_input(interpreter)["shape_signature"]) < 0
-        if any_size and size != _LITTLE:
-            pixels = np.prod(size) / np.prod(_LITTLE)
-            return round(count_flop(path, _LITTLE) * pixels)
-        interpreter.invoke()
-    shapes = {d["index"]: d["shape"] for d in interpreter.get_tensor_details()}
-    total = 0
-    for name, op in operators(Path(path).read_bytes()):
-        if name == "CONV_2D":
-            kernel, places = shapes[op.Inputs(1)], shapes[op.Outputs(0)][:3]
-            total += 2 * int(np.prod(kernel)) * int(np.prod(places))
-    return total
-
-
-def prepare(path, size, num_threads, delegates=True):
+def prepare(path, size, num_threads):
     """Make an interpreter whose next `invoke` enlarges noise of (height, width)."""
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+    from ai_edge_litert.interpreter import Interpreter
 
-    kernels = OpResolverType.AUTO
-    if not delegates:
-        kernels = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    interpreter = Interpreter(
-        str(path), num_threads=num_threads, experimental_op_resolver_type=kernels
-    )
+    interpreter = Interpreter(str(path), num_threads=num_threads)
     entry = picture_input(interpreter)
     if min(entry["shape_signature"]) < 0:
         channels = entry["shape_signature"][-1]
@@ -227,19 +194,17 @@ def table(timings, num_threads):
     lines = [
         f"{num_threads} thread{'s' if num_threads > 1 else ''}",
         f"{'':{width}}{'size':>9}{'MB':>7}{'ms':>8}{'quartiles':>18}{'against 1st':>13}"
-        f"{'Mpixel/s':>10}{'GFLOP/s':>9}{'MiB':>6}",
+        f"{'Mpixel/s':>10}{'MiB':>6}",
     ]
     for timing in timings:
         low, median, high = timing.quartiles()
         first = next(other for other in timings if other.size == timing.size)
         # Neighbours in time are compared, so that a slow spell changes both.
         ratio = np.median(np.divide(first.seconds, timing.seconds))
-        speed = timing.gflop / median
         lines.append(
             f"{timing.path.name:{width}}{timing.size[0]:>5}x{timing.size[1]:<3}"
             f"{timing.file_bytes / 1e6:7.2f}{1e3 * median:8.1f}"
             f"{f'{1e3 * low:.1f} to {1e3 * high:.1f}':>18}{f'{ratio:.2f} x':>13}"
-            f"{timing.megapixels / median:10.2f}{speed:9.1f}"
-            f"{timing.peak_mib:6.0f}"
+            f"{timing.megapixels / median:10.2f}{timing.peak_mib:6.0f}"
         )
     return "\n".join(lines)

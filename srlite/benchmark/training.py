@@ -2,9 +2,9 @@
 
 It compares train.py's loop (making batches, moving them, logging) with the bare
 compiled update on one batch that stays where it is. Both take turns in one process, a
-few updates each, and neighbours in time are compared: a machine that slows down slows
-both. The quartiles over the turns say how far the overhead can be trusted. Checkpoints
-and validation are left out. On TensorFlow it then times the portions of an update.
+few updates each, so that a machine that slows down slows both. The quartiles over the
+turns say how far the overhead can be trusted. Checkpoints and validation are left out.
+On TensorFlow it then times the portions of an update.
 """
 
 import functools
@@ -68,17 +68,14 @@ class AlternatingStep:
 
     The first execution is not timed, because the loop waits for its first batch. A turn
     of the loop ends when the next turn's batch is there, so it holds as much of the
-    loop's own work as of updates; this takes one execution more than the turns have.
+    loop's own work as of updates.
     """
 
     def __init__(self, step, sampler, bare):
         """Take a step, its `PausableSampler`, and what does the bare update."""
-        self._step = step
-        self._sampler = sampler
-        self._bare = bare
+        self._step, self._sampler, self._bare = step, sampler, bare
         self._executions = 0
-        self._values = None
-        self._since = None
+        self._values = self._since = None
         self.bare_seconds = []  # of each turn; begins and ends with the bare update
         self.loop_seconds = []
 
@@ -126,19 +123,12 @@ def wait(values):
 
 
 def time_portions(step, sampler, update_batch_norm, turns):
-    """Time the portions of an update.
+    """Time the portions of an update of a `TensorFlowStep`, in milliseconds.
 
-    Args:
-        step: `TensorFlowStep`.
-        sampler: of its batches.
-        update_batch_norm: as of `step`.
-        turns: times of each.
-
-    Returns:
-        dict of milliseconds, the least of all turns, because other work only adds to
-        them: `data` to make a batch, which threads do ahead; `damage` to make LR and
-        its degradation; `forward`; `backward`; and `rest` for optimizers, EMA and, in a
-        GAN, the discriminator.
+    Returns dict of the least of all turns, because other work only adds to them: `data`
+    to make a batch, which threads do ahead; `damage` to make LR and its degradation;
+    `forward`; `backward`; and `rest` for optimizers, EMA and, in a GAN, the
+    discriminator.
     """
     batch = sampler.batch(0)
     works = {"data": lambda: sampler.batch(0)}
@@ -157,15 +147,13 @@ def time_portions(step, sampler, update_batch_norm, turns):
 
 
 def benchmark_training(config, stage, steps=50, data_dirs=None):
-    """Time the training loop and the bare update.
-
-    All networks have random weights, which does not change the times.
+    """Time the training loop and the bare update, of networks with random weights.
 
     Args:
         config: `Config`.
         stage: "estimator", whose largest patches are timed, "pretrain" or "gan".
         steps: timed steps of each, rounded up to at least 4 turns of 5 executions.
-        data_dirs: folders and tar files of HR photographs; None for synthetic ones.
+        data_dirs: sources of HR photographs; None for synthetic ones.
 
     Returns:
         dict of `backend`; `turns`; `step_ms` and `loop_ms`, medians over the turns in
@@ -174,9 +162,6 @@ def benchmark_training(config, stage, steps=50, data_dirs=None):
         long it waits for batches, as shares; `process_mib` and `device_mib`, peak
         memory of the process and the GPU, None without one; `portions`, as from
         `time_portions`, on TensorFlow alone, else None.
-
-    Raises:
-        SrliteError: something given cannot be used.
     """
     check(config, [stage])
     if stage == "estimator":

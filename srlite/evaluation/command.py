@@ -54,7 +54,13 @@ def main(argv=None, prog="python -m srlite evaluate"):
     damages = parse_damages(args.damage)
     protocol = Protocol(args.scale, tuple(args.kernels), args.edges, damages)
     sets = _data_sets(args)
-    measures, warnings = build_measures(args)
+    needed = {
+        "content": args.vgg19_weights,
+        "style": args.efficientnet_weights,
+        "niqe": args.niqe_parameters,
+    }
+    files = {name: file for name, file in needed.items() if file != NONE}
+    measures, warnings = build_measures(args.metrics, files, args.scale)
     contenders = open_contenders(
         args.model, protocol, sets, args.threads, args.degradation or ()
     )

@@ -5,9 +5,6 @@ checkpoint, a run directory, `bicubic`, `lanczos`, a command in which `{lr}` and
 stand for the PNG files that it reads and writes, or a folder of pictures that were
 enlarged before. `NAME=` in front chooses the name in tables.
 
-Papers measure the bare network: the whole picture, in one call, as it is. The command
-that enlarges pictures shows a model one tile after the other. `edges` chooses.
-
 A conditional model is told how LR was made: what its estimator sees, as users have it;
 what a user may set; or, to measure what the estimator costs, the truth.
 """
@@ -58,13 +55,12 @@ class Contender:
 
     `upscale` is a function of uint8 LR (h, w, 3), what a conditional model is told, as
     of `Upscaler.upscale`, and the path of HR, by which a folder finds its result; it
-    returns uint8 SR. `identity` stands for it in the keys of records: the SHA-256 of
-    its file, then that of its estimator, or what it is.
+    returns uint8 SR.
     """
 
     name: str
     upscale: Callable
-    identity: str
+    identity: str  # in keys of records: the SHA-256 of its files, or what it is
     note: str = ""  # what readers of its figures must know, as said of its name
     conditional: bool = False  # told how LR was made
     degradation: str = "auto"  # what it is told: for `parse_degradation`, or `TRUE`
@@ -82,15 +78,14 @@ class Contender:
 
 
 def open_contenders(texts, protocol, sets, num_threads, degradations):
-    """Load what is compared, each under a name of its own; `texts` as in the module.
+    """Load what is compared, each under a name of its own.
 
     Args:
-        texts: list of strings.
+        texts: strings, as in the module.
         protocol: `Protocol`; with damaged LR, bicubic is added unless it is there.
         sets: list of `DataSet`, whose results a folder must have.
         num_threads: CPU threads of a `.tflite`; all cores when None.
-        degradations: what conditional models are told, each measured side by side;
-            "auto" when there is none.
+        degradations: what conditional models are told, side by side; or "auto".
     """
     opened = []
     told = list(dict.fromkeys(degradations)) or ["auto"]

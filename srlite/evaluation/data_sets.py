@@ -1,7 +1,6 @@
 """The pictures that models are measured on: folders of HR, pairs, and known sets.
 
-Files are listed first and decoded one at a time, so a set may exceed the memory. HR is
-cut to multiples of the scale, as the literature does.
+Files are listed first and decoded one at a time, so a set may exceed the memory.
 """
 
 import itertools
@@ -121,11 +120,7 @@ def hr_folder(folder):
 
 
 def paired_folders(lr_folder, hr_folder):
-    """Match LR and HR pictures of two folders by name, as `match_pairs`.
-
-    Raises DataError if a folder is missing or empty, or a picture lacks a single
-    partner.
-    """
+    """Match LR and HR pictures of two folders by name, as `match_pairs`."""
     files = map(_pictures, (lr_folder, hr_folder))
     pairs = match_pairs(lr_folder, hr_folder, *files)
     items = [Item(_flat(pair.name), pair.hr, pair.lr) for pair in pairs]

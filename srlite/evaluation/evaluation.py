@@ -19,7 +19,7 @@ from srlite.data.damages import parse_damages
 from srlite.errors import ConfigError, DataError, ImageError, ModelError
 from srlite.evaluation.contenders import EDGES, open_contenders
 from srlite.evaluation.data_sets import hr_folder, rename_apart
-from srlite.evaluation.measures import plain_measures
+from srlite.evaluation.measures import build_measures
 from srlite.evaluation.protocol import (
     GIVEN,
     KERNEL_ORDER,
@@ -38,17 +38,11 @@ _REVISION = 1  # of what is measured; another one measures everything anew
 
 @dataclass(frozen=True)
 class Results:
-    """What `evaluate` found.
+    """What `evaluate` found."""
 
-    Attributes:
-        scores: one for each model, picture and kernel.
-        summaries: one for each model, kernel and metric.
-        left_out: a sentence for each picture that could not be measured.
-    """
-
-    scores: list[Score]
-    summaries: list[Summary]
-    left_out: list[str]
+    scores: list[Score]  # one for each model, picture and kernel
+    summaries: list[Summary]  # one for each model, kernel and metric
+    left_out: list[str]  # a sentence for each picture that could not be measured
 
 
 def evaluate(
@@ -89,7 +83,8 @@ def evaluate(
     texts, folders = _listed(models), _listed(hr_dir)
     if not texts or not folders:
         raise ConfigError("give at least one model and one folder of HR pictures")
-    measures = plain_measures(None if metrics is None else _listed(metrics))
+    wanted = None if metrics is None else _listed(metrics)
+    measures, _ = build_measures(wanted, {}, scale)
     if edges not in EDGES:
         raise ConfigError(f"edges must be one of {', '.join(EDGES)}; received {edges}")
     damaged = parse_damages(_listed(damages))
@@ -127,11 +122,7 @@ class Evaluation:
     """
 
     def __init__(self, sets, contenders, protocol, measures, file=None, pictures=None):
-        """Plan the work; data sets and contenders have names of their own.
-
-        A `RecordFile` and a `PictureFolder` take the records and the pictures, if
-        given.
-        """
+        """Plan the work; a `RecordFile` and a `PictureFolder` keep what is done."""
         self._sets, self._contenders = sets, contenders
         self._protocol, self._measures = protocol, measures
         self._file, self.pictures = file, pictures
@@ -172,16 +163,13 @@ class Evaluation:
                 )
 
     def distances(self, features, identity, progress):
-        """Measure FID of each set, condition and model, on the pictures kept by `run`.
+        """Measure FID of each set, condition and model, on the pictures that are kept.
 
-        Args:
-            features: as from `frechet.inception_features`.
-            identity: stands for its weights in keys.
-            progress: function, called with 1 after each distance.
+        `features` are as from `frechet.inception_features`, `identity` stands for their
+        weights in keys, `progress` is called with 1 after each distance.
 
-        Returns:
-            List of dicts with `data_set`, `kernel`, `model`, `fid` and `count`; a set
-            of which too few pictures could be measured is left out.
+        Returns list of dicts with `data_set`, `kernel`, `model`, `fid` and `count`; a
+        set of which too few pictures could be measured is left out.
         """
         found, scale = [], self._protocol.scale
         for data_set in self._sets:

@@ -55,10 +55,6 @@ def by_damage(records):
 def gains_by_damage(aggregates, reference):
     """Compute how much PSNR each model gains on the model `reference`, by damage.
 
-    Args:
-        aggregates: as from `statistics.aggregate`.
-        reference: its name.
-
     Returns:
         List of dicts with `data_set`, `damage`, `model`, `metric`; `value` and
         `reference`, means over pictures and kernels; `gain`, their difference; `least`,

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from srlite.errors import ConfigError, ModelError
-from srlite.evaluation.options import NONE
 from srlite.evaluation.protocol import GIVEN
 from srlite.evaluation.records import METRICS
 from srlite.metrics.feature_distances import content_distance, style_distance
@@ -63,47 +62,30 @@ class Measures:
         return {name: value for name, value in values.items() if not np.isnan(value)}
 
 
-def plain_measures(metrics):
-    """Build the measures that need no file: those named, or all if `metrics` is None.
+def build_measures(metrics, files, border):
+    """Build what is asked for.
 
-    Raises ConfigError for an unknown metric, or one that needs a file.
+    Args:
+        metrics: names of `records.METRICS`; None for all that can be measured.
+        files: of those that need one, the file: dict of name to path, or "imagenet".
+        border: HR pixels that NIQE leaves out on each side.
+
+    Returns (`Measures`, list of sentences about what cannot be measured); raises
+    ConfigError for an unknown metric, or one whose file is not given.
     """
-    known = [metric.name for metric in METRICS if metric.name not in NEEDS]
-    wanted = known if metrics is None else metrics
-    if not wanted:
-        raise ConfigError(f"give at least one metric, of {', '.join(known)}")
-    if unknown := [name for name in wanted if name not in known]:
-        raise ConfigError(
-            f"cannot measure {', '.join(unknown)}; without a file there are "
-            f"{', '.join(known)}"
-        )
-    return Measures(tuple(name for name in known if name in wanted), {}, {})
-
-
-def build_measures(args):
-    """Build what the arguments of `options.evaluation_parser` ask for.
-
-    Returns (`Measures`, list of sentences about what cannot be measured); ConfigError
-    for an unknown metric, or one whose file is not given.
-    """
-    files = {
-        "content": args.vgg19_weights,
-        "style": args.efficientnet_weights,
-        "niqe": args.niqe_parameters,
-    }
     known = [metric.name for metric in METRICS]
-    wanted = args.metrics or [name for name in known if files.get(name) != NONE]
-    if unknown := sorted(set(wanted) - set(known)):
-        raise ConfigError(
-            f"unknown metric {', '.join(unknown)}; there are {', '.join(known)}"
-        )
+    possible = [name for name in known if name in files or name not in NEEDS]
+    wanted = possible if metrics is None else metrics
+    if not wanted or set(wanted) - set(known):
+        unknown = ", ".join(sorted(set(wanted) - set(known))) or "none"
+        raise ConfigError(f"unknown metric {unknown}; there are {', '.join(known)}")
     for name in wanted:
-        if files.get(name) == NONE:
+        if name not in possible:
             raise ConfigError(f"{name} needs a file; give it with {NEEDS[name]}")
     builders = {
         "content": content_distance,
         "style": style_distance,
-        "niqe": partial(_niqe, border=args.scale),
+        "niqe": partial(_niqe, border=border),
     }
     extra, identities, warnings = {}, {}, []
     for name in [name for name in known if name in wanted and name in files]:
@@ -117,8 +99,7 @@ def build_measures(args):
             warnings.append(f"{name} is left out: {reason}; {NEEDS[name]} takes files")
             continue
         identities[name] = file_identity(files[name])
-    left_out = files.keys() - extra.keys()
-    kept = [name for name in known if name in wanted and name not in left_out]
+    kept = [n for n in known if n in wanted and (n in extra or n not in NEEDS)]
     return Measures(tuple(kept), extra, identities), warnings
 
 

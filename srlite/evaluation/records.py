@@ -1,17 +1,15 @@
 """Scores of single pictures: what they are called, and the files that keep them.
 
 A record is a dict: `data_set`, `image`, `kernel` and `model` (strings) say what was
-measured, and each metric that was measured is a float under its name in `METRICS`. A
-metric that was not measured, or does not exist for a picture (NIQE of one that is too
-small), is absent. An infinite PSNR, which equal pictures have, is `null` in files,
-because JSON knows no infinity.
+measured, and each metric is a float under its name in `METRICS`. A metric that was not
+measured, or does not exist for a picture (NIQE of a tiny one), is absent. An infinite
+PSNR, which equal pictures have, is `null` in files, because JSON knows no infinity.
 
-Two files hold records. `records.jsonl` grows by a line with each record, under a key
-that stands for everything the record depends on, so that stopped work goes on; it also
-keeps the records of other settings. `scores.json` holds one evaluation. The measured
-pictures lie next to them, each marked with its key. These and `scores.json` are written
-whole or not at all. What cannot be read or written is a `DataError`, of pictures an
-`ImageError`.
+`records.jsonl` grows by a line with each record, under a key that stands for everything
+the record depends on, so that stopped work goes on; it also keeps the records of other
+settings. `scores.json` holds one evaluation. The measured pictures lie next to them,
+each marked with its key. What cannot be read or written is a `DataError`, of pictures
+an `ImageError`.
 """
 
 import hashlib
@@ -65,18 +63,13 @@ class Metric(NamedTuple):
 
 @dataclass(frozen=True)
 class Score:
-    """What was measured of one model on one picture.
-
-    Attributes:
-        data_set, image, kernel, model: names.
-        values: dict of metric to value, without those that the picture lacks.
-    """
+    """What was measured of one model on one picture."""
 
     data_set: str
     image: str
     kernel: str
     model: str
-    values: dict[str, float]
+    values: dict[str, float]  # by metric, without those that the picture lacks
 
 
 _MORE, _LESS = math.inf, -math.inf

@@ -1,12 +1,10 @@
 """From scores of single pictures to figures about models.
 
-Per data set, kernel and model: mean, median and worst picture of each metric, and for
-each model but the first the mean difference from the first, with an interval. Pictures
-differ far more from each other than models do on one picture, so the difference is
-taken picture by picture, and the interval is the percentile bootstrap of these
-differences (Efron and Tibshirani 1993, chapter 13): how far the mean would move with
-other pictures of the same kind. With several kernels there is one more, `MEAN_KERNEL`,
-under which a picture has the mean of its values.
+Pictures differ far more from each other than models do on one picture. So models are
+compared picture by picture, and the interval of their mean difference is the percentile
+bootstrap of these differences (Efron and Tibshirani 1993, chapter 13): how far the mean
+would move with other pictures of the same kind. With several kernels there is one more,
+`MEAN_KERNEL`, under which a picture has the mean of its values.
 """
 
 from dataclasses import dataclass
@@ -31,30 +29,21 @@ _CHUNK = 2_000_000  # pictures resampled at once, to bound the memory
 
 @dataclass(frozen=True)
 class Summary:
-    """A metric of one model over the pictures of a set; see `aggregate`.
-
-    Attributes:
-        data_set, kernel, model, metric: names; the kernel "mean" stands for the mean
-            over all of them.
-        count: pictures.
-        mean, median, worst: over the pictures.
-        worst_image: name of the worst one.
-        difference: mean of this model minus the first one, picture by picture; None
-            for the first one, and where a value is infinite.
-        low, high: ends of its 95 % interval; None where it has none.
-    """
+    """A metric of one model over the pictures of a set; see `aggregate`."""
 
     data_set: str
-    kernel: str
+    kernel: str  # "mean" for the mean over all kernels
     model: str
     metric: str
-    count: int
+    count: int  # of pictures
     mean: float
     median: float
     worst: float
-    worst_image: str
+    worst_image: str  # its name
+    # Mean of this model minus the first one, picture by picture; None for the first
+    # one, and where a value is infinite.
     difference: float | None = None
-    low: float | None = None
+    low: float | None = None  # ends of its 95 % interval
     high: float | None = None
 
 

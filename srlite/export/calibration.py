@@ -1,12 +1,10 @@
 """LR pictures to calibrate an int8 file on, from a source of photographs.
 
-They are what the network will see: crops of photographs, shrunk with all kernels in
-turn. Others from the same source try the file out.
-
-Ranges must also cover all that a conditional network may be told. Of its pictures, half
-are clean and told so; a quarter are damaged, by any strengths, and told so; and a
-quarter are told of damage that they do not have, as people may do: of one damage at its
-strongest, of all at once, or of several.
+They are crops of photographs, shrunk with all kernels in turn. Others from the same
+source try the file out. Ranges must also cover all that a conditional network may be
+told. Of its pictures, half are clean and told so; a quarter are damaged, by any
+strengths, and told so; and a quarter are told of damage that they do not have, as
+people may do: of one damage at its strongest, of all at once, or of several.
 """
 
 import itertools
@@ -55,13 +53,9 @@ def calibration_samples(
         damage: None for clean pictures; "spread" for those of a conditional network;
             or the `Degradation` that all of them have, with kernels in turn.
 
-    Returns:
-        (samples, photos): at most 48 `Sample` to calibrate on, and at most 12 uint8 HR
-        crops (scale * height, scale * width, 3), at least 3 * scale a side, to try the
-        file on. Both come from the same photo when the source has a single one.
-
-    Raises:
-        DataError: the source cannot be read, or has no usable picture.
+    Returns (samples, photos): at most 48 `Sample` to calibrate on, and at most 12 uint8
+    HR crops (scale * height, scale * width, 3), at least 3 * scale a side, to try the
+    file on, from the same photo where there is one alone; or raises DataError.
     """
     random = np.random.default_rng(0)
     crops = []

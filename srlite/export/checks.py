@@ -4,10 +4,7 @@ Its size is within a budget. Its ops are those that every delegate runs well, wh
 refuses a file whose weights were left behind in variables. An int8 file is int8
 throughout. LiteRT computes on a real photo what the Keras model computes, whatever
 degradation both are told. A file is its bytes here, and a check that fails raises
-`ExportError`.
-
-Differences are in levels, 1 level = 1/255, between unrounded outputs; only int8 files
-return whole levels.
+`ExportError`. Differences are in levels, 1/255, of unrounded outputs.
 """
 
 import itertools
@@ -163,18 +160,14 @@ def check_difference(
     """Run a ``.tflite`` beside its Keras model on photos.
 
     Args:
-        content: the file, bytes.
+        content: the file.
         generator: the `keras.Model` it was made from; a conditional one is told each
             of `CHECK_DEGRADATIONS`.
         precision: decides the limit, see `MAX_DIFFERENCE`, `MAX_MEAN_DIFFERENCE`.
         photos: uint8 arrays (height, width, 3).
         sizes: (height, width) in LR pixels to bring each photo to.
 
-    Returns:
-        (largest, mean) absolute difference in levels.
-
-    Raises:
-        ExportError: the difference is above its limit, or is not a number.
+    Returns (largest, mean) absolute difference in levels.
     """
     run = runner(content)
     channels = generator.inputs[0].shape[-1]
@@ -218,9 +211,6 @@ def check_estimator(
 
     Photos are uint8 arrays (height, width, 3). It returns the largest absolute
     difference between numbers of the degradation.
-
-    Raises:
-        ExportError: it is above `MAX_ESTIMATOR_DIFFERENCE`, or is not a number.
     """
     from ai_edge_litert.interpreter import Interpreter
 
@@ -242,9 +232,8 @@ def check_estimator(
 def runner(content: bytes) -> Callable[..., np.ndarray]:
     """Load a ``.tflite`` (bytes) with input `lr` and output `sr`, float or uint8.
 
-    Returns:
-        Function of LR, float32 (1, H, W, channels) in [0, 1], and for a conditional
-        file of a degradation, (10,); it returns SR, [0, 1].
+    Returns function of LR, float32 (1, H, W, channels) in [0, 1], and for a conditional
+    file of a degradation, (10,), to SR, [0, 1].
     """
     from ai_edge_litert.interpreter import Interpreter
 

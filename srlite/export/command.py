@@ -1,11 +1,9 @@
 """The command behind ``export_tflite.py``: one file, the whole set, or a description.
 
 Each ``.tflite`` gets a report beside it, as JSON. With `--all`, a file that fails its
-checks is named, and the others are written all the same.
-
-A conditional model's estimator is written too: for one file under its name and
-`_estimator`, for the whole set as ``estimator.tflite``. A file with a degradation or an
-estimator built in needs none.
+checks is named, and the others are written all the same. The estimator of a conditional
+model is written too, as `NAME_estimator.tflite`, or `estimator.tflite` for the whole
+set; a file with a degradation or an estimator built in needs none.
 """
 
 import argparse
@@ -20,7 +18,7 @@ from typing import Any
 from srlite.backend import import_keras, silence
 from srlite.data.degradation_vector import SMALLEST
 from srlite.data.photographs import load_images
-from srlite.errors import ConfigError, DataError, ExportError
+from srlite.errors import ConfigError, DataError, ExportError, arguments_of
 from srlite.export.checks import MAX_BYTES, PRECISIONS
 from srlite.export.estimator import check_path, estimator_file
 from srlite.export.export import SEEING_PRECISIONS, export_tflite
@@ -51,10 +49,13 @@ def main(argv: list[str] | None = None, prog: str = "export_tflite.py") -> int:
     Raises:
         SrliteError: as `load_generator` and `export_tflite`.
     """
-    args = _parse(argv, prog)
+    args = _parse(arguments_of(argv), prog)
     if args.describe:
         print(describe(args.describe))
         return 0
+    if args.output:
+        check_path(args.output)
+        _report_path(args.output)
     import_keras("export", backends=("tensorflow",))
     from srlite.export.single_input import build_in, is_auto
 
@@ -86,7 +87,6 @@ def main(argv: list[str] | None = None, prog: str = "export_tflite.py") -> int:
         options["photos"] = [SAMPLE, *photos[:4]]
     if args.output:
         precision = args.precision or "float32"
-        check_path(args.output)
         with _beside(estimator_beside(Path(args.output)), estimator):
             _write(generator, args.output, precision, args.input_size, options)
         return 0
@@ -116,7 +116,7 @@ def _beside(
     report = dataclasses.replace(report, path=path)
     with (
         replacing(path, ExportError) as draft,
-        replacing(path.with_suffix(".json"), ExportError) as beside,
+        replacing(_report_path(path), ExportError) as beside,
     ):
         draft.write_bytes(content)
         beside.write_text(report.to_json() + "\n")
@@ -160,11 +160,24 @@ def _write(
     options: dict,
 ) -> None:
     """Write one file and its report, and print the report."""
+    beside = _report_path(path)
     with silence():
         report = export_tflite(generator, path, input_size, precision, **options)
-        with replacing(Path(path).with_suffix(".json"), ExportError) as draft:
+        with replacing(beside, ExportError) as draft:
             draft.write_text(report.to_json() + "\n")
     print(report)
+
+
+def _report_path(path: str | os.PathLike) -> Path:
+    """Return where the report of a file goes; ExportError where other JSON stands."""
+    beside = Path(path).with_suffix(".json")
+    with writing(beside, ExportError):
+        if beside.exists() and "file_bytes" not in beside.read_text(errors="replace"):
+            raise ExportError(
+                f"the report would replace {beside}, which is another file; give the "
+                "output another name"
+            )
+    return beside
 
 
 def _budget(text: str) -> int | None:
@@ -175,7 +188,7 @@ def _budget(text: str) -> int | None:
     return int(text)
 
 
-def _parse(argv: list[str] | None, prog: str) -> argparse.Namespace:
+def _parse(argv: list[str], prog: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog=prog,
         description="Convert a trained generator to .tflite files, and check that "
@@ -252,6 +265,4 @@ def _parse(argv: list[str] | None, prog: str) -> argparse.Namespace:
             "--all writes precisions at their own sizes; give --precision and "
             "--input-size with --output"
         )
-    if args.overlap is not None and args.overlap < 0:
-        raise ConfigError(f"--overlap must be 0 or more; received {args.overlap}")
     return args

@@ -12,10 +12,9 @@ A conditional generator's file has a second input, `degradation`, (1, 10), of th
 of `lr`: all pictures of a call share it, as a batch of any size would bring ops for
 shapes, which phones run badly.
 
-For int8 the network is prepared before the converter sees it: its channels are
-equalised (`equalisation`), and its ranges are set (`quantisation`). 16 bits need
-neither: the converter's ranges are fine enough, and equalised kernels lose more in 8
-bits than trained ones.
+For int8 the network's channels are equalised (`equalisation`) and its ranges are set
+(`quantisation`) before the converter sees it. 16 bits need neither: the converter's
+ranges are fine enough, and equalised kernels lose more in 8 bits than trained ones.
 """
 
 import ctypes
@@ -25,12 +24,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from srlite.data.degradation_vector import SIZE, Degradation
 from srlite.errors import ExportError, error_reason
 from srlite.export.calibration import Sample
 from srlite.export.checks import runner
+from srlite.export.equalisation import equalise
+from srlite.export.quantisation import correct_biases, quantise
+from srlite.models.generators import inputs_of, is_conditional
 from srlite.models.model_files import step_of
 from srlite.pictures.levels import to_float
 
@@ -38,7 +41,6 @@ _MEASURED = 256  # LR pixels a side of the picture that memory is measured on
 
 
 def convert(
-    keras: Any,
     generator: Any,
     path: Path,
     input_size: tuple[int, int] | None,
@@ -49,7 +51,6 @@ def convert(
     """Write a generator as a ``.tflite`` file.
 
     Args:
-        keras: the module, on TensorFlow.
         generator: Functional `keras.Model` from LR, and perhaps a degradation, to SR.
         path: the file to write.
         input_size: LR (height, width) of a static input; None for any size.
@@ -58,12 +59,8 @@ def convert(
             of `input_size` if that is given.
         batch: pictures per call, None for any number; 1 for a static input.
 
-    Raises:
-        ExportError: the model cannot be converted, or not for this size.
-        OSError: the file cannot be written.
+    Raises ExportError where the model cannot be converted, or not for this size.
     """
-    from srlite.models.generators import inputs_of, is_conditional
-
     channels, step = generator.inputs[0].shape[-1], step_of(generator)
     if any(side % step for side in input_size or ()):
         raise ExportError(
@@ -78,16 +75,11 @@ def convert(
         {"lr": to_float(sample.lr)[None], "degradation": sample.degradation[None]}
         for sample in samples or ()
     ]
-    generator = _without_resizes(keras, generator)
+    generator = _without_resizes(generator)
     called = [inputs_of(generator, *feed.values()) for feed in feeds]
     if precision == "int8":
-        from srlite.export.equalisation import equalise
-        from srlite.export.quantisation import quantise
-
         generator = quantise(equalise(generator, called), called)
     elif precision == "int16x8":
-        from srlite.export.quantisation import correct_biases
-
         generator = correct_biases(generator, called)
     inputs = {
         name: keras.Input(batch_shape=shape, name=name)
@@ -97,10 +89,10 @@ def convert(
     if precision != "int8":
         sr = keras.ops.clip(sr, 0.0, 1.0)
     feeds = [{name: feed[name] for name in shapes} for feed in feeds]
-    write(keras, inputs, {"sr": sr}, path, **_options(precision, feeds))
+    write(inputs, {"sr": sr}, path, **_options(precision, feeds))
 
 
-def _without_resizes(keras: Any, generator: Any) -> Any:
+def _without_resizes(generator: Any) -> Any:
     """Replace nearest-neighbour enlargements by copies and a pixel shuffle.
 
     The result is the same. Their own op does not convert for pictures of any size, and
@@ -129,18 +121,12 @@ def _without_resizes(keras: Any, generator: Any) -> Any:
 
 
 def write(
-    keras: Any,
     inputs: dict[str, Any],
     outputs: dict[str, Any],
     path: Path,
     **options: Any,
 ) -> None:
-    """Write a graph from named `keras.Input`s to outputs as a ``.tflite`` file.
-
-    Raises:
-        ExportError: the graph cannot be converted.
-        OSError: the file cannot be written.
-    """
+    """Write a graph from named `keras.Input`s to outputs as a ``.tflite`` file."""
     # Without a signature Keras makes the batch of a static input unknown.
     # A list, as Keras 3.14 wraps a model of named inputs in one of unknown batch.
     signature = [
@@ -166,7 +152,7 @@ def write(
 def measure_memory(content: bytes, channels: int) -> int | None:
     """Measure the bytes of a call per LR pixel, including a share of the file's own.
 
-    The file takes any height and width. None where the system does not say.
+    The file takes any height and width. None where the system does not say it.
     """
     gc.collect()  # so that nothing is freed while this is measured
     before = _resident_memory()

@@ -1,17 +1,15 @@
 """Equalise the channels of a network, so that one step of 8 bits fits all of them.
 
-An int8 tensor has one step for all its channels. Where one channel is a hundred times
-as large as another, the smaller one is rounded away: a dense block of an RRDB joins the
-residual stream, which is small, with large activations, and plain quantisation of a
-trained network leaves the stream a handful of levels.
+An int8 tensor has one step for all its channels, which rounds a channel away that is
+much smaller than another: a dense block of an RRDB joins the residual stream, which is
+small, with large activations.
 
 Channels can be made equally large without changing the function: a positive factor on a
-channel passes through additions, concatenations, LeakyReLU, PReLU and ReLU; the
-convolution, dense layer or BatchNorm before it and the convolution or dense layer
-behind it take it up. That is cross-layer equalisation (Nagel et al. 2019,
-https://arxiv.org/abs/1906.04721, section 4.1), with two differences: a factor covers
-all the places that share it, such as a whole residual stream, rather than a pair of
-layers; and ranges are measured on pictures rather than read off weights.
+channel passes through additions, concatenations, LeakyReLU, PReLU and ReLU; the layers
+with weights before and behind take it up. That is cross-layer equalisation (Nagel et
+al. 2019, https://arxiv.org/abs/1906.04721, section 4.1), with two differences: a factor
+covers all the places that share it, such as a whole residual stream, rather than a pair
+of layers; and ranges are measured on pictures rather than read off weights.
 """
 
 import itertools
@@ -35,8 +33,7 @@ def equalise(generator: Any, samples: list) -> Any:
         samples: inputs to call it with: float32 (1, H, W, channels), [0, 1], or lists
             of that and of (1, 10).
 
-    Returns:
-        A new `keras.Model` that computes the same, up to float32 rounding.
+    Returns a new `keras.Model` that computes the same, up to float32 rounding.
     """
     generator = copied(generator)
     places, free = _find_channels(generator)
@@ -75,9 +72,8 @@ def _is_normalisation(op: Any) -> bool:
 def _find_channels(generator: Any) -> tuple[dict[int, np.ndarray], np.ndarray]:
     """Find the channels that must share a factor.
 
-    Returns:
-        (places, free): dict of `id(tensor)` to the numbers of the tensor's channels;
-        bool array over these numbers, whether the factor may be chosen.
+    Returns (places, free): dict of `id(tensor)` to the numbers of the tensor's
+    channels; bool array over these numbers, whether the factor may be chosen.
     """
     groups, count = Groups(), itertools.count()
     places: dict[int, list[int]] = {}

@@ -1,10 +1,9 @@
 """From an estimator to a proven ``.tflite`` file, to lie beside its generator's.
 
 The input is `lr`, (1, H, W, 3), float32 in [0, 1], with sides as
-`degradation_vector.fitting` returns them; the output is `degradation`, (1, 10), as
-`degradation_vector` defines it. The file is always float32, because the estimator looks
-for traces smaller than a step of 8 bits. It is handed over only when its size, its ops
-and its results on crops of a photo pass their checks.
+`degradation_vector.fitting` returns them; the output is `degradation`, (1, 10). The
+file is always float32, because the estimator looks for traces smaller than a step of 8
+bits. Its size, its ops and its results on crops of a photo must pass their checks.
 """
 
 import os
@@ -25,7 +24,6 @@ from srlite.export.checks import (
     check_ops,
     check_size,
 )
-from srlite.export.conversion import write
 from srlite.export.report import EstimatorReport
 from srlite.files import SAMPLE, replacing
 from srlite.models.model_files import load_estimator
@@ -39,11 +37,7 @@ def export_estimator(
     photos: Sequence[np.ndarray],
     source: str | os.PathLike | None,
 ) -> EstimatorReport:
-    """Convert an estimator to a ``.tflite`` file and prove it.
-
-    Arguments and errors are as of `export.export_tflite`, `photos` uint8 arrays
-    (height, width, 3).
-    """
+    """Convert an estimator to a ``.tflite`` file and prove it, as `export_tflite`."""
     check_path(path)
     content, report = _convert(estimator, path, photos, source)
     with replacing(path, ExportError) as draft:
@@ -54,12 +48,9 @@ def export_estimator(
 def estimator_file(path: Path) -> tuple[bytes, EstimatorReport]:
     """Convert an estimator's ``.keras`` file, or read and check its ``.tflite``.
 
-    Returns:
-        (content, report): the bytes of a ``.tflite``; the report has the path given.
-
-    Raises:
-        ExportError: the file cannot be made, or fails a check.
-        ModelError: `path` cannot be read, or is not an estimator.
+    Returns (content, report): the bytes of a ``.tflite``; the report has the path
+    given. Raises ExportError if the file cannot be made or fails a check, ModelError if
+    `path` is not an estimator.
     """
     if path.suffix != ".tflite":
         return _convert(load_estimator(path), path, [read_rgb(SAMPLE)], path)
@@ -89,10 +80,12 @@ def _convert(
 ) -> tuple[bytes, EstimatorReport]:
     """Return the file's bytes, and its report with `path`; nothing stays on disk."""
     keras = import_keras("export", backends=("tensorflow",))
+    from srlite.export.conversion import write
+
     lr = keras.Input(batch_shape=(1, None, None, 3), name="lr")
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "estimator.tflite"
-        write(keras, {"lr": lr}, {"degradation": estimator(lr)}, draft)
+        write({"lr": lr}, {"degradation": estimator(lr)}, draft)
         content = draft.read_bytes()
     numbers = {"dtype": "float32", "range": [0, 1]}
     fields = {

@@ -3,15 +3,13 @@
 The input is `lr`, the output `sr`: RGB, channels last, float32 in [0, 1], or uint8
 levels for "int8"; `conversion` describes the precisions. By default the file takes any
 height and width, for CPUs; `input_size` makes it static, (1, H, W, 3), for GPUs, NPUs
-and browsers. Its metadata says what it is (`models.tflite`).
-
-A conditional generator's file has a second input, `degradation`, (1, 10), unless a
-degradation or the estimator is built in (`single_input`).
+and browsers. Its metadata says what it is (`models.tflite`). A conditional generator's
+file has a second input, `degradation`, (1, 10), unless a degradation or the estimator
+is built in (`single_input`).
 
 A file is handed over only when it passes `checks`: size, ops, difference from the Keras
-model on a real photo, and for int8 also the loss in PSNR (`psnr_drop`). It is written
-under a temporary name, so a failure leaves nothing and harms nothing. Converting needs
-Keras on TensorFlow, which the functions import when they need it.
+model on a real photo, and for int8 also the loss in PSNR (`psnr_drop`). A failure
+leaves nothing and harms nothing. Converting needs Keras on TensorFlow.
 """
 
 import os
@@ -23,7 +21,7 @@ import numpy as np
 
 from srlite.backend import import_keras
 from srlite.data.degradation_vector import SMALLEST, Degradation
-from srlite.errors import ExportError
+from srlite.errors import ConfigError, ExportError
 from srlite.export.calibration import SIZE, Sample, calibration_samples
 from srlite.export.checks import (
     ALLOWED_OPS,
@@ -39,11 +37,11 @@ from srlite.export.checks import (
     check_sixteen_bits,
     check_size,
 )
-from srlite.export.conversion import convert, measure_memory
 from srlite.export.estimator import check_path, export_estimator
 from srlite.export.psnr_drop import LossMeter, check_loss
 from srlite.export.report import EstimatorReport, ExportReport
 from srlite.files import SAMPLE, replacing
+from srlite.memory import check_memory
 from srlite.models.model_files import (
     check_generator,
     is_estimator,
@@ -53,6 +51,7 @@ from srlite.models.model_files import (
 from srlite.models.tflite import add_metadata, origin
 from srlite.pictures.picture import read_rgb
 from srlite.runtime.opening import DEFAULT_OVERLAP
+from srlite.runtime.runners import KerasNetwork
 from srlite.runtime.upscaler import Told
 
 # With an estimator built in, which sees traces smaller than a step of 8 bits.
@@ -105,9 +104,10 @@ def export_tflite(
         ExportError: an impossible argument; the file cannot be made or written, or
             fails a check. Nothing is left then.
         BackendError: Keras on TensorFlow is not there.
-        ConfigError: an impossible degradation.
+        ConfigError: an impossible degradation or overlap.
         DataError: `calibration` cannot be read, or holds no picture.
-        ModelError: `generator` is not of the shape above.
+        ModelError: `generator` is not of the shape above, or a file of `input_size`
+            would take more memory than there is.
         ImageError: a photo cannot be read.
     """
     path = Path(path)
@@ -117,9 +117,10 @@ def export_tflite(
     ]
     if is_estimator(generator):
         return export_estimator(generator, path, pictures, source)
-    _check_arguments(path, input_size, precision, calibration)
-    keras = import_keras("export", backends=("tensorflow",))
+    _check_arguments(path, input_size, precision, calibration, overlap)
+    import_keras("export", backends=("tensorflow",))
     check_generator(generator)
+    from srlite.export.conversion import convert, measure_memory
     from srlite.export.graphs import reach_of
     from srlite.export.single_input import build_in
 
@@ -127,25 +128,23 @@ def export_tflite(
         reach = reach_of(generator) + step_of(generator) - 1  # windows move by a step
         short = precision == "int8" and reach <= MAX_REACH
         overlap = reach if short else DEFAULT_OVERLAP
+    static = None if input_size is None else (int(input_size[0]), int(input_size[1]))
     generator, told = build_in(generator, degradation, estimator)
     if seeing := told == "auto":
-        _check_seeing(input_size, precision)
+        _check_seeing(static, precision)
     channels, scale = generator.inputs[0].shape[-1], scale_of(generator)
-    static = (input_size[0], input_size[1]) if input_size else None
-    sizes: tuple[tuple[int, int], ...]
+    sizes: tuple[tuple[int, int], ...] = SEEING_SIZES if seeing else CHECK_SIZES
+    if precision == "int16x8":
+        sizes = SLOW_SIZES
     if static:
         sizes = (static,)
-    elif precision == "int16x8":
-        sizes = SLOW_SIZES
-    else:
-        sizes = SEEING_SIZES if seeing else CHECK_SIZES
     samples = None
     if precision in CALIBRATED and calibration is not None:
         damage: str | Degradation | None = "spread" if told == "input" else None
         if isinstance(told, dict):
             damage = Degradation.from_vector(told["vector"])
         samples, tried = calibration_samples(
-            calibration, scale, input_size or (SIZE, SIZE), damage=damage
+            calibration, scale, static or (SIZE, SIZE), damage
         )
         samples = [Sample(x.lr[..., :channels], x.degradation) for x in samples]
         if meter is None and precision == "int8":
@@ -155,7 +154,7 @@ def export_tflite(
     fields = _metadata(generator, precision, overlap, told) | origin(source)
     with replacing(path, ExportError) as draft:
         batch = 1 if seeing else None
-        convert(keras, generator, draft, input_size, precision, samples, batch)
+        convert(generator, draft, static, precision, samples, batch)
         if static is None and precision != "int16x8":
             fields["bytes_per_pixel"] = measure_memory(draft.read_bytes(), channels)
         content = add_metadata(draft.read_bytes(), fields)
@@ -192,6 +191,7 @@ def _check_arguments(
     input_size: Sequence[int] | None,
     precision: str,
     calibration: str | os.PathLike | None,
+    overlap: int | None,
 ) -> None:
     if precision not in PRECISIONS:
         choices = ", ".join(PRECISIONS)
@@ -201,15 +201,20 @@ def _check_arguments(
             f"{precision} needs photographs to calibrate on: give a folder of them "
             "with --calibration-dir"
         )
-    if input_size is not None and (len(input_size) != 2 or min(input_size) < 1):
-        raise ExportError(
-            "input_size must be (height, width) in LR pixels, at least 1 each; "
-            f"received {input_size}"
-        )
+    if input_size is not None:
+        if np.shape(input_size) != (2,) or any(x < 1 or x % 1 for x in input_size):
+            raise ExportError(
+                "input_size must be (height, width) in LR pixels, at least 1 each; "
+                f"received {input_size}"
+            )
+        need = KerasNetwork.bytes_per_pixel
+        check_memory("the model", input_size, need, "give a smaller input size")
+    if overlap is not None and overlap < 0:
+        raise ConfigError(f"overlap must be 0 or more; received {overlap}")
     check_path(path)
 
 
-def _check_seeing(input_size: Sequence[int] | None, precision: str) -> None:
+def _check_seeing(input_size: tuple[int, int] | None, precision: str) -> None:
     """Refuse a precision or size that a built-in estimator cannot work with."""
     if precision not in SEEING_PRECISIONS:
         raise ExportError(

@@ -1,8 +1,8 @@
 """What a ``.tflite`` loses in PSNR against the Keras model it was made from.
 
-Both enlarge the same pictures in tiles, as `Upscaler` does, after each kernel. Levels
-that differ say little about quality; PSNR does, and an int8 file is judged by it.
-Conditional models and files are told the truth: the kernel, and no damage.
+Both enlarge the same pictures in tiles, after each kernel. Levels that differ say
+little about quality; PSNR does, and an int8 file is judged by it. Conditional models
+and files are told the truth: the kernel, and no damage.
 """
 
 import os
@@ -48,11 +48,7 @@ class LossMeter:
         self._values: list[float] | None = None
 
     def measure(self, path: str | os.PathLike) -> dict[str, tuple[float, float]]:
-        """Measure a ``.tflite`` file.
-
-        Returns:
-            dict of kernel to (dB of the model, dB of the file), means over pictures.
-        """
+        """Measure a ``.tflite``: kernel -> (dB of the model, of the file), means."""
         if self._values is None:
             self._values = self._psnr_by_kernel(self._upscale)
         upscale = Upscaler(in_colour(LiteRTNetwork(path, cores()))).upscale
@@ -73,9 +69,7 @@ class LossMeter:
 def check_loss(found: dict[str, tuple[float, float]], where: str) -> None:
     """Raise ExportError for an int8 file that loses over `MAX_LOSS` on some kernel.
 
-    Args:
-        found: as from `LossMeter.measure`.
-        where: name of the pictures, for the message.
+    `found` is as from `LossMeter.measure`, `where` the name of the pictures.
     """
     losses = {kernel: model - file for kernel, (model, file) in found.items()}
     worst = max(losses, key=lambda kernel: np.nan_to_num(losses[kernel], nan=np.inf))

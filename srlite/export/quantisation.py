@@ -4,11 +4,9 @@ A converter that calibrates by itself gives each tensor the range from its least
 largest value, so one stray pixel coarsens the step of all. Here a range leaves out
 `_CLIPPED` of the values at either end. Tensors that are joined or only moved share a
 range, so that nothing is rounded twice. Inputs and output have levels, 0 to 255 for
-0 to 1, so the last addition saturates at black and white without an op for it.
-
-The roundings are those of quantisation-aware training (Jacob et al. 2018,
-https://arxiv.org/abs/1712.05877, section 3), which converters read as ranges; nothing
-is trained.
+0 to 1, so the last addition saturates at black and white without an op for it. The
+roundings are those of quantisation-aware training (Jacob et al. 2018,
+https://arxiv.org/abs/1712.05877, section 3), which converters read as ranges.
 """
 
 from typing import Any
@@ -41,11 +39,8 @@ _FOLDED = (layers.BatchNormalization, layers.Rescaling)
 def quantise(generator: Any, samples: list) -> Any:
     """Round the activations of a network to 8 bits, by ranges measured on samples.
 
-    The arguments are as of `equalisation.equalise`.
-
-    Returns:
-        A new `keras.Model` of the same shape; its inputs and output are rounded to
-        levels and clipped to [0, 1].
+    The arguments are as of `equalisation.equalise`. Returns a new `keras.Model` of the
+    same shape; its inputs and output are rounded to levels and clipped to [0, 1].
     """
     ranges = _find_ranges(generator, samples)
 

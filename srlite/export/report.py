@@ -38,36 +38,21 @@ class EstimatorReport:
 
 @dataclasses.dataclass(frozen=True)
 class ExportReport:
-    """What was written, and how far it is from the Keras model.
-
-    Attributes:
-        path: the file.
-        precision: one of `checks.PRECISIONS`.
-        input_size: static (height, width) in LR pixels, or None for any size.
-        file_bytes: size of the file in bytes.
-        ops: op name -> count.
-        checked_sizes: (height, width) in LR pixels of the photos it was compared on.
-        largest_difference: in levels, over all pixels of all photos.
-        mean_difference: in levels, mean of the absolute difference.
-        psnr: kernel -> (dB of the model, dB of the file) on luma, or None when it was
-            not measured.
-        psnr_photos: the pictures behind `psnr`, in words, or None.
-        degradation: the metadata field `degradation` (`models.tflite`).
-        estimator_bytes: size of the estimator's file that goes with it, or 0.
-    """
+    """What was written, and how far it is from the Keras model."""
 
     path: Path
-    precision: str
-    input_size: tuple[int, int] | None
+    precision: str  # one of `checks.PRECISIONS`
+    input_size: tuple[int, int] | None  # static (height, width) in LR pixels, or any
     file_bytes: int
-    ops: dict[str, int]
-    checked_sizes: tuple[tuple[int, int], ...]
-    largest_difference: float
-    mean_difference: float
+    ops: dict[str, int]  # name -> count
+    checked_sizes: tuple[tuple[int, int], ...]  # (height, width) in LR pixels
+    largest_difference: float  # levels, over all pixels of all photos
+    mean_difference: float  # levels, of the absolute difference
+    # Kernel -> (dB of the model, dB of the file) on luma, where it was measured.
     psnr: dict[str, tuple[float, float]] | None = None
-    psnr_photos: str | None = None
-    degradation: str | dict | None = None
-    estimator_bytes: int = 0
+    psnr_photos: str | None = None  # the pictures behind it, in words
+    degradation: str | dict | None = None  # the metadata field (`models.tflite`)
+    estimator_bytes: int = 0  # of the file that goes with it
 
     @property
     def psnr_loss(self) -> float | None:

@@ -6,17 +6,16 @@ estimator itself, `tell_by_estimator` builds that in. `build_in` chooses between
 """
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
 from keras import layers, ops
 
-from srlite.data.degradation_vector import Degradation, parse_degradation
+from srlite.data.degradation_vector import Degradation
 from srlite.errors import ConfigError, ExportError, ModelError
 from srlite.export.graphs import steps_of, taken_by
-from srlite.runtime.telling import Told
+from srlite.runtime.telling import Told, parts_of
 
 _GRID = 8  # an estimator takes sides of 8 n + 7 LR pixels
 
@@ -28,17 +27,14 @@ def build_in(
 
     Args:
         generator: `keras.Model`, conditional or not.
-        degradation: a `Degradation`, its vector (10,), or text for `parse_degradation`
-            (or what that returns); missing parts mean no damage and every kernel alike.
-            "auto" builds the estimator in. None leaves the generator as it is.
+        degradation: as for `telling.parts_of`; missing parts mean no damage and every
+            kernel alike. "auto" builds the estimator in. None leaves the generator as
+            it is.
         estimator: `keras.Model`, for "auto".
 
-    Returns:
-        (generator, told): what to export, and the metadata field `degradation`.
-
-    Raises:
-        ConfigError: an impossible degradation.
-        ExportError: the generator is not conditional, or "auto" has no estimator.
+    Returns (generator, told): what to export, and the metadata field `degradation`.
+    Raises ConfigError for an impossible degradation, ExportError if the generator is
+    not conditional or "auto" has no estimator.
     """
     if len(generator.inputs) == 1:
         if degradation is not None:
@@ -56,15 +52,9 @@ def build_in(
                 "received none, or a model of grey ones"
             )
         return tell_by_estimator(generator, estimator), "auto"
-    if isinstance(degradation, str):
-        degradation = parse_degradation(degradation)
-    if isinstance(degradation, Mapping):
-        degradation = Degradation().replace(degradation)
-    if not isinstance(degradation, Degradation):
-        degradation = Degradation.from_vector(degradation)
-    vector = [round(float(x), 6) for x in degradation.vector]
-    told = {"words": f"{degradation}", "vector": vector}
-    return tell(generator, degradation.vector), told
+    whole = Degradation().replace(parts_of(degradation))
+    vector = [round(float(x), 6) for x in whole.vector]
+    return tell(generator, whole.vector), {"words": f"{whole}", "vector": vector}
 
 
 def is_auto(degradation: Told | None) -> bool:
@@ -86,10 +76,7 @@ def tell(generator: Any, degradation: np.ndarray) -> Any:
     The degradation, float32 (10,), adds a constant to each channel of the features. The
     constant passes back through additions and factors into the bias of a convolution,
     or is added where there is no such bias. The result is a new `keras.Model` of one
-    input.
-
-    Raises:
-        ModelError: the generator does something else with it than an addition.
+    input; ModelError if the generator does something else with it than an addition.
     """
     steps = steps_of(generator)
     makers = {id(op.output): op for op in generator.operations}

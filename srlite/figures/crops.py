@@ -3,7 +3,6 @@
 The crop is where the models differ most: for each LR pixel, the largest minus the
 smallest of their lumas is averaged over its HR pixels, and the square with the largest
 sum is taken, the first one by rows among equals. A single model is compared with HR.
-Nothing is random, so the same pictures give the same crop.
 """
 
 from dataclasses import dataclass

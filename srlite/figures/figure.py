@@ -27,8 +27,7 @@ def draw_comparison(lr, bicubic, sr, size=None, more=()):
         size: (width, height) of the figure in inches; fitting the picture when None.
         more: (name, uint8 array of the shape of `sr`) of further columns.
 
-    Returns:
-        `matplotlib.figure.Figure`, registered with pyplot; the caller closes it.
+    Returns `matplotlib.figure.Figure`, registered with pyplot; the caller closes it.
     """
     top, left, side = find_telling_region(bicubic, sr, lr.shape[:2])
     ratio = float(np.clip(lr.shape[0] / lr.shape[1], 0.4, 1.6))

@@ -1,9 +1,8 @@
 """Comparison strips: LR, models and HR side by side as one PNG, with labels.
 
 Above are the crops of a view, enlarged by repeating pixels; below, how far each model
-is from HR there, all maps on one scale, and where in the picture the crop is. The
-colours of the maps are "magma" of matplotlib, whose lightness grows steadily, so that
-they also work in grey.
+is from HR there, all maps on one scale, and where in the picture the crop is. Maps have
+matplotlib's "magma", whose lightness grows steadily, so that they also work in grey.
 """
 
 import functools

@@ -5,10 +5,8 @@ VGG19 before the activation, each divided by its mean difference between a photo
 and its bicubic enlargement; of style, EfficientNetB4. So a content of 1 is about as far
 off as bicubic enlargement. Zhang et al. 2018 (https://arxiv.org/abs/1801.03924) show
 how well such distances agree with people; theirs, LPIPS, weighs the channels by human
-judgements, this one does not.
-
-Pictures of more than 1024 pixels a side are seen in parts, to bound the memory. Keras
-is imported when a network is built.
+judgements, this one does not. Pictures of more than 1024 pixels a side are seen in
+parts, to bound the memory.
 """
 
 import math
@@ -32,8 +30,7 @@ _KEPT = 4  # parts whose features are kept; VGG19's are 200 MB for a full one
 class FeatureDistance:
     """Mean absolute difference of features, averaged over the taps.
 
-    The features of HR are kept while it is compared with several pictures, unless it is
-    very large.
+    The features of HR are kept for the next picture, unless HR is very large.
     """
 
     def __init__(self, features: Any, scales: Sequence[float] | None = None) -> None:
@@ -77,9 +74,7 @@ class FeatureDistance:
 def content_distance(weights: str | os.PathLike | None) -> FeatureDistance:
     """Build the distance in VGG19; `weights` are "imagenet", a path, or None: random.
 
-    Raises:
-        BackendError: Keras is not installed.
-        ModelError: the weights cannot be downloaded or read.
+    Raises BackendError without Keras, ModelError where the weights cannot be read.
     """
     import_keras("the content distance")
     from srlite.models.features import vgg19_features

@@ -4,11 +4,9 @@ Heusel et al. 2017 (https://arxiv.org/abs/1706.08500, equation 6): the pictures 
 set become 2048 numbers each, what InceptionV3 holds before its classifier; a Gaussian
 is fitted to each set, and the distance is that of the Gaussians.
 
-The paper's figures come from another training of InceptionV3 than Keras's, and the
-distance falls as the number of pictures grows. So a figure compares only with others of
-srlite on the same number of pictures, and is refused below `MIN_PICTURES`.
-
-Keras is imported when the network is built.
+The paper's InceptionV3 was trained otherwise than Keras's, and the distance falls as
+the number of pictures grows. So a figure compares only with others of srlite on the
+same number of pictures, and is refused below `MIN_PICTURES`.
 """
 
 import os
@@ -43,8 +41,7 @@ def fit_gaussian(features: Features, pictures: Iterable[np.ndarray]) -> Gaussian
     """Fit a `Gaussian` to the features of two or more pictures, one at a time.
 
     The update of Chan, Golub and LeVeque 1983. The factor has at most twice as many
-    rows as there are features, so memory does not depend on how many pictures there
-    are.
+    rows as there are features, so memory does not grow with the pictures.
     """
     rows: list[np.ndarray] = []
     mean: Any = 0.0
@@ -62,9 +59,8 @@ def frechet_distance(one: Gaussian, other: Gaussian) -> float:
     """Return |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) of two Gaussians, 0 or more.
 
     With C1 = F^T F and C2 = G^T G the trace of the root is the sum of the singular
-    values of F G^T, whose squares are the eigenvalues of C1 C2. So there are no complex
-    numbers, which the root of C1 C2 gets by rounding, and few pictures make a small
-    matrix.
+    values of F G^T, whose squares are the eigenvalues of C1 C2. The root of C1 C2 would
+    get complex numbers by rounding, and is larger where pictures are few.
     """
     f, g = one.factor, other.factor
     cross = np.linalg.svd(f @ g.T, compute_uv=False).sum()
@@ -90,12 +86,8 @@ def inception_features(weights: str | os.PathLike | None, side: int = SIDE) -> F
             always the same, for tests.
         side: pixels to which pictures are resized, 75 or more; 299 except in tests.
 
-    Returns:
-        Function from uint8 (height, width, 3) to float32 (2048,).
-
-    Raises:
-        BackendError: Keras is not installed.
-        ModelError: the weights cannot be downloaded or read.
+    Returns function from uint8 (height, width, 3) to float32 (2048,); raises
+    BackendError without Keras, ModelError where the weights cannot be read.
     """
     if weights not in ("imagenet", None) and not os.path.isfile(weights):
         raise ModelError(

@@ -25,23 +25,16 @@ _SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))  # section II C: the four neighbours
 # Shapes of a generalised Gaussian, and the ratio of its squared mean magnitude to its
 # variance, which reveals the shape.
 _SHAPES = np.arange(0.2, 10.0005, 0.001)
-
-
-def _gamma(x: np.ndarray) -> np.ndarray:
-    return np.vectorize(math.gamma, otypes=[float])(x)
-
-
-_RATIOS = _gamma(2 / _SHAPES) ** 2 / (_gamma(1 / _SHAPES) * _gamma(3 / _SHAPES))
+_GAMMAS = [[math.gamma(n / shape) for shape in _SHAPES] for n in (1, 2, 3)]
+_RATIOS = np.square(_GAMMAS[1]) / np.multiply(_GAMMAS[0], _GAMMAS[2])
 
 
 def read_niqe_parameters(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
     """Read the Gaussian of pristine photographs: mean (36,), covariance (36, 36).
 
     `path` is an `.npz`, or an `.mat` as the authors published it, with the arrays
-    `mu_prisparam` and `cov_prisparam`, or `mu_pris_param` and `cov_pris_param`.
-
-    Raises:
-        DataError: the file cannot be read, or holds other arrays.
+    `mu_prisparam` and `cov_prisparam`, or `mu_pris_param` and `cov_pris_param`; or
+    DataError.
     """
     try:
         if Path(path).suffix.lower() == ".mat":
@@ -75,9 +68,8 @@ def niqe(
         parameters: as from `read_niqe_parameters`.
         border: pixels left out on each side.
 
-    Returns:
-        The distance, 0 or more; NaN for a picture without a whole block inside the
-        border, or without a block that has any texture.
+    Returns the distance, 0 or more; NaN for a picture without a whole block inside the
+    border, or without a block that has any texture.
     """
     check_uint8(picture)
     y = np.rint(luma(picture))[border : -border or None, border : -border or None]
@@ -86,13 +78,9 @@ def niqe(
         return math.nan
     y = y[:height, :width]
     halves = [downsampling_matrix("bicubic", side, 2) for side in y.shape]
-    features = np.concatenate(
-        [
-            _features(y, BLOCK),
-            _features(halves[0] @ y @ halves[1].T, BLOCK // 2),
-        ],
-        axis=1,
-    )  # (blocks, 36)
+    half = halves[0] @ y @ halves[1].T
+    both = [_features(y, BLOCK), _features(half, BLOCK // 2)]
+    features = np.concatenate(both, axis=1)  # (blocks, 36)
     if np.isnan(features).all(axis=0).any():
         return math.nan
     # A flat block has no shape; its other features count only for the mean.
@@ -109,14 +97,9 @@ def niqe(
 
 def _features(y: np.ndarray, side: int) -> np.ndarray:
     """Features of each block at one scale: (blocks, 18)."""
-    normalised = _normalised(y)
-    return np.array(
-        [
-            _block_features(normalised[top : top + side, left : left + side])
-            for top in range(0, y.shape[0], side)
-            for left in range(0, y.shape[1], side)
-        ]
-    )
+    rows, columns = (length // side for length in y.shape)
+    blocks = _normalised(y).reshape(rows, side, columns, side).swapaxes(1, 2)
+    return np.array([_block_features(block) for row in blocks for block in row])
 
 
 def _normalised(y: np.ndarray) -> np.ndarray:

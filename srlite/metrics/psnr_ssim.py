@@ -4,7 +4,7 @@ They use 8-bit luma (ITU-R BT.601, 16..235) without a border of `scale` pixels, 
 MATLAB's scripts for Set5 and Set14 do and published tables mean; or RGB, as newer
 papers do. Colour, which luma leaves out, has two measures on the Cb and Cr of JPEG
 (ITU-R BT.601, full range). Validation in training and `evaluation` share these
-functions, so that their figures can be compared.
+functions.
 
 Sharp details may be invented, but what the LR picture shows may not be changed.
 `lr_error` and `colour_error` measure that, in levels (1/255), without HR.
@@ -32,12 +32,8 @@ def psnr(sr: np.ndarray, hr: np.ndarray, border: int, channel: str = "luma") -> 
         border: HR pixels left out on each side; by custom the scale.
         channel: "luma" or "rgb": what the squared error is averaged over.
 
-    Returns:
-        dB; infinite for equal pictures.
-
-    Raises:
-        ValueError: pictures of another kind or of different shapes, nothing left
-            inside the border, or another channel.
+    Returns dB, infinite for equal pictures; raises ValueError for pictures of another
+    kind or of different shapes, nothing left inside the border, or another channel.
     """
     sr, hr = _inside(sr, hr, border, 1, channel)
     return _ratio(sr, hr)

@@ -8,7 +8,6 @@ from told_files import write_told
 
 from srlite.benchmark.against import Costs, mirrored_to, table, time_against
 from srlite.benchmark.command import main
-from srlite.benchmark.inference import measure_reach
 from srlite.errors import ConfigError, ModelError
 
 
@@ -66,13 +65,9 @@ def test_refusals(told, tiny_model, tmp_path, photo):
 
 
 def test_mirrors(photo):
+    with pytest.raises(ModelError, match="would take .* GB .* give a smaller one"):
+        mirrored_to(photo, (10**7, 10**7))
     image = mirrored_to(photo, (50, 30))
     assert image.shape == (50, 30, 3)
     np.testing.assert_array_equal(image[:40], photo[:, :30])
     np.testing.assert_array_equal(image[40:], photo[:-11:-1, :30])
-
-
-def test_reach_of_a_file_that_is_told(told, photo):
-    """One RRDB of two convolutions, the first, the fusion and the last: 5 pixels."""
-    near, far = measure_reach(told, photo, 1, overlaps=(2, 8), tile=16)
-    assert near > 0.01 > far

@@ -9,15 +9,9 @@ from told_files import write_told
 
 from srlite.benchmark.command import main
 from srlite.benchmark.inference import BareLiteRT
-from srlite.benchmark.tflite import Timing, benchmark_tflite, count_flop, table
+from srlite.benchmark.tflite import Timing, benchmark_tflite, table
 from srlite.errors import ConfigError, ModelError
 from srlite.export.export import export_tflite
-
-
-def test_convolutions_are_counted(tiny_tflite):
-    # Head 3 -> 8, growth 8 -> 4, back 12 -> 8, fusion 8 -> 8, tail 8 -> 48: 3 x 3 each.
-    per_pixel = 9 * (3 * 8 + 8 * 4 + 12 * 8 + 8 * 8 + 8 * 48)
-    assert count_flop(tiny_tflite, (10, 7)) == 2 * 70 * per_pixel
 
 
 def test_figures(tiny_tflite):
@@ -28,13 +22,12 @@ def test_figures(tiny_tflite):
     for timing in timings:
         assert len(timing.seconds) == 4 and min(timing.seconds) > 0
         assert timing.megapixels == timing.size[0] * timing.size[1] * 16 / 1e6
-        assert timing.gflop == count_flop(tiny_tflite, timing.size) / 1e9
         assert timing.file_bytes == tiny_tflite.stat().st_size
         assert 20 < timing.peak_mib < 2000
 
 
 def test_table(tmp_path):
-    common = {"size": (10, 10), "megapixels": 0.5, "gflop": 2.0, "peak_mib": 60.0}
+    common = {"size": (10, 10), "megapixels": 0.5, "peak_mib": 60.0}
     slow = Timing(tmp_path / "a.tflite", 2_000_000, seconds=(1.0, 2.0, 3.0), **common)
     fast = Timing(tmp_path / "b.tflite", 1_000_000, seconds=(0.25, 0.5, 0.7), **common)
     lines = table([slow, fast], num_threads=2).splitlines()
@@ -42,7 +35,7 @@ def test_table(tmp_path):
     # Medians: 2.0 and 0.5 s; ratios turn by turn: 4, 4 and 4.3.
     assert re.findall(r"\S+", lines[2])[2:4] == ["2.00", "2000.0"]
     assert "1500.0 to 2500.0" in lines[2] and "1.00 x" in lines[2]
-    assert "4.00 x" in lines[3] and "4.0" in lines[3].split()
+    assert "4.00 x" in lines[3] and "1.00" in lines[3].split()
     assert np.isclose(fast.quartiles()[1], 0.5)
 
 
@@ -55,6 +48,8 @@ def test_command(tiny_tflite, capsys):
         main(["tflite", *arguments, "--turns", "1"])
     with pytest.raises(ConfigError, match="--sizes must be 1 or more"):
         main(["tflite", str(tiny_tflite), "--sizes", "0"])
+    with pytest.raises(ModelError, match="would take .* GB for .* give smaller --siz"):
+        main(["tflite", str(tiny_tflite), "--sizes", "1000000"])
 
 
 def test_a_file_that_is_told(tmp_path):
@@ -63,15 +58,13 @@ def test_a_file_that_is_told(tmp_path):
     (timing,) = benchmark_tflite([path], [(8, 12)], num_threads=1, turns=2)
     assert timing.size == (8, 12) and min(timing.seconds) > 0
     assert timing.peak_mib > 20
-    per_pixel = 9 * (3 * 8 + 8 * 4 + 12 * 8 + 8 * 8 + 8 * 48)
-    assert count_flop(path, (10, 7)) == 2 * 70 * per_pixel
 
 
 def test_a_file_of_grey_pictures(tmp_path):
     path = tmp_path / "grey.tflite"
     export_tflite(small_generator(0, channels=1), path)
     (timing,) = benchmark_tflite([path], [(8, 12)], num_threads=1, turns=2)
-    assert timing.peak_mib > 20 and timing.gflop == count_flop(path, (8, 12)) / 1e9
+    assert timing.peak_mib > 20
     assert BareLiteRT(path, 1, [np.zeros((1, 8, 9, 3), np.float32)]).seconds() > 0
 
 

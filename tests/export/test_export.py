@@ -12,7 +12,13 @@ from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 from PIL import Image
 
-from srlite.errors import DataError, ExportError, ImageError, SrliteError
+from srlite.errors import (
+    ConfigError,
+    DataError,
+    ExportError,
+    ImageError,
+    SrliteError,
+)
 from srlite.export.checks import ALLOWED_OPS, check_ops
 from srlite.export.command import main
 from srlite.export.export import export_tflite
@@ -181,6 +187,10 @@ def test_output_is_clipped_in_the_graph(tmp_path):
         ({"precision": "int4"}, "one of float32, .*, int16x8; received 'int4'"),
         ({"input_size": (0, 8)}, r"at least 1 each; received \(0, 8\)"),
         ({"input_size": (8,)}, "input_size must be"),
+        ({"input_size": 8}, "input_size must be"),
+        ({"input_size": (8.5, 8)}, "input_size must be"),
+        ({"input_size": (10**6, 10**6)}, "would take .* GB .*; give a smaller input"),
+        ({"overlap": -1}, "overlap must be 0 or more; received -1"),
         ({"path": "model.onnx"}, "must end in .tflite"),
         ({"path": "missing/model.tflite"}, "cannot write .*missing"),
         ({"path": "folder.tflite"}, "it is a folder"),
@@ -190,7 +200,7 @@ def test_impossible_arguments(generator, tmp_path, arguments, message):
     (tmp_path / "folder.tflite").mkdir()
     arguments = dict(arguments)
     path = tmp_path / arguments.pop("path", "model.tflite")
-    with pytest.raises(ExportError, match=message):
+    with pytest.raises(SrliteError, match=message):
         export_tflite(generator, path, **arguments)
     assert names_in(tmp_path) == ["folder.tflite"]
 
@@ -225,6 +235,26 @@ def test_command(generator, tmp_path):
     ]
     assert f"{output.stat().st_size:,} bytes" in result.stdout
     assert names_in(tmp_path) == ["generator.keras", "small.json", "small.tflite"]
+
+
+def test_a_report_replaces_no_other_json(generator, tmp_path):
+    """`model.json` may be the graph of another library, say."""
+    generator.save(tmp_path / "generator.keras")
+    other = tmp_path / "model.json"
+    other.write_text('{"format": "layers-model"}')
+    words = ["--model", str(tmp_path), "--output", str(tmp_path / "model.tflite")]
+    with pytest.raises(ExportError, match="the report would replace .*model.json"):
+        main(words)
+    assert names_in(tmp_path) == ["generator.keras", "model.json"]
+    assert other.read_text() == '{"format": "layers-model"}'
+    other.unlink()
+    assert main(words) == main(words) == 0  # its own report
+
+
+@pytest.mark.parametrize("option", ["--output", "--all", "--describe"])
+def test_nothing_behind_an_option(option):
+    with pytest.raises(ConfigError, match=f"nothing stands behind {option}; is a var"):
+        main(["--model", "light_rt", option, ""])
 
 
 def test_psnr_on_the_smallest_pictures(generator, tmp_path):

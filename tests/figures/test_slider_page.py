@@ -6,7 +6,7 @@ import re
 import numpy as np
 from node_scripts import run_node
 
-from srlite.figures.slider_page import SLIDER_SCRIPT, slider, slider_page
+from srlite.figures.slider_page import page_part, slider, slider_page
 
 PANELS = [(name, np.zeros((4, 6, 3), np.uint8)) for name in ("LR", "a<b", "HR")]
 # As much of a browser as the script needs: three pictures and four controls.
@@ -51,7 +51,9 @@ def test_sides_before_a_script_runs():
 
 
 def test_sides_while_the_edge_moves(node):
-    pictures, line = json.loads(run_node([node, "-e", BROWSER + SLIDER_SCRIPT + SHOW]))
+    pictures, line = json.loads(
+        run_node([node, "-e", BROWSER + page_part("slider.js") + SHOW])
+    )
     left, right, hidden = pictures[2], pictures[0], pictures[1]
     assert left == {"visibility": "visible", "clipPath": "inset(0 75% 0 0)"}
     assert right == {"visibility": "visible", "clipPath": "inset(0 0 0 25%)"}

@@ -1,13 +1,10 @@
 """Charts of an evaluation: scores and gains by kernel, and perception against PSNR.
 
-Bars stand only for differences and begin at 0, which means something there; scores, for
-which 0 dB means nothing, are points on an axis whose start is stated. Lines around
-points are quartiles of the pictures; lines around bars are 95 % bootstrap intervals of
-the mean difference.
-
-A model has one colour in all charts: "bicubic" and "lanczos" are grey, the others take
-those of `OKABE_ITO` and markers of their own, so that any eye and a grey print tell
-them apart.
+Bars stand only for differences and begin at 0; scores, for which 0 dB means nothing,
+are points on an axis whose start is stated. Lines around points are quartiles of the
+pictures; lines around bars are 95 % bootstrap intervals of the mean difference. A model
+has one colour in all charts: "bicubic" and "lanczos" are grey, the others have those of
+`OKABE_ITO` and markers of their own, so that any eye and a grey print tell them apart.
 """
 
 import html
@@ -158,8 +155,8 @@ def plane_chart(records, distortion, perception, styles):
 def to_svg(figure, name, description):
     """Draw a chart for a page: transparent, its ink the colour of the page's text.
 
-    `name` must be unique on the page; `description` is for screen readers. Returns
-    HTML: an `svg` element without a size of its own, nor a link.
+    `name` must be unique on the page; `description` is for screen readers. Returns an
+    `svg` element without a size of its own, nor a link.
     """
     drawn = io.StringIO()
     with (

@@ -1,9 +1,8 @@
 """The report of an evaluation: `report.html`, and its strips as PNG files.
 
-The page is one file that fetches nothing: charts are SVG whose ink is the colour of the
-page's text, pictures are parts of at most 320 x 240 pixels as PNG, some 0.7 MB for each
-picture. At the end it says how it was made, so that anyone with the pictures can make
-it again.
+The page is one file that fetches nothing: charts are SVG, pictures are parts of at most
+320 x 240 pixels as PNG, some 0.7 MB for each. At the end it says how it was made, so
+that anyone with the pictures can make it again.
 """
 
 import contextlib
@@ -32,7 +31,6 @@ from srlite.evaluation.report.charts import (
     to_svg,
 )
 from srlite.evaluation.report.page import (
-    STYLE,
     definitions,
     html_table,
     with_links,
@@ -70,19 +68,15 @@ def write_report(
         out_dir: an existing folder.
         records: as in `records`, at least one.
         read: as in `pictures.choose_pictures`; not called when `count` is 0.
-        about: (term, text) pairs of plain text: command, versions, date, protocol.
+        about: (term, text) pairs of plain text, as from `report_origin`.
         reference: name of the model that the others are compared with.
         gains: as from `gains.gains_by_damage`, on `reference`.
-        metric: what models and pictures are compared by; the first measured one when
-            None.
+        metric: what to compare by; the first measured one when None.
         count: how many best and how many worst pictures to show.
-        fid: dicts of `data_set`, `kernel`, `model` and `fid`.
+        fid: as from `Evaluation.distances`.
 
-    Returns:
-        Path of the page.
-
-    Raises:
-        DataError: a file cannot be written, or no record has the metric.
+    Returns path of the page; raises DataError if a file cannot be written, or no record
+    has the metric.
     """
     measured = [m.name for m in measured_metrics(records)]
     metric = metric or measured[0]
@@ -110,7 +104,7 @@ def write_report(
     sections.append(("How this was measured", _origin(about)))
     title = f"{_join(models)} on {_join(distinct(records, 'data_set'))}"
     body = "\n".join([_head(title, records), *with_links(sections)])
-    text = page(title, STYLE, body)
+    text = page(title, ("slider.css", "report.css"), body)
     path = Path(out_dir) / "report.html"
     with writing(path, DataError):
         with replacing_folder(path.with_name("report_figures")) as folder:
