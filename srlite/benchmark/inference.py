@@ -21,12 +21,18 @@ from PIL import Image
 
 from srlite.benchmark import against as benchmark_against
 from srlite.benchmark.against import spread
-from srlite.benchmark.tflite import as_taken, picture_input, prepare, run_python
+from srlite.benchmark.tflite import (
+    as_taken,
+    find_tflite,
+    picture_input,
+    prepare,
+    run_python,
+)
 from srlite.enhance.options import with_dot
 from srlite.errors import ConfigError
 from srlite.files import SAMPLE
 from srlite.memory import available_memory, cores
-from srlite.models.model_files import DEFAULT_MODEL, find_model
+from srlite.models.model_files import DEFAULT_MODEL
 from srlite.pictures.levels import to_float
 from srlite.pictures.picture import read_rgb
 from srlite.runtime.tiling import computed_pixels, tiles
@@ -86,12 +92,6 @@ class BareLiteRT:
         return time.perf_counter() - start
 
 
-def tiles_of(upscaler, image, window):
-    """List what the network of an `Upscaler` is called with, float32 (1, h, w, 3)."""
-    parts = tiles(image.shape, upscaler.scale, window, upscaler.overlap)
-    return [to_float(part.cut(image)) for part in parts]
-
-
 def time_overhead(path, image, rounds, num_threads, ending):
     """Time the whole command and bare calls of a `.tflite` of any size, by turns.
 
@@ -102,7 +102,9 @@ def time_overhead(path, image, rounds, num_threads, ending):
     """
     upscaler = Upscaler.from_file(path, num_threads=num_threads)
     window = _window(upscaler, image.shape[:2])
-    bare = {"tiles": BareLiteRT(path, num_threads, tiles_of(upscaler, image, window))}
+    parts = tiles(image.shape, upscaler.scale, window, upscaler.overlap)
+    seen = [to_float(part.cut(image)) for part in parts]
+    bare = {"tiles": BareLiteRT(path, num_threads, seen)}
     room = 1.2 * upscaler.network.bytes_per_pixel * image.shape[0] * image.shape[1]
     if room < available_memory():
         bare["whole"] = BareLiteRT(path, num_threads, [to_float(image)[None]])
@@ -171,9 +173,7 @@ def report(args):
     if args.against is not None:
         benchmark_against.report(args)
         return
-    path = find_model(args.model)
-    if path.suffix != ".tflite":
-        raise ConfigError(f"{path} is not a .tflite, which is what LiteRT runs")
+    path = find_tflite(args.model)
     threads = args.threads or cores()
     upscaler = benchmark_against.open_any_size(path, threads)
     photo = read_rgb(args.lr_path)

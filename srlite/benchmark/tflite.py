@@ -50,10 +50,6 @@ class Timing:
     megapixels: float  # SR, per call
     peak_mib: float  # of a process with this file alone; NaN where unknown
 
-    def quartiles(self):
-        """Return lower quartile, median and upper quartile in seconds."""
-        return np.quantile(self.seconds, [0.25, 0.5, 0.75])
-
 
 def benchmark_tflite(paths, sizes, num_threads, turns):
     """Time `.tflite` files by turns, at sizes (height, width) of LR.
@@ -90,6 +86,14 @@ def benchmark_tflite(paths, sizes, num_threads, turns):
     ]
 
 
+def find_tflite(model):
+    """Find the file of a model, which must be a `.tflite`."""
+    path = find_model(model)
+    if path.suffix != ".tflite":
+        raise ModelError(f"{path} is not a .tflite, which is what LiteRT runs")
+    return path
+
+
 def prepare(path, size, num_threads):
     """Make an interpreter whose next `invoke` enlarges noise of (height, width)."""
     from ai_edge_litert.interpreter import Interpreter
@@ -123,11 +127,7 @@ def _is_told(entry):
 
 
 def run_python(code, *arguments):
-    """Run code in a process of its own, and return what it prints.
-
-    Raises:
-        SrliteError: it failed.
-    """
+    """Run code in a process of its own; return what it prints, or SrliteError."""
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],
         capture_output=True,
@@ -177,10 +177,7 @@ def report(args):
             raise ConfigError(f"--{name} must be 1 or more")
     if args.turns < 2:
         raise ConfigError(f"--turns must be 2 or more; received {args.turns}")
-    paths = [find_model(model) for model in args.models]
-    for path in paths:
-        if path.suffix != ".tflite":
-            raise ModelError(f"{path} is not a .tflite, which is what LiteRT runs")
+    paths = [find_tflite(model) for model in args.models]
     sizes = [(side, side) for side in args.sizes]
     for threads in args.threads:
         with silence():  # LiteRT tells of its delegates.
@@ -197,7 +194,7 @@ def table(timings, num_threads):
         f"{'Mpixel/s':>10}{'MiB':>6}",
     ]
     for timing in timings:
-        low, median, high = timing.quartiles()
+        low, median, high = np.quantile(timing.seconds, [0.25, 0.5, 0.75])
         first = next(other for other in timings if other.size == timing.size)
         # Neighbours in time are compared, so that a slow spell changes both.
         ratio = np.median(np.divide(first.seconds, timing.seconds))

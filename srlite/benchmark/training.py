@@ -168,7 +168,11 @@ def benchmark_training(config, stage, steps=50, data_dirs=None):
         # The bare update has patches of one size, so the loop must have them too.
         largest = {"estimator.patch_sizes": [config.estimator.photo_size]}
         config = config.updated(largest)
-    keras = _prepare_backend()
+    keras = import_keras("training", backends=("tensorflow", "jax"))
+    if keras.config.backend() == "tensorflow":  # as in training
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
     options, size = getattr(config, stage), config.steps_per_execution
     sampler = PausableSampler(_sampler(config, stage, data_dirs))
     turns = max(_LEAST_TURNS, -(-steps // (EXECUTIONS * size)))
@@ -225,16 +229,6 @@ def benchmark_training(config, stage, steps=50, data_dirs=None):
         if hasattr(step, "portions")
         else None,
     }
-
-
-def _prepare_backend():
-    """Import Keras, and let it compute as in training."""
-    keras = import_keras("training", backends=("tensorflow", "jax"))
-    if keras.config.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
-    return keras
 
 
 def _sampler(config, stage, data_dirs):

@@ -27,7 +27,7 @@ from srlite.evaluation.gains import gains_by_damage
 from srlite.evaluation.measures import NEEDS, build_measures, file_identity
 from srlite.evaluation.options import NONE, SETS_VARIABLE, evaluation_parser
 from srlite.evaluation.protocol import GIVEN, Protocol
-from srlite.evaluation.records import PictureFolder, RecordFile, write_scores
+from srlite.evaluation.records import PictureFolder, RecordFile, distinct, write_scores
 from srlite.evaluation.statistics import aggregate
 from srlite.evaluation.tables import (
     markdown,
@@ -88,8 +88,12 @@ def main(argv=None, prog="python -m srlite evaluate"):
             print(f"stopped after {done}; {hint}", file=sys.stderr)
             return 130
         aggregates = aggregate(evaluation.records)
+        lacking = f"no picture has a value of {', '.join(measures.names)}"
         if not aggregates:
-            raise DataError(f"no picture has a value of {', '.join(measures.names)}")
+            raise DataError(lacking)
+        there = distinct(aggregates, "data_set")
+        bare = [one.name for one in sets if one.name not in there]
+        evaluation.left_out += [f"{name}: {lacking}" for name in bare]
         reference = _reference(contenders)
         gains = gains_by_damage(aggregates, reference)
         notes = _notes(args, protocol, measures, contenders, sets)

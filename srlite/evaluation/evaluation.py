@@ -115,7 +115,6 @@ class Evaluation:
 
     Attributes:
         records: those that are done.
-        pictures: the `PictureFolder` that is given, or None.
         left_out: sentences about what could not be measured.
         total: measurements in all.
         reused: how many records existed before.
@@ -136,10 +135,8 @@ class Evaluation:
     def run(self, progress=lambda done: None):
         """Measure everything; call `progress` with how many measurements more are done.
 
-        Raises:
-            DataError: no picture of a set can be measured, or a pair has other sizes.
-            ModelError: a contender fails.
-            ImageError: a picture cannot be written.
+        DataError if no picture of a set can be measured, or a pair has other sizes;
+        ModelError if a contender fails.
         """
         for data_set in self._sets:
             measured = self._items[data_set.name] = []

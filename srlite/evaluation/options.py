@@ -143,28 +143,15 @@ def _add_measures(parser):
         help=f"of {', '.join(metric.name for metric in METRICS)} (default: all that "
         "can be measured)",
     )
-    group.add_argument(
-        "--vgg19-weights",
-        default=NONE,
-        metavar="FILE",
-        help="for content: imagenet, which Keras downloads, or a file without the top",
-    )
-    group.add_argument(
-        "--efficientnet-weights",
-        default=NONE,
-        metavar="FILE",
-        help="for style: imagenet, or a file of EfficientNetB4 without the top",
-    )
-    group.add_argument(
-        "--niqe-parameters",
-        default=NONE,
-        metavar="FILE",
-        help="for niqe: the authors' published parameters, .mat or .npz",
-    )
-    group.add_argument(
-        "--inception-weights",
-        default=NONE,
-        metavar="FILE",
-        help=f"for FID, of sets of {MIN_PICTURES} pictures or more, with --out-dir: "
-        "imagenet, a file of InceptionV3 without the top, or random, for trials",
-    )
+    files = {
+        "vgg19-weights": "for content: imagenet, which Keras downloads, or a file "
+        "without the top",
+        "efficientnet-weights": "for style: imagenet, or a file of EfficientNetB4 "
+        "without the top",
+        "niqe-parameters": "for niqe: the authors' published parameters, .mat or .npz",
+        "inception-weights": f"for FID, of sets of {MIN_PICTURES} pictures or more, "
+        "with --out-dir: imagenet, a file of InceptionV3 without the top, or random, "
+        "for trials",
+    }
+    for name, text in files.items():
+        group.add_argument(f"--{name}", default=NONE, metavar="FILE", help=text)

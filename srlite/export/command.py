@@ -265,4 +265,6 @@ def _parse(argv: list[str], prog: str) -> argparse.Namespace:
             "--all writes precisions at their own sizes; give --precision and "
             "--input-size with --output"
         )
+    if args.overlap is not None and args.overlap < 0:
+        raise ConfigError(f"--overlap must be 0 or more; received {args.overlap}")
     return args

@@ -5,13 +5,13 @@ little about quality; PSNR does, and an int8 file is judged by it. Conditional m
 and files are told the truth: the kernel, and no damage.
 """
 
+import functools
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from srlite.data.degradation_vector import Degradation, parse_degradation
 from srlite.data.kernels import KERNELS, shrink
 from srlite.errors import ExportError
 from srlite.memory import cores
@@ -45,12 +45,13 @@ class LossMeter:
         network = in_colour(KerasNetwork(generator))
         self._upscale = Upscaler(network, overlap=overlap).upscale
         self._photos = photos
-        self._values: list[float] | None = None
+
+    @functools.cached_property
+    def _values(self) -> list[float]:
+        return self._psnr_by_kernel(self._upscale)
 
     def measure(self, path: str | os.PathLike) -> dict[str, tuple[float, float]]:
         """Measure a ``.tflite``: kernel -> (dB of the model, of the file), means."""
-        if self._values is None:
-            self._values = self._psnr_by_kernel(self._upscale)
         upscale = Upscaler(in_colour(LiteRTNetwork(path, cores()))).upscale
         return dict(zip(KERNELS, zip(self._values, self._psnr_by_kernel(upscale))))
 
@@ -61,8 +62,8 @@ class LossMeter:
             values.append([])
             for kernel in KERNELS:
                 lr = shrink(hr, kernel, self._scale)
-                truth = Degradation().replace(parse_degradation(f"kernel={kernel}"))
-                values[-1].append(psnr(upscale(lr, degradation=truth), hr, self._scale))
+                sr = upscale(lr, degradation=f"clean,kernel={kernel}")
+                values[-1].append(psnr(sr, hr, self._scale))
         return np.mean(values, axis=0).tolist()
 
 

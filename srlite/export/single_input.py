@@ -96,7 +96,9 @@ def tell(generator: Any, degradation: np.ndarray) -> Any:
                     f"received a {type(op).__name__}, {op.name}"
                 )
             place = known.index(False)  # of the features
-            value = _value(generator, op.input[1 - place], degradation)
+            of = keras.Model(generator.inputs[1], op.input[1 - place])
+            told = np.asarray(degradation, np.float32)[None]
+            value = np.asarray(of(told, training=False))
             bias = _find_bias(op.input[place], np.ravel(value), makers, readers)
             if bias:
                 biases[bias[0]] = biases.get(bias[0], 0.0) + bias[1]
@@ -116,12 +118,6 @@ def tell(generator: Any, degradation: np.ndarray) -> Any:
         bias = copy.get_layer(name).bias
         bias.assign(np.asarray(bias) + more)
     return keras.Model(copy.inputs[0], copy.outputs[0], name=generator.name)
-
-
-def _value(generator: Any, tensor: Any, degradation: np.ndarray) -> np.ndarray:
-    """Compute what a generator makes of a degradation alone."""
-    probe = keras.Model(generator.inputs[1], tensor)
-    return np.asarray(probe(np.asarray(degradation, np.float32)[None], training=False))
 
 
 def _find_bias(

@@ -87,7 +87,7 @@ def test_inference_command(tiny_tflite, tiny_model, tmp_path, capsys):
     with pytest.raises(ModelError, match="takes 16 x 16 pixels only"):
         main(["inference", "--model", static])
     (tmp_path / "model.keras").write_bytes(b"weights")
-    with pytest.raises(ConfigError, match="is not a .tflite"):
+    with pytest.raises(ModelError, match="is not a .tflite"):
         main(["inference", "--model", str(tmp_path / "model.keras")])
 
 

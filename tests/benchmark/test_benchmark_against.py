@@ -40,6 +40,14 @@ def test_table():
     assert re.findall(r"[\d.]+", lines[6]) == ["2.000", "2.000", "2.500"]
 
 
+def test_a_clock_too_coarse_for_a_tiny_picture():
+    """As that of CPU time is on Windows."""
+    none = Costs("a", (0.0, 0.0), (1e-6, 1e-6), (0.0, 0.0), (0.0, 0.0))
+    some = Costs("b", (0.016, 0.0), (1e-6, 1e-6), (0.0, 0.016), (0.0, 0.0))
+    assert "nan" in table([some, none], (1, 1, 3), 1).splitlines()[-2]
+    assert np.isnan(none.share)
+
+
 def test_command(told, tiny_tflite, capsys):
     words = ["inference", "--model", str(told), "--threads", "1", "--rounds", "2"]
     size = ["--size", "40", "30"]

@@ -279,14 +279,20 @@ def test_refusals(hr_folder, program, tiny_tflite, tmp_path):
         run(*words, "bicubic", "--scale", 1)
 
 
-def test_a_metric_that_no_picture_has(hr_folder, tmp_path):
+def test_a_metric_that_no_picture_has(hr_folder, tmp_path, capsys):
     """Grey pictures have no grain, so there is nothing to report."""
+    coloured = tmp_path / "coloured"
+    shutil.copytree(hr_folder, coloured)
     for path in hr_folder.iterdir():
         Image.open(path).convert("L").save(path)
     words = ["--hr-dir", hr_folder, "--model", "bicubic", "--metrics", "grain"]
     for more in ([], ["--out-dir", tmp_path / "out"]):
         with pytest.raises(DataError, match="no picture has a value of grain"):
             run(*words, *more)
+    assert run(*words[:2], coloured, *words[2:], "--kernels", "area") == 1
+    assert (
+        "left out: photos: no picture has a value of grain" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.skipif(os.name == "nt", reason="locks are not known there")

@@ -161,7 +161,7 @@ def test_what_is_wrong_is_said(exported, tmp_path):
         describe(tmp_path / "missing.tflite")
     with pytest.raises(ConfigError, match="--model is missing"):
         main(["--output", str(tmp_path / "out.tflite")])
-    with pytest.raises(ConfigError, match="overlap must be 0 or more; received -1"):
+    with pytest.raises(ConfigError, match="--overlap must be 0 or more; received -1"):
         main(["--model", "m", "--output", "o.tflite", "--overlap", "-1"])
     content = add_metadata(exported[1].read_bytes(), {"scale": 4})
     broken = tmp_path / "broken.tflite"

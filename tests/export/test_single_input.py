@@ -197,6 +197,8 @@ def test_a_static_file_tells_itself(generator, estimator, tmp_path):
         ({"input_size": (64, 14)}, ExportError, "at least 15 x 15.*14"),
         ({"degradation": "auto,jpeg=60"}, ConfigError, "give auto alone"),
         ({"degradation": "jpeg=0"}, ConfigError, "jpeg must be a number from 1"),
+        ({"degradation": {"jpeg": 500}}, ConfigError, "jpeg must be a number from 1"),
+        ({"degradation": Degradation(noise=99.0)}, ConfigError, "must be from 0 to 1"),
         ({"degradation": [0.5, 0.5]}, ConfigError, "10 numbers"),
     ],
 )
