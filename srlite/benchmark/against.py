@@ -18,8 +18,6 @@ from srlite.pictures.levels import to_float
 from srlite.pictures.picture import read_rgb
 from srlite.runtime.upscaler import Upscaler
 
-_SIZE = (320, 180)  # LR pixels, width and height: four times as much is 1280 x 720
-
 
 @dataclass(frozen=True)
 class Costs:
@@ -111,25 +109,7 @@ def _timed(work):
     return time.process_time() - cpu, time.perf_counter() - wall
 
 
-def add_arguments(parser):
-    """Add the options of this measurement to an `ArgumentParser`."""
-    parser.add_argument(
-        "--against",
-        metavar="OTHER",
-        help="only compare the CPU time of --model, including its estimator, with that "
-        "of another model",
-    )
-    parser.add_argument(
-        "--size",
-        nargs=2,
-        type=int,
-        default=_SIZE,
-        metavar=("WIDTH", "HEIGHT"),
-        help="size in LR pixels of the picture that --against uses (default: 320 180)",
-    )
-
-
-def report(args):
+def report_against(args):
     """Run the measurement and print it."""
     if min(args.size) < 1:
         raise ConfigError(f"--size must be 1 or more; received {min(args.size)}")

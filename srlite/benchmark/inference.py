@@ -19,8 +19,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from srlite.benchmark import against as benchmark_against
-from srlite.benchmark.against import spread
+from srlite.benchmark.against import mirrored_to, open_any_size, report_against, spread
 from srlite.benchmark.tflite import (
     as_taken,
     find_tflite,
@@ -55,7 +54,7 @@ def enlarged_by_mirrors(image, megapixels):
     """Make a picture of `megapixels`, about 3:2, of a photo and its mirror images."""
     height = max(1, round(math.sqrt(megapixels * 1e6 / 1.5)))
     width = max(1, round(1.5 * height))
-    return benchmark_against.mirrored_to(image, (height, width))
+    return mirrored_to(image, (height, width))
 
 
 def run_enlarging(lr_path, sr_path, *options):
@@ -157,7 +156,20 @@ def add_arguments(parser):
     )
     parser.add_argument("--rounds", type=int, default=5, metavar="N")
     parser.add_argument("--threads", type=int, metavar="N")
-    benchmark_against.add_arguments(parser)
+    parser.add_argument(
+        "--against",
+        metavar="OTHER",
+        help="only compare the CPU time of --model, including its estimator, with that "
+        "of another model",
+    )
+    parser.add_argument(
+        "--size",
+        nargs=2,
+        type=int,
+        default=(320, 180),  # four times as much is 1280 x 720
+        metavar=("WIDTH", "HEIGHT"),
+        help="size in LR pixels of the picture that --against uses (default: 320 180)",
+    )
     parser.add_argument(
         "--ending", default=".png", help="format to write (default: .png)"
     )
@@ -171,11 +183,10 @@ def report(args):
         raise ConfigError(f"--megapixels must be above 0; received {args.megapixels}")
     args.ending = with_dot(args.ending)
     if args.against is not None:
-        benchmark_against.report(args)
-        return
+        return report_against(args)
     path = find_tflite(args.model)
     threads = args.threads or cores()
-    upscaler = benchmark_against.open_any_size(path, threads)
+    upscaler = open_any_size(path, threads)
     photo = read_rgb(args.lr_path)
     print(f"{path.name}, {threads} threads, {args.lr_path}, writing {args.ending}")
 

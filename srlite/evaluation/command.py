@@ -27,16 +27,22 @@ from srlite.evaluation.gains import gains_by_damage
 from srlite.evaluation.measures import NEEDS, build_measures, file_identity
 from srlite.evaluation.options import NONE, SETS_VARIABLE, evaluation_parser
 from srlite.evaluation.protocol import GIVEN, Protocol
-from srlite.evaluation.records import PictureFolder, RecordFile, distinct, write_scores
+from srlite.evaluation.records import (
+    FIELDS,
+    PictureFolder,
+    RecordFile,
+    distinct,
+    measured_metrics,
+    write_scores,
+)
 from srlite.evaluation.statistics import aggregate
 from srlite.evaluation.tables import (
     markdown,
     terminal_tables,
-    write_csv,
     write_rows,
     write_text,
 )
-from srlite.files import locked, writing
+from srlite.files import is_same_file, locked, writing
 from srlite.metrics.frechet import MIN_PICTURES, check_count, inception_features
 from srlite.pictures.picture import read_rgb
 
@@ -156,7 +162,8 @@ def _reference(contenders):
 
 def _write(folder, evaluation, scores, label):
     records, gains = evaluation.records, scores.get("gains", ())
-    write_csv(folder / "scores.csv", records)
+    names = [*FIELDS, *(metric.name for metric in measured_metrics(records))]
+    write_rows(folder / "scores.csv", names, records)
     write_scores(folder / "scores.json", **scores, records=records)
     if gains:
         write_rows(folder / "gains.csv", list(gains[0]), gains)
@@ -220,16 +227,13 @@ def _notes(args, protocol, measures, contenders, sets):
 def _out_folder(args):
     """Make the folder of the results; ConfigError where they would be measured too."""
     folder = Path(args.out_dir)
-    sources = [*args.hr_dir, *itertools.chain(*args.pairs), *args.model]
-    for source in sources:
-        for place in (folder, folder / _PICTURES):
-            if os.path.isdir(source) and place.resolve().is_relative_to(
-                Path(source).resolve()
-            ):
-                raise ConfigError(
-                    f"{place} lies in {source}, whose pictures are measured; give "
-                    "another --out-dir"
-                )
+    pictures = (folder / _PICTURES).resolve()
+    for source in [*args.hr_dir, *itertools.chain(*args.pairs)]:
+        if any(is_same_file(place, source) for place in (pictures, *pictures.parents)):
+            raise ConfigError(
+                f"the results would lie in {source}, whose pictures are measured; give "
+                "another --out-dir"
+            )
     with writing(folder, ConfigError):
         folder.mkdir(parents=True, exist_ok=True)
     return folder

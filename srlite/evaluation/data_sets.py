@@ -123,7 +123,8 @@ def paired_folders(lr_folder, hr_folder):
     """Match LR and HR pictures of two folders by name, as `match_pairs`."""
     files = map(_pictures, (lr_folder, hr_folder))
     pairs = match_pairs(lr_folder, hr_folder, *files)
-    items = [Item(_flat(pair.name), pair.hr, pair.lr) for pair in pairs]
+    names = unique_names([_flat(pair.name) for pair in pairs])
+    items = [Item(name, pair.hr, pair.lr) for name, pair in zip(names, pairs)]
     return DataSet(_name(hr_folder), items, paired=True)
 
 

@@ -9,11 +9,9 @@ import csv
 
 from srlite.errors import DataError
 from srlite.evaluation.records import (
-    FIELDS,
     METRIC,
     METRICS,
     distinct,
-    measured_metrics,
     select,
 )
 from srlite.evaluation.statistics import best
@@ -65,12 +63,6 @@ def markdown(aggregates, notes, fid=(), fid_label="FID", gains=()):
             rows = _spread_rows(of_set, METRIC[name])
             parts += [f"{_name(METRIC[name], ', ')}:", _piped(rows)]
     return "\n\n".join(parts) + "\n"
-
-
-def write_csv(path, records):
-    """Write every single value, a row for each record."""
-    names = [*FIELDS, *(metric.name for metric in measured_metrics(records))]
-    write_rows(path, names, records)
 
 
 def write_rows(path, names, records):

@@ -65,9 +65,11 @@ def calibration_samples(
     photographs = usable_photographs(min_sizes, scale, say=lambda sentence: None)
     for _, photograph in itertools.islice(photographs, _MAX_PHOTOS):
         crops.append(_cut(photograph.hr, cut, random))
-    tried = _spread(len(crops), min(TRYING, max(1, len(crops) // 5)))
+    count = min(TRYING, max(1, len(crops) // 5))
+    tried = np.linspace(0, len(crops) - 1, count, dtype=int).tolist()
     rest = [i for i in range(len(crops)) if i not in tried] or [0]
-    chosen = [rest[i] for i in _spread(len(rest), min(CALIBRATING, len(rest)))]
+    spread = np.linspace(0, len(rest) - 1, min(CALIBRATING, len(rest)), dtype=int)
+    chosen = [rest[i] for i in spread]
     samples = []
     for i in range(min(CALIBRATING, len(KERNELS) * len(chosen))):
         turn, place = divmod(i, len(chosen))
@@ -131,8 +133,3 @@ def _cut(
     ]
     window = [slice(first, first + wanted) for first, wanted in zip(corner, size)]
     return fit(photo[tuple(window)], size)
-
-
-def _spread(length: int, number: int) -> list[int]:
-    """Return `number` of the places 0 to `length` - 1, evenly spread."""
-    return [int(i) for i in np.linspace(0, length - 1, number)]

@@ -59,6 +59,19 @@ def test_pairs_by_name(put):
         paired_folders(root / "l", root / "h")
 
 
+def test_pairs_whose_names_would_fall_together_stay_apart(put):
+    """Each has scores and pictures of its own."""
+    long = "n" * 110
+    files = [f"x/{name}.png" for name in ("a/b", "a_b", long + "1", long + "2")]
+    root = put(*files, *(file.replace("x/", "y/") for file in files))
+    data_set = paired_folders(root / "x", root / "y")
+    assert len({name.lower() for name in names(data_set)}) == len(files)
+    for item in data_set.items:
+        assert item.lr_path.relative_to(root / "x") == item.hr_path.relative_to(
+            root / "y"
+        )
+
+
 def test_pairs_of_other_sizes(put):
     root = put("l/a.png", "h/a.png")
     [item] = paired_folders(root / "l", root / "h").items

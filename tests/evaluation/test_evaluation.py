@@ -259,9 +259,9 @@ def test_refusals(hr_folder, program, tiny_tflite, tmp_path):
         )
         run(*words, "bicubic", *more)
     assert not (tmp_path / "out").exists()  # before anything is measured
-    with pytest.raises(ConfigError, match="HR/out lies in .*HR, whose pictures"):
+    with pytest.raises(ConfigError, match="results would lie in .*HR, whose pic"):
         run(*words, "bicubic", "--out-dir", hr_folder / "out")
-    with pytest.raises(ConfigError, match="pictures lies in .*, whose pictures"):
+    with pytest.raises(ConfigError, match="results would lie in .*pictures, wh"):
         pictures = hr_folder.rename(hr_folder.with_name("pictures"))
         run("--hr-dir", pictures, "--model", "bicubic", "--out-dir", pictures.parent)
     pictures.rename(hr_folder)

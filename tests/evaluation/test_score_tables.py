@@ -5,8 +5,9 @@ import math
 import pytest
 
 from srlite.errors import DataError
+from srlite.evaluation.records import FIELDS
 from srlite.evaluation.statistics import aggregate
-from srlite.evaluation.tables import markdown, terminal_tables, write_csv, write_rows
+from srlite.evaluation.tables import markdown, terminal_tables, write_rows
 
 VALUES = {
     ("old", "a"): {"psnr": 30.0, "lr_error": 1.5},
@@ -62,7 +63,7 @@ def test_gains():
 
 
 def test_csv(tmp_path):
-    write_csv(tmp_path / "scores.csv", RECORDS)
+    write_rows(tmp_path / "scores.csv", [*FIELDS, "psnr", "lr_error"], RECORDS)
     rows = (tmp_path / "scores.csv").read_text().splitlines()
     assert rows[0] == "data_set,image,kernel,model,psnr,lr_error"
     assert rows[1] == "set,a,area,old,30.0,1.5"
@@ -70,4 +71,4 @@ def test_csv(tmp_path):
     write_rows(tmp_path / "rows.csv", ["a", "b"], [{"a": 1.5}, {"b": "x"}])
     assert (tmp_path / "rows.csv").read_text().splitlines() == ["a,b", "1.5,", ",x"]
     with pytest.raises(DataError, match="cannot write"):
-        write_csv(tmp_path / "gone" / "scores.csv", RECORDS)
+        write_rows(tmp_path / "gone" / "scores.csv", FIELDS, [])
