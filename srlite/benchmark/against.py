@@ -148,8 +148,9 @@ def _ratio(ours, theirs):
 
 
 def _divide(ours, theirs):
-    with np.errstate(divide="ignore", invalid="ignore"):  # A coarse clock says 0.
-        return np.divide(ours, theirs)
+    """Divide; NaN where a coarse clock says 0."""
+    found = np.full(len(ours), np.nan)
+    return np.divide(ours, theirs, out=found, where=np.greater(theirs, 0))
 
 
 def _seconds(values):

@@ -162,7 +162,7 @@ def _reference(contenders):
 
 def _write(folder, evaluation, scores, label):
     records, gains = evaluation.records, scores.get("gains", ())
-    names = [*FIELDS, *(metric.name for metric in measured_metrics(records))]
+    names = [*FIELDS, *measured_metrics(records)]
     write_rows(folder / "scores.csv", names, records)
     write_scores(folder / "scores.json", **scores, records=records)
     if gains:

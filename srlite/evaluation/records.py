@@ -96,9 +96,9 @@ FIELDS = ("data_set", "image", "kernel", "model")
 
 
 def measured_metrics(records):
-    """List those of `METRICS` that at least one record has."""
-    names = set().union(*records)
-    return [metric for metric in METRICS if metric.name in names]
+    """List the names of those of `METRICS` that at least one record has."""
+    there = set().union(*records)
+    return [name for name in METRIC if name in there]
 
 
 def distinct(records, field):

@@ -11,14 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from srlite.evaluation.records import (
-    FIELDS,
-    METRIC,
-    METRICS,
-    distinct,
-    measured_metrics,
-    select,
-)
+from srlite.evaluation.records import FIELDS, METRIC, distinct, select
 
 MEAN_KERNEL = "mean"
 CONFIDENCE = 0.95
@@ -55,22 +48,21 @@ def aggregate(records):
         that both models have; they are absent where there are none or a value is
         infinite, the interval where there is only one.
     """
-    metrics = measured_metrics(records)
     values = {}  # (data set, kernel, model, metric) -> {image: value}
-    for record in _with_means(records, metrics):
+    for record in _with_means(records):
         data_set, image, kernel, model = (record[field] for field in FIELDS)
-        for metric in metrics:
-            if metric.name in record:
-                place = (data_set, kernel, model, metric.name)
-                values.setdefault(place, {})[image] = record[metric.name]
-    goodness = {metric.name: metric.goodness for metric in metrics}
+        for metric in METRIC:
+            if metric in record:
+                place = (data_set, kernel, model, metric)
+                values.setdefault(place, {})[image] = record[metric]
     # A data set may lack the first model of another one, not that of its own.
     first = {}
     for data_set, _, model, _ in values:
         first.setdefault(data_set, model)
     found = []
     for (data_set, kernel, model, metric), of_images in values.items():
-        worst = min(of_images, key=lambda i: goodness[metric](of_images[i]))
+        goodness = METRIC[metric].goodness
+        worst = min(of_images, key=lambda i: goodness(of_images[i]))
         numbers = list(of_images.values())
         entry = {"data_set": data_set, "kernel": kernel, "model": model}
         entry |= {"metric": metric, "count": len(numbers)}
@@ -79,10 +71,8 @@ def aggregate(records):
         if model != first[data_set]:
             others = values.get((data_set, kernel, first[data_set], metric), {})
             common = [image for image in of_images if image in others]
-            entry |= _difference(
-                [of_images[image] for image in common],
-                [others[image] for image in common],
-            )
+            pair = [[x[image] for image in common] for x in (of_images, others)]
+            entry |= _difference(*pair)
         found.append(entry)
     return found
 
@@ -117,16 +107,16 @@ def _difference(values, others):
     return entry
 
 
-def _with_means(records, metrics):
+def _with_means(records):
     """Add the means over the kernels, of pictures that have them all."""
     yield from records
     for data_set in distinct(records, "data_set"):
         of_set = select(records, data_set=data_set)
         if len(distinct(of_set, "kernel")) > 1:
-            yield from averaged(of_set, MEAN_KERNEL, metrics)
+            yield from averaged(of_set, MEAN_KERNEL)
 
 
-def averaged(records, name, metrics=METRICS):
+def averaged(records, name):
     """Average each picture's values over the kernels, as records of a kernel `name`.
 
     `records` are of one data set. A new record lacks a metric that the picture lacks
@@ -139,10 +129,10 @@ def averaged(records, name, metrics=METRICS):
     for (model, image), group in groups.items():
         mean = {"data_set": group[0]["data_set"], "image": image, "model": model}
         mean["kernel"] = name
-        for metric in metrics:
-            of_kernels = [r[metric.name] for r in group if metric.name in r]
+        for metric in METRIC:
+            of_kernels = [r[metric] for r in group if metric in r]
             if len(of_kernels) == count:
-                mean[metric.name] = float(np.mean(of_kernels))
+                mean[metric] = float(np.mean(of_kernels))
         yield mean
 
 

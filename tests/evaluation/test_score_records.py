@@ -48,10 +48,7 @@ def test_scores_keep_infinity_in_plain_json(tmp_path):
 
 
 def test_names():
-    assert [m.name for m in measured_metrics([ONE, TWO | {"niqe": 5.0}])] == [
-        "psnr",
-        "niqe",
-    ]
+    assert measured_metrics([ONE, TWO | {"niqe": 5.0}]) == ["psnr", "niqe"]
     assert len({metric.name for metric in METRICS}) == len(METRICS)
     assert distinct([ONE, TWO, ONE], "image") == ["a", "b"]
 

@@ -78,7 +78,7 @@ def write_report(
     Returns path of the page; raises DataError if a file cannot be written, or no record
     has the metric.
     """
-    measured = [m.name for m in measured_metrics(records)]
+    measured = measured_metrics(records)
     metric = metric or measured[0]
     if metric not in measured:
         raise DataError(f"no picture has a {metric}; the report needs what it is by")
@@ -139,7 +139,7 @@ def _versions():
 def _draw_charts(records, table, metric, reference, styles, word):
     """Draw the charts of a data set: dict of kind to (figure, description)."""
     name, label = records[0]["data_set"], METRIC[metric].label
-    measured, drawn = {m.name for m in measured_metrics(records)}, {}
+    measured, drawn = measured_metrics(records), {}
     if metric in measured and len(styles) > 1:
         drawn["gains"] = (
             gain_chart(table, name, metric, reference, styles),
@@ -178,7 +178,7 @@ def _head(title, records):
 def _data_set_section(records, number, metric, figures, word):
     name = records[0]["data_set"]
     second = "ssim" if metric == "psnr" else "psnr"
-    measured = {m.name for m in measured_metrics(records)}
+    measured = measured_metrics(records)
     parts = [_kernel_table(records, name, m) for m in (metric, second) if m in measured]
     parts.append('<div class="charts">')
     for kind, (figure, description) in figures.items():
@@ -203,9 +203,9 @@ def _metric_table(records, name, word):
     models, overall = distinct(records, "model"), kernels_of(records)[-1]
     rows = []
     for metric in measured_metrics(records):
-        table = tabulate(records, metric.name, models[0])
-        cells = _cells(records, table, name, overall, metric.name)
-        rows.append([_caption(metric.name), *cells])
+        table = tabulate(records, metric, models[0])
+        cells = _cells(records, table, name, overall, metric)
+        rows.append([_caption(metric), *cells])
     which = f"means of the {word}s" if overall == MEAN_KERNEL else f"{word} {overall}"
     return html_table(f"All that was measured, {which}", ["", *models], rows)
 
