@@ -138,13 +138,14 @@ class _Forgiving:
 def arguments_of(argv: Sequence[str] | None) -> list[str]:
     """Return the arguments of a command, those of this process where `argv` is None.
 
-    Raises ConfigError for an empty one, which most likely comes of an unset variable.
+    Raises ConfigError for an empty one, most likely from a shell variable that is not
+    set: an empty path would stand for the current folder.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
     for before, argument in zip(["the command", *argv], argv):
         if not argument or (argument.startswith("--") and argument.endswith("=")):
-            place = argument or before
-            raise ConfigError(f"nothing stands behind {place}; is a variable not set?")
+            place = argument.removesuffix("=") or before
+            raise ConfigError(f"{place} has an empty value; is a shell variable unset?")
     return argv
 
 

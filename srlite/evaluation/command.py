@@ -76,7 +76,7 @@ def main(argv=None, prog="python -m srlite evaluate"):
         )
     features = _fid_features(args.inception_weights, args.out_dir, sets)
     folder = _out_folder(args) if args.out_dir else None
-    says = "another evaluation writes to"
+    says = "another evaluation is writing to"
     with locked(folder, says) if folder else contextlib.nullcontext():
         file = RecordFile(folder / "records.jsonl") if folder else None
         pictures = PictureFolder(folder / _PICTURES) if folder else None
@@ -94,7 +94,7 @@ def main(argv=None, prog="python -m srlite evaluate"):
             print(f"stopped after {done}; {hint}", file=sys.stderr)
             return 130
         aggregates = aggregate(evaluation.records)
-        lacking = f"no picture has a value of {', '.join(measures.names)}"
+        lacking = f"no picture has a value for {', '.join(measures.names)}"
         if not aggregates:
             raise DataError(lacking)
         there = distinct(aggregates, "data_set")

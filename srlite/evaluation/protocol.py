@@ -66,7 +66,7 @@ class Protocol:
             )
         if not self.kernels or not self.damages:
             raise ConfigError(
-                "give at least one kernel and one damage; none is a damage too"
+                "give at least one kernel and at least one damage, such as none"
             )
         if unknown := sorted(set(self.kernels) - set(KERNEL_ORDER)):
             raise ConfigError(

@@ -174,8 +174,8 @@ def _report_path(path: str | os.PathLike) -> Path:
     with writing(beside, ExportError):
         if beside.exists() and "file_bytes" not in beside.read_text(errors="replace"):
             raise ExportError(
-                f"the report would replace {beside}, which is another file; give the "
-                "output another name"
+                f"the JSON report would overwrite {beside}, which is not a report; "
+                "choose another output name"
             )
     return beside
 

@@ -47,7 +47,7 @@ def test_one_may_stand_alone_and_counts_once(hr_folder):
     [
         ({"kernels": ["x"]}, "unknown kernel x"),
         ({"kernels": []}, "at least one kernel"),
-        ({"damages": []}, "one damage"),
+        ({"damages": []}, "at least one damage"),
         ({"metrics": []}, "unknown metric none; there are psnr"),
         ({"scale": 2.5}, "whole number, 2 or more; received 2.5"),
         ({"scale": 0}, "whole number, 2 or more; received 0"),

@@ -265,9 +265,9 @@ def test_refusals(hr_folder, program, tiny_tflite, tmp_path):
         pictures = hr_folder.rename(hr_folder.with_name("pictures"))
         run("--hr-dir", pictures, "--model", "bicubic", "--out-dir", pictures.parent)
     pictures.rename(hr_folder)
-    with pytest.raises(ConfigError, match="nothing stands behind --out-dir; is a var"):
+    with pytest.raises(ConfigError, match="--out-dir has an empty value; is a"):
         run(*words, "bicubic", "--out-dir", "")
-    with pytest.raises(ConfigError, match="nothing stands behind --sets-dir=; is"):
+    with pytest.raises(ConfigError, match="--sets-dir has an empty value"):
         run(*words, "bicubic", "--sets-dir=")
     with pytest.raises(DataError, match="unknown damage 'jpg75'; there are none, jpeg"):
         run(*words, "bicubic", "--damage", "jpg75")
@@ -287,11 +287,11 @@ def test_a_metric_that_no_picture_has(hr_folder, tmp_path, capsys):
         Image.open(path).convert("L").save(path)
     words = ["--hr-dir", hr_folder, "--model", "bicubic", "--metrics", "grain"]
     for more in ([], ["--out-dir", tmp_path / "out"]):
-        with pytest.raises(DataError, match="no picture has a value of grain"):
+        with pytest.raises(DataError, match="no picture has a value for grain"):
             run(*words, *more)
     assert run(*words[:2], coloured, *words[2:], "--kernels", "area") == 1
     assert (
-        "left out: photos: no picture has a value of grain" in capsys.readouterr().err
+        "left out: photos: no picture has a value for grain" in capsys.readouterr().err
     )
 
 
@@ -299,7 +299,7 @@ def test_a_metric_that_no_picture_has(hr_folder, tmp_path, capsys):
 def test_two_evaluations_keep_out_of_each_others_folder(hr_folder, tmp_path):
     words = ["--hr-dir", hr_folder, "--model", "bicubic", "--out-dir", tmp_path]
     with locked(tmp_path, "this"):
-        with pytest.raises(ConfigError, match="another evaluation writes to .*stop"):
+        with pytest.raises(ConfigError, match="another evaluation is writing to"):
             run(*words, "--kernels", "area")
 
 

@@ -243,7 +243,7 @@ def test_a_report_replaces_no_other_json(generator, tmp_path):
     other = tmp_path / "model.json"
     other.write_text('{"format": "layers-model"}')
     words = ["--model", str(tmp_path), "--output", str(tmp_path / "model.tflite")]
-    with pytest.raises(ExportError, match="the report would replace .*model.json"):
+    with pytest.raises(ExportError, match="would overwrite .*model.json"):
         main(words)
     assert names_in(tmp_path) == ["generator.keras", "model.json"]
     assert other.read_text() == '{"format": "layers-model"}'
@@ -253,7 +253,7 @@ def test_a_report_replaces_no_other_json(generator, tmp_path):
 
 @pytest.mark.parametrize("option", ["--output", "--all", "--describe"])
 def test_nothing_behind_an_option(option):
-    with pytest.raises(ConfigError, match=f"nothing stands behind {option}; is a var"):
+    with pytest.raises(ConfigError, match=f"{option} has an empty value; is a"):
         main(["--model", "light_rt", option, ""])
 
 
