@@ -145,7 +145,7 @@ def arguments_of(argv: Sequence[str] | None) -> list[str]:
     for before, argument in zip(["the command", *argv], argv):
         if not argument or (argument.startswith("--") and argument.endswith("=")):
             place = argument.removesuffix("=") or before
-            raise ConfigError(f"{place} has an empty value; is a shell variable unset?")
+            raise ConfigError(f"{place} is empty; give a value, or leave it out")
     return argv
 
 

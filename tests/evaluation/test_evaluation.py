@@ -265,9 +265,9 @@ def test_refusals(hr_folder, program, tiny_tflite, tmp_path):
         pictures = hr_folder.rename(hr_folder.with_name("pictures"))
         run("--hr-dir", pictures, "--model", "bicubic", "--out-dir", pictures.parent)
     pictures.rename(hr_folder)
-    with pytest.raises(ConfigError, match="--out-dir has an empty value; is a"):
+    with pytest.raises(ConfigError, match="--out-dir is empty; give a value"):
         run(*words, "bicubic", "--out-dir", "")
-    with pytest.raises(ConfigError, match="--sets-dir has an empty value"):
+    with pytest.raises(ConfigError, match="--sets-dir is empty; give"):
         run(*words, "bicubic", "--sets-dir=")
     with pytest.raises(DataError, match="unknown damage 'jpg75'; there are none, jpeg"):
         run(*words, "bicubic", "--damage", "jpg75")

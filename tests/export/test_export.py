@@ -253,7 +253,7 @@ def test_a_report_replaces_no_other_json(generator, tmp_path):
 
 @pytest.mark.parametrize("option", ["--output", "--all", "--describe"])
 def test_nothing_behind_an_option(option):
-    with pytest.raises(ConfigError, match=f"{option} has an empty value; is a"):
+    with pytest.raises(ConfigError, match=f"{option} is empty; give a value"):
         main(["--model", "light_rt", option, ""])
 
 
