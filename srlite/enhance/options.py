@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from srlite.enhance.file_plan import STREAM, SUFFIX
-from srlite.errors import ConfigError, ModelError
+from srlite.errors import ConfigError, ModelError, arguments_of
 from srlite.models.model_files import (
     DEFAULT_MODEL,
     FAITHFUL_MODEL,
@@ -29,12 +29,7 @@ def parse_options(argv: Sequence[str] | None, prog: str) -> dict[str, Any]:
     """
     parser = _parser(prog)
     # Intermixed, so that options may stand between IN and OUT.
-    options = vars(parser.parse_intermixed_args(argv))
-    # As of a variable of the shell that is not set.
-    for name in [name for name, value in options.items() if value == ""]:
-        parser.error(
-            f"--{name.replace('_', '-')} is empty; give a value, or leave it out"
-        )
+    options = vars(parser.parse_intermixed_args(arguments_of(argv)))
     if options["size"] and not options["visualize"]:
         parser.error("--size is for the figure of --visualize; give both")
     if options.pop("fast"):

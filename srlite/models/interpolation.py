@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from srlite.errors import ConfigError, ModelError
+from srlite.errors import ConfigError, ModelError, arguments_of
 from srlite.files import replacing
 from srlite.models.model_files import estimator_beside, find_estimator, load_generator
 from srlite.pictures.levels import BT601
@@ -183,7 +183,7 @@ def main(
         help="with --base-model: leave colour to A, and add the change in luma alone",
     )
     parser.add_argument("--output", required=True, metavar="C.keras")
-    args = parser.parse_args(argv)
+    args = parser.parse_args(arguments_of(argv))
     if not math.isfinite(args.alpha):
         raise ConfigError(f"--alpha must be a finite number; received {args.alpha}")
     if args.hold_colour and not args.base_model:

@@ -55,15 +55,20 @@ def test_command(tiny_tflite, tmp_path):
     [
         (["--model", ""], "--model is empty; give a value"),
         (["--sharp-model", "", "--strength", "1"], "--sharp-model is empty"),
-        (["--sr-path", ""], "--sr-path is empty"),
+        (["--sr-path="], "--sr-path is empty"),
         (["--degradation", ""], "--degradation is empty"),
-        (["--size", "3", "3"], "--size is for the figure of --visualize"),
+        (["--lr-path", ""], "--lr-path is empty"),
     ],
 )
-def test_options_that_would_do_nothing(arguments, says, tmp_path, capsys):
-    with pytest.raises(SystemExit, match="2"):
+def test_options_without_a_value(arguments, says):
+    with pytest.raises(ConfigError, match=says):
         main(["--lr-path", str(PHOTO), *arguments])
-    assert says in capsys.readouterr().err
+
+
+def test_a_size_without_a_figure(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["--lr-path", str(PHOTO), "--size", "3", "3"])
+    assert "--size is for the figure of --visualize" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "I;16"])
