@@ -10,8 +10,8 @@ from srlite.runtime.composed import MixedNetwork, in_colour
 from srlite.runtime.runners import open_network
 from srlite.runtime.seeing import Estimator
 
-# LR pixels. The convolutions of the shipped models reach 27 pixels, but what lies beyond
-# 20 changed no result by a hundredth of a level where it was measured.
+# LR pixels. The convolutions of the shipped models reach 27 pixels, but what lies
+# beyond 20 changed no result by a hundredth of a level where it was measured.
 DEFAULT_OVERLAP = 20
 
 
