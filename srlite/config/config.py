@@ -7,6 +7,7 @@ without training on it; None ("none" in a file or on the command line) leaves it
 
 import dataclasses
 import json
+import typing
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -19,6 +20,8 @@ from srlite.errors import ConfigError
 _Scale = Annotated[
     int, Bound("a power of two, at least 2", lambda x: x > 1 and x & (x - 1) == 0)
 ]
+# What NumPy takes.
+_Seed = Annotated[int, Bound("from 0 to 4294967295", lambda x: 0 <= x < 2**32)]
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,7 @@ class SRResNetConfig:
     batch_norm: bool = True
     initializer_scale: Positive = 1.0
 
-    @property
-    def conditional(self):
-        """Whether it takes a degradation."""
-        return False
+    conditional = False  # no option: it takes no degradation
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,7 @@ class HalfNetConfig:
 
 
 GeneratorConfig = RRDBNetConfig | SRResNetConfig | HalfNetConfig
-_GENERATORS = {
-    "rrdb_net": RRDBNetConfig,
-    "srresnet": SRResNetConfig,
-    "half_net": HalfNetConfig,
-}
+_GENERATORS = {kind.name: kind for kind in typing.get_args(GeneratorConfig)}
 
 
 @dataclass(frozen=True)
@@ -172,7 +168,7 @@ class Config:
     preset: str
     pretrain: StageConfig
     gan: GanConfig
-    seed: CountOrZero = 0
+    seed: _Seed = 0
     scale: _Scale = 4
     channels: Literal[1, 3] = 3  # of every picture: grey or RGB
     steps_per_execution: Count = 1  # updates per call of the backend
@@ -209,38 +205,32 @@ class Config:
 
     def problems(self):
         """Yield what does not go together."""
+        stages = {"pretrain": self.pretrain, "gan": self.gan}
+        seen = [("estimator.patch_sizes", x) for x in self.estimator.patch_sizes]
         sizes = [
-            (f"{stage}.{name}", getattr(getattr(self, stage), name))
-            for stage in ("pretrain", "gan")
-            for name in ("patch_size", "context_size")
+            (f"{name}.{size}", getattr(stage, size))
+            for name, stage in stages.items()
+            for size in ("patch_size", "context_size")
         ]
-        sizes += [("estimator.patch_sizes", x) for x in self.estimator.patch_sizes]
-        sizes.append(
-            ("estimator.generator_patch_size", self.estimator.generator_patch_size)
-        )
-        for name, size in sizes:
+        judged = "estimator.generator_patch_size", self.estimator.generator_patch_size
+        for name, size in (*sizes, *seen, judged):
             if size is not None and size % self.scale:
                 yield (
                     name,
                     f"must be a multiple of the scale {self.scale}; received {size}",
                 )
-        # It makes more of an odd LR side than HR has.
-        if isinstance(self.generator, HalfNetConfig):
-            for stage in ("pretrain", "gan"):
-                size = getattr(self, stage).patch_size
-                if size % (2 * self.scale):
-                    yield (
-                        f"{stage}.patch_size",
-                        f"must be a multiple of {2 * self.scale} with the generator "
-                        f"half_net; received {size}",
-                    )
-        # What an estimator sees, while it learns and when it is used.
-        seen = [("estimator.patch_sizes", x) for x in self.estimator.patch_sizes]
-        if self.generator.conditional:
-            for stage in ("pretrain", "gan"):
-                options = getattr(self, stage)
-                name = "context_size" if options.context_size else "patch_size"
-                seen.append((f"{stage}.{name}", options.photo_size))
+        for name, stage in stages.items():
+            # An odd LR side would become more than HR has.
+            odd = stage.patch_size % (2 * self.scale)
+            if odd and isinstance(self.generator, HalfNetConfig):
+                yield (
+                    f"{name}.patch_size",
+                    f"must be a multiple of {2 * self.scale} with the generator "
+                    f"half_net; received {stage.patch_size}",
+                )
+            if self.generator.conditional:
+                size = "context_size" if stage.context_size else "patch_size"
+                seen.append((f"{name}.{size}", stage.photo_size))
         least = SMALLEST * self.scale
         for name, size in seen:
             if size < least:

@@ -1,11 +1,13 @@
 """The machinery of options: dotted names, types and ranges, files and `--set`.
 
-Works on frozen dataclasses, nested to any depth. The type of an option says what it may
-be: `Literal` for choices, `Annotated[int, Bound(...)]` for ranges, `X | None` where
-"none" is allowed, `tuple[X, ...]` for lists. A method `problems` of a dataclass checks
-options against each other; it yields (option, what is wrong with it).
+It works on frozen dataclasses, nested to any depth. The type of an option says which
+values it takes: `Literal` for choices, `Annotated[int, Bound(...)]` for ranges,
+`X | None` where "none" is allowed, `tuple[X, ...]` for lists. A dataclass may have a
+method `problems`, which checks options against each other and yields pairs of an option
+and what is wrong with it.
 """
 
+import contextlib
 import dataclasses
 import difflib
 import json
@@ -29,6 +31,8 @@ class Bound(NamedTuple):
 
 Count = Annotated[int, Bound("at least 1", lambda x: x >= 1)]
 CountOrZero = Annotated[int, Bound("at least 0", lambda x: x >= 0)]
+# Names of checkpoints hold eight digits.
+Steps = Annotated[int, Bound("from 1 to 99999999", lambda x: 1 <= x < 10**8)]
 Positive = Annotated[float, Bound("above 0", lambda x: x > 0)]
 NotNegative = Annotated[float, Bound("at least 0", lambda x: x >= 0)]
 Fraction = Annotated[float, Bound("at least 0 and below 1", lambda x: 0 <= x < 1)]
@@ -49,8 +53,8 @@ def flatten(options, prefix=""):
 def updated(config, changes, prefix=""):
     """Return a copy of a frozen dataclass with some options changed.
 
-    `changes` is a dict of dotted names to values, or nested; error messages put
-    `prefix` before the names.
+    `changes` maps dotted names to values, or is nested. Error messages put `prefix`
+    before the names.
 
     Raises:
         ConfigError: an unknown option, or a value of the wrong type or range.
@@ -74,7 +78,7 @@ def updated(config, changes, prefix=""):
 
 
 def defaults(config):
-    """Map dotted names of the options of a dataclass to their defaults, if any."""
+    """Map the dotted names of options to their defaults; some have none."""
     found = {}
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
@@ -133,8 +137,9 @@ def _checked(value, hint, name):
                 f"{name} must hold {len(arguments)} values; received {value!r}"
             )
         return tuple(_checked(item, arguments[0], name) for item in items)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+    if hint is float and type(value) is int:
+        with contextlib.suppress(OverflowError):
+            value = float(value)
     if type(value) is not hint:
         raise ConfigError(f"{name} must be of type {hint.__name__}; received {value!r}")
     if hint is float and not math.isfinite(value):
@@ -151,7 +156,7 @@ def read_options(path):
         ConfigError: the file is missing or of another form.
     """
     try:
-        text = Path(path).read_text()
+        text = Path(path).read_text("utf-8-sig")  # Windows may begin it with a mark
         if Path(path).suffix.lower() != ".json":
             return tomllib.loads(text)
         found = json.loads(text)

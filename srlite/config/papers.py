@@ -32,8 +32,6 @@ _ESRGAN_GAN_OPTIMIZER = OptimizerConfig(
     learning_rate=1e-4,  # section 4.1, as its halvings
     schedule="multi_step",
     boundaries=(50_000, 100_000, 200_000, 300_000),
-    decay_factor=0.5,
-    beta_1=0.9,
     beta_2=0.99,  # code
 )
 ESRGAN = Config(
@@ -54,7 +52,6 @@ ESRGAN = Config(
     discriminator=DiscriminatorConfig(
         filters=(64, 128, 256, 512, 512),  # code, as the rest
         dense_units=100,
-        strided_kernel_size=4,
         pooled=False,
     ),
     # Section 4.1: MATLAB's bicubic.
@@ -66,13 +63,10 @@ ESRGAN = Config(
         ema_decay=0.999,  # code
         freeze_batch_norm_after=None,
         pixel=1.0,
-        pixel_criterion="l1",
         generator_optimizer=OptimizerConfig(
             learning_rate=2e-4,  # section 4.1, as its halving
             schedule="step",
             decay_every=200_000,
-            decay_factor=0.5,
-            beta_1=0.9,
             beta_2=0.99,  # code
         ),
     ),
@@ -87,11 +81,9 @@ ESRGAN = Config(
         content=1.0,  # equation 3
         style=None,
         adversarial=5e-3,  # lambda of section 4.1; the code halves the loss besides
-        adversarial_loss=AdversarialConfig(kind="relativistic_average"),
         content_loss=ContentConfig(
             network="vgg19",  # section 3.3: VGG19-54 before the activation
             layers=("block5_conv4",),
-            layer_weights=(1.0,),
             # The authors' VGG19 (torchvision's) has small activations; those of the
             # caffe weights differ by 20 on average between a photo and its bicubic
             # enlargement. Divided by it, the loss starts near 1 as theirs does, so
@@ -99,7 +91,6 @@ ESRGAN = Config(
             layer_scales=(20.0,),
             criterion="l1",  # code
             before_activation=True,
-            preprocessing="caffe",
         ),
         generator_optimizer=_ESRGAN_GAN_OPTIMIZER,
         discriminator_optimizer=_ESRGAN_GAN_OPTIMIZER,
@@ -112,12 +103,11 @@ _SRGAN_GAN_OPTIMIZER = OptimizerConfig(
     boundaries=(100_000,),
     decay_factor=0.1,
     beta_1=0.9,  # section 3.2
-    beta_2=0.999,  # Adam's own
 )
 SRGAN = Config(
     preset="srgan",
     # 1,552,771 parameters; figure 4.
-    generator=SRResNetConfig(filters=64, num_blocks=16, batch_norm=True),
+    generator=SRResNetConfig(filters=64, num_blocks=16),
     discriminator=DiscriminatorConfig(  # figure 4
         filters=(64, 128, 256, 512),
         dense_units=1024,
@@ -156,13 +146,11 @@ SRGAN = Config(
         content_loss=ContentConfig(
             network="vgg19",  # section 3.2: VGG54, after the activation
             layers=("block5_conv4",),
-            layer_weights=(1.0,),
             # Section 3.2. With the caffe weights the loss is then 0.18 between a photo
             # and its bicubic enlargement (24 crops of Kodak's pictures).
             layer_scales=(12.75,),
             criterion="l2",  # equation 5
             before_activation=False,
-            preprocessing="caffe",
         ),
         generator_optimizer=_SRGAN_GAN_OPTIMIZER,
         discriminator_optimizer=_SRGAN_GAN_OPTIMIZER,

@@ -8,12 +8,7 @@
 
 import dataclasses
 
-from srlite.config.config import (
-    AugmentationConfig,
-    Config,
-    KernelOdds,
-    RRDBNetConfig,
-)
+from srlite.config.config import AugmentationConfig, Config, KernelOdds, RRDBNetConfig
 from srlite.config.papers import ESRGAN, SRGAN
 from srlite.config.stages import (
     ContentConfig,
@@ -30,7 +25,6 @@ _LIGHT_PIXEL_OPTIMIZER = OptimizerConfig(
     schedule="cosine",
     warmup_steps=100,
     final_learning_rate=1e-6,
-    beta_1=0.9,
     beta_2=0.99,  # ESRGAN's code
 )
 _LIGHT_GAN_OPTIMIZER = dataclasses.replace(
@@ -54,12 +48,9 @@ _LIGHT = Config(
         num_blocks=1,
         num_dense_blocks=6,
         num_convolutions=4,
-        residual_scaling=0.2,
         # Free on the phone, where it is folded away. Small batches of six kernels make
         # noisy statistics, so they are frozen early (freeze_batch_norm_after).
         batch_norm=True,
-        upsampling="depth_to_space",
-        anchor=True,
         # BatchNorm sets the scale of the features, so ESRGAN's 0.1 is not needed.
         initializer_scale=1.0,
         # Not knowing how LR was made costs 0.4 to 0.7 dB (docs/training_log.md).
@@ -87,7 +78,6 @@ _LIGHT = Config(
     ),
     estimator=EstimatorConfig(
         steps=6000,
-        batch_size=16,
         # Statistics of 16 pictures are noisy: half of what is left to learn is learnt
         # once they are frozen.
         freeze_batch_norm_after=500,
@@ -128,7 +118,6 @@ _LIGHT = Config(
         style=1.0,  # as the content loss; not tuned
         adversarial=5e-3,  # ESRGAN's
         content_loss=ContentConfig(
-            network="vgg19",
             layers=("block2_conv2", "block3_conv4", "block5_conv4"),
             layer_weights=(1 / 3, 1 / 3, 1 / 3),
             # Mean difference between a photo and its bicubic enlargement at each tap
@@ -137,7 +126,6 @@ _LIGHT = Config(
             # the weights of content and adversarial loss keep their published meaning.
             layer_scales=(175.0, 435.0, 20.0),
         ),
-        style_layers=("block5f_project_conv",),
         generator_optimizer=_LIGHT_GAN_OPTIMIZER,
         discriminator_optimizer=_LIGHT_DISCRIMINATOR_OPTIMIZER,
     ),
@@ -211,12 +199,11 @@ def configure(name: str | None, *changes: dict) -> Config:
         ConfigError: as `preset` and `Config.updated`; two presets are named.
     """
     named = [options["preset"] for options in changes if "preset" in options]
-    names = dict.fromkeys(
-        [*filter(None, [name]), *(n for n in named if n in [*PRESETS])]
-    )
+    known = [other for other in named if other in [*PRESETS]]  # others are the user's
+    names = list(dict.fromkeys(known if name is None else [name, *known]))
     if len(names) > 1:
         raise ConfigError(f"name one preset; received {' and '.join(names)}")
-    config = preset(next(iter(names), DEFAULT_PRESET))
+    config = preset(names[0] if names else DEFAULT_PRESET)
     for options in changes:
         config = config.updated(options)
     return config

@@ -1,4 +1,4 @@
-"""`config.json`: what a run was asked to do, written down and compared with.
+"""`config.json`: what a run was asked to do, to compare with later.
 
 It holds the resolved options and, under `inputs`, the other inputs of the run: sources,
 weights, numbers of pictures.
@@ -45,10 +45,10 @@ def write_record(
 
 
 def changed_options(record: dict[str, Any], config: Config) -> dict[str, tuple]:
-    """Map options that differ from a record, if it is not {}, to (former value, value).
+    """Map options that differ from a record to (former value, value); {} has none.
 
-    An option that did not exist then had its default; one that no longer exists counts
-    as a difference.
+    An option that is not in the record had its default. One that exists only there
+    counts as a difference.
     """
     if not record:
         return {}

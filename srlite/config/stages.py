@@ -11,6 +11,7 @@ from srlite.config.options import (
     NotNegative,
     Positive,
     Probability,
+    Steps,
 )
 
 
@@ -112,7 +113,7 @@ class AdversarialConfig:
 class EstimatorConfig:
     """The estimator and its stage. Steps are optimizer updates; sizes are HR pixels."""
 
-    steps: Count = 4000
+    steps: Steps = 4000
     batch_size: Count = 16
     patch_sizes: tuple[Count, ...] = (256, 384, 512)  # in turn
     hidden_units: Count = 56
@@ -120,8 +121,7 @@ class EstimatorConfig:
     freeze_batch_norm_after: CountOrZero | None = None  # None: never
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     sources: tuple[str, ...] = ()  # as of the other stages
-    # A trained conditional generator, whose error in dB on the middle of each patch
-    # counts too; None for none.
+    # A trained conditional generator; its error on the middle of each patch counts too.
     generator: str | None = None
     generator_error: NotNegative = 10.0  # loss weight of a dB
     generator_patch_size: Count = 96
@@ -147,7 +147,7 @@ class EstimatorConfig:
 class StageConfig:
     """What both stages of the generator have. Steps are updates, sizes HR pixels."""
 
-    steps: Count
+    steps: Steps
     batch_size: Count
     patch_size: Count
     ema_decay: Fraction
@@ -157,8 +157,8 @@ class StageConfig:
     pixel_criterion: Literal["l1", "l2"] = "l1"
     # Photographs of this stage alone (`data.sources`); empty: those of the run.
     sources: tuple[str, ...] = ()
-    # A conditional generator is told the true degradation of this share of the patches,
-    # and of the others what the estimator sees in them and their surroundings.
+    # Share of the patches whose true degradation a conditional generator is told. For
+    # the others it is told what the estimator sees in them and their surroundings.
     told_truth: Probability = 0.5
     context_size: Count | None = None  # with surroundings; None: the patch alone
 

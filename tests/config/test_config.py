@@ -68,8 +68,8 @@ def test_bad_option_is_named(assignment, says):
 @pytest.mark.parametrize(
     ("assignments", "says"),
     [
-        (["gan.steps=0"], "gan.steps must be at least 1; received 0"),
-        (["gan.steps=-1"], "gan.steps must be at least 1; received -1"),
+        (["gan.steps=0"], "gan.steps must be from 1 to 99999999; received 0"),
+        (["gan.steps=-1"], "gan.steps must be from 1 to 99999999; received -1"),
         (["scale=3"], "scale must be a power of two, at least 2; received 3"),
         (["channels=2"], "channels must be 1 or 3; received 2"),
         (["channels=true"], "channels must be 1 or 3; received True"),
@@ -78,6 +78,9 @@ def test_bad_option_is_named(assignment, says):
         (["gan.content=nan"], "gan.content must be a finite number; received nan"),
         (["kernels.area=-1"], "kernels.area must be at least 0"),
         (["pretrain.pixel_criterion=l3"], "pixel_criterion must be 'l1' or 'l2'; rec"),
+        ([f"seed={2**32}"], "seed must be from 0 to 4294967295; received 4294967296"),
+        (["gan.steps=100000000"], "gan.steps must be from 1 to 99999999; received"),
+        ([f"gan.pixel={10**400}"], "gan.pixel must be of type float; received 1000"),
         (
             ["generator.name=unet"],
             "generator.name must be one of 'rrdb_net', 'srresnet', 'half_net'; "
@@ -185,7 +188,10 @@ def test_bad_option_is_named(assignment, says):
         (["estimator.patch_sizes=[]"], "estimator.patch_sizes must name at least one"),
         (["estimator.patch_sizes=[64, 66]"], "must be a multiple of the scale 4; re"),
         (["estimator.patch_sizes=[64, 32]"], "estimator.patch_sizes must be at least"),
-        (["estimator.steps=0"], "estimator.steps must be at least 1; received 0"),
+        (
+            ["estimator.steps=0"],
+            "estimator.steps must be from 1 to 99999999; received 0",
+        ),
         (["estimator.optimizer.beta_1=1"], "estimator.optimizer.beta_1 must be at l"),
         (["channels=1"], "generator.conditional must be false with channels=1; rec"),
     ],
@@ -215,6 +221,12 @@ def test_toml_file(tmp_path):
     path.write_text("seed = 3\n[gan]\nsteps = 9\n[kernels]\nnearest = 0\n")
     config = preset("light").updated(read_options(path))
     assert (config.seed, config.gan.steps, config.kernels.nearest) == (3, 9, 0.0)
+
+
+def test_file_of_an_editor_on_windows(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_bytes(b'\xef\xbb\xbf[gan]\nsources = ["fotos/\xc3\xa9"]\n')
+    assert read_options(path) == {"gan": {"sources": ["fotos/é"]}}
 
 
 @pytest.mark.parametrize("content", [None, "gan = {", b"\xff\xfe"])
