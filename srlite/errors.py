@@ -60,9 +60,9 @@ class BackendError(SrliteError):
 def run_command(main: Callable[[], int | None]) -> NoReturn:
     """Run a command, a function that returns an exit status or None for 0, and exit.
 
-    The status is what `main` returns; 2 after a `SrliteError`, printed as one line; 130
-    after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP. The work goes on if output is
-    lost, because nobody reads it or a disk is full.
+    The status is what `main` returns; 2 after a `SrliteError` or where memory ends,
+    printed as one line; 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP. The work
+    goes on if output is lost, because nobody reads it or a disk is full.
     """
     with contextlib.suppress(OSError):
         # Else the next file to be opened would take the place of a closed stream.
@@ -76,6 +76,9 @@ def run_command(main: Callable[[], int | None]) -> NoReturn:
         status = main()
     except SrliteError as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
+        status = 2
+    except MemoryError as error:
+        print(f"error: {error_reason(error)}", file=sys.stderr)
         status = 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -105,32 +108,38 @@ def _open_stream(name):
         stream = open(os.devnull, "w")
     if hasattr(stream, "reconfigure"):  # File names may be no text at all.
         stream.reconfigure(errors="backslashreplace")
-    return _Forgiving(stream)
+    return ForgivingStream(lambda: stream)
 
 
-class _Forgiving:
+class ForgivingStream:
     """A text stream that ignores failures of what it writes to."""
 
-    def __init__(self, stream):
-        self._stream = stream
+    def __init__(self, find):
+        """Take a function that returns the stream to write to."""
+        self._find = find
 
     def __getattr__(self, name):
-        return getattr(self._stream, name)
+        """Return an attribute of the stream."""
+        return getattr(self._find(), name)
 
     def write(self, text):
-        return self._attempt(self._stream.write, text)
+        """Write a text."""
+        return self._attempt(self._find().write, text)
 
     def flush(self):
-        return self._attempt(self._stream.flush)
+        """Flush what was written."""
+        return self._attempt(self._find().flush)
 
     def _attempt(self, function, *arguments):
         try:
             return function(*arguments)
+        except UnicodeError:
+            pass  # The stream goes on with the next line.
         except (OSError, ValueError):
             # What is left in the buffer would raise at the end of the process.
             with contextlib.suppress(OSError, ValueError):
                 nowhere = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, self._stream.fileno())
+                os.dup2(nowhere, self._find().fileno())
                 os.close(nowhere)
         return 0
 

@@ -7,7 +7,7 @@ stage has a folder, tags are `stage/name`. Weights & Biases gets the scalars on 
 `WANDB_MODE=offline` keeps everything on this machine and needs no account.
 
 The training loop itself writes everything: a full disk ends the training, and no thread
-can hang. Only a terminal may be gone.
+can hang.
 
 A run that was killed repeats the steps since its last checkpoint. `metrics.jsonl` then
 loses their former lines, TensorBoard hides their former points, and Weights & Biases
@@ -26,9 +26,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from srlite.errors import BackendError, CheckpointError
+from srlite.errors import BackendError, CheckpointError, ForgivingStream, one_line
 from srlite.files import replacing
 from srlite.models.model_files import RESULTS
+
+# Only one, because tqdm clears the bar of its stream. The terminal may be closed.
+_TERMINAL = ForgivingStream(lambda: sys.stderr)
 
 
 class RunLogger:
@@ -43,15 +46,13 @@ class RunLogger:
         self._wandb = wandb_project and _wandb_run(Path(run_dir), wandb_project)
         self._path = Path(run_dir) / "metrics.jsonl"
         self._bar = None
-        self._folder = Path(run_dir) / "logs"
+        self._folder = Path(run_dir) / "logs"  # None without tensorboardX
         self._writers = {}
         try:
             import tensorboardX  # noqa: F401
         except ImportError as error:
-            self._for_tensorboard = False
+            self._folder = None
             self.say(f"no TensorBoard logs ({error}): pip install tensorboardX")
-        else:
-            self._for_tensorboard = True
 
     def __enter__(self):
         """Return the logger itself."""
@@ -77,7 +78,7 @@ class RunLogger:
             if text != former:
                 with replacing(self._path) as temporary:
                     temporary.write_text(text)
-        if self._for_tensorboard:
+        if self._folder:
             self._writers[stage] = _Events(self._folder / stage, first_step + 1)
         if self._bar is not None:
             self._bar.close()
@@ -103,10 +104,10 @@ class RunLogger:
         known = {k: v if math.isfinite(v) else None for k, v in values.items()}
         line = json.dumps({"stage": stage, "step": step, **known}, allow_nan=False)
         _append_line(self._path, line)
+        tagged = {f"{stage}/{name}": value for name, value in values.items()}
         if writer := self._writers.get(stage):
-            writer.scalars(step, {f"{stage}/{k}": v for k, v in values.items()})
+            writer.scalars(step, tagged)
         if self._wandb:
-            tagged = {f"{stage}/{name}": value for name, value in values.items()}
             self._wandb.log({f"{stage}/step": step, **tagged})
 
     def images(self, stage, step, pictures):
@@ -116,7 +117,7 @@ class RunLogger:
 
     def say(self, text):
         """Print a line above the bar."""
-        tqdm.write(text, file=_TERMINAL)
+        tqdm.write(one_line(text), file=_TERMINAL)
 
 
 def _append_line(path, line):
@@ -129,24 +130,6 @@ def _append_line(path, line):
         with contextlib.suppress(OSError):
             os.truncate(path, before)
         raise
-
-
-class _Terminal:
-    """The current standard error, which may fail when its terminal is closed."""
-
-    def write(self, text):
-        with contextlib.suppress(OSError, ValueError):
-            sys.stderr.write(text)
-
-    def flush(self):
-        with contextlib.suppress(OSError, ValueError):
-            sys.stderr.flush()
-
-    def __getattr__(self, name):
-        return getattr(sys.stderr, name)
-
-
-_TERMINAL = _Terminal()  # only one, because tqdm clears the bar of its stream
 
 
 class _Events:
@@ -242,7 +225,7 @@ def read_metrics(path):
 
     Returns:
         dict of stage to dict of name to (steps, values), two float64 arrays in the
-        order of the steps; stages and names in the order of the file.
+        order of the steps. Stages and names are in the order of the file.
 
     Raises:
         CheckpointError: there is no such file, or a line is damaged.
@@ -255,12 +238,10 @@ def read_metrics(path):
     for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
-            step, stage = float(row["step"]), row["stage"]
-            values = {
-                k: float(v)
-                for k, v in row.items()
-                if k not in ("step", "stage") and v is not None
-            }
+            step, stage = float(row.pop("step")), row.pop("stage")
+            values = {k: float(v) for k, v in row.items() if v is not None}
+            if not (math.isfinite(step) and isinstance(stage, str)):
+                raise ValueError
         except (ValueError, KeyError, TypeError, AttributeError):
             raise CheckpointError(
                 f"line {number} of {path} is damaged: expected a JSON object with "
