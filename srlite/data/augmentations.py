@@ -1,11 +1,8 @@
 """What happens to a picture besides being shrunk: blur, noise, JPEG and the like.
 
-Blur stands for optics and motion of the lens, noise for the sensor, sharpening for the
-app that shrank the picture, JPEG (ITU-T T.81) for the file on its way. Pictures are
-float levels 0..255, (batch, height, width, channels), with static height and width, and
-results are float32, whole levels except where `blur` leaves them. Every strength is an
-array with one value per picture; 0 leaves a picture as it is. Nothing is drawn here, so
-every backend computes the same picture.
+Pictures are float levels 0..255, (batch, height, width, channels), with static height
+and width, and results are float32, whole levels except those of `blur`. Every strength
+is an array with one value per picture; 0 leaves a picture as it is.
 """
 
 import numpy as np
@@ -117,8 +114,7 @@ def add_noise(pictures, noise, sigma, colour=None, shot=None):
     Args:
         pictures: levels (batch, height, width, channels).
         noise: standard normal numbers of the same shape.
-        sigma: float (batch,), standard deviation in levels of each channel, at mid-grey
-            where it depends on the signal.
+        sigma: float (batch,), standard deviation of each channel at mid-grey, levels.
         colour: float (batch,) from 0 to 1.2, the standard deviation of what differs
             between the channels, relative to independent channels: 0 is noise of luma
             alone. None is 1 for all.

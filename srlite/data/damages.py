@@ -11,7 +11,7 @@
 - `none`.
 
 The numbers may be others, and `sharp` may precede any of the first three; `real` means
-the nine of `REAL`. `degradations` damages training patches, in a graph and at random.
+the nine of `REAL`.
 """
 
 import io

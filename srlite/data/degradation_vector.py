@@ -10,8 +10,8 @@ estimators return, float32 (10,) in [0, 1]:
 - 9: sharpening, the amount of an unsharp mask of sigma 1 on LR.
 
 The idea is that of SRMD (Zhang et al. 2018, https://arxiv.org/abs/1712.06116) and DASR
-(Wang et al. 2021, https://arxiv.org/abs/2104.00416). A person can set any part of it:
-`parse_degradation` reads `jpeg=60,noise=5`, and the rest is estimated.
+(Wang et al. 2021, https://arxiv.org/abs/2104.00416). A person can set any part of it
+(`parse_degradation`); the rest is estimated.
 """
 
 import dataclasses
@@ -135,10 +135,9 @@ def parse_degradation(text: str) -> dict[str, Any]:
     """Read a degradation as a person writes it.
 
     Args:
-        text: parts separated by commas, of which later ones win: "auto" sets nothing;
-            "clean" sets all but the kernel to no damage; `name=value` sets `jpeg`
-            (quality, 1 to 100), `noise` (levels, 0 to 16), `blur` (HR pixels, 0 to 2),
-            `sharpening` (0 to 1) or `kernel` (one of `kernels.KERNELS`).
+        text: parts separated by commas; later ones win. "auto" sets nothing; "clean"
+            sets all but the kernel to no damage; `name=value` sets an attribute of
+            `Degradation`, or `kernel` to one of `kernels.KERNELS`.
 
     Returns:
         dict of attributes of `Degradation` to values; missing ones are to be estimated.
@@ -189,3 +188,9 @@ def fitting(size: int) -> int:
     It has 8 n + 7 pixels, so that each of the 8 phases has as many places.
     """
     return (size + 1) // 8 * 8 - 1
+
+
+def cut_for_estimator(lr: Any) -> Any:
+    """Cut LR, a tensor or array (batch, height, width, 3), to sides that it takes."""
+    height, width = map(fitting, lr.shape[1:3])
+    return lr[:, :height, :width]

@@ -1,9 +1,7 @@
 """Degradations: HR patches to the LR patches that a camera, an app or a site made.
 
-The kernels of `kernels` are matrices, applied to rows and to columns, so a batch of
-different kernels is one batched product. The graph draws nothing: the sampler chooses a
-kernel for each picture, so every backend computes the same picture. LR is rounded to 8
-bit, as in a file. `augmentations` has what else may happen to a picture.
+The graph draws nothing: the sampler chooses what happens to each picture, so every
+backend computes the same pictures. LR is rounded to 8 bit, as in a file.
 """
 
 import contextlib
@@ -29,10 +27,8 @@ def downsample(hr, kernel, scale):
     """
     height, width = hr.shape[1:3]
 
-    def matrices(size):
-        return ops.take(
-            shrinking_matrices(size, scale), kernel, axis=0
-        )  # (B, size/s, size)
+    def matrices(size):  # (B, size / scale, size)
+        return ops.take(shrinking_matrices(size, scale), kernel, axis=0)
 
     hr = ops.cast(hr, "float32")
     with _full_precision():
@@ -54,8 +50,7 @@ def degrade(batch, scale):
     """Turn a sampled batch into the pair that a step trains on.
 
     HR is blurred, compressed and shrunk; LR then gets its noise, its sharpening, its
-    JPEG artefacts and its hole. Where a real LR patch came along, that one is taken as
-    it is. HR itself stays clean.
+    JPEG artefacts and its hole, unless there is a real LR patch. HR itself stays clean.
 
     Args:
         batch: dict of arrays whose first axis is the batch:

@@ -1,23 +1,13 @@
 """The random choices of the augmentations, drawn in NumPy for the graph to apply.
 
-`augmentations` has what each does. Its odds are the share of the damaged patches that
-get it; odds of 0 leave its arrays out of the batch. Each augmentation has a random
-stream of its own, so that turning one on leaves patches, kernels and the others as they
-were.
+`degradations.degrade` and `augmentations` have what each does, and in which order. The
+odds of an augmentation are the share of the damaged patches that get it; odds of 0
+leave its arrays out of the batch. Each has a random stream of its own, so that turning
+one on leaves patches, kernels and the others as they were.
 
-A patch may get several, in this order:
-
-- `blur` of HR by `blur_sigma` HR pixels;
-- `hr_jpeg`: JPEG of HR, by `hr_jpeg_quality`;
-- `resize`: a way to shrink other than the six kernels (`kernels.SHRINKINGS`);
-- `noise` on LR of `noise_sigma` levels; `noise_colour` says how much of it differs
-  between the channels, `noise_shot` how much grows with the level;
-- `sharpening` of LR by `sharpening_amount`;
-- `jpeg` of LR by `jpeg_quality`, at any place of its blocks, with halved chroma in the
-  share `jpeg_subsampled`; `second_jpeg` once more on patches that got the first;
-- `cutout`: a black rectangle, its sides `cutout_size` of LR's.
-
-Every range is the lowest and the highest value of a uniform draw.
+`resize` is a way to shrink other than the six kernels (`kernels.SHRINKINGS`), and
+`second_jpeg` meets patches that got the first. Every range is the lowest and the
+highest value of a uniform draw.
 """
 
 import functools
@@ -54,7 +44,7 @@ _RANGES = {
 
 
 class AugmentationDraws:
-    """Draws strengths for a batch; a pure function of (seed, step)."""
+    """Draws strengths for batches."""
 
     def __init__(self, damaged=1.0, jpeg_subsampled=0.0, **options):
         """Choose what happens, and how often.
@@ -88,12 +78,12 @@ class AugmentationDraws:
             raise DataError(f"unknown augmentation option {next(iter(options))}")
 
     def draw(self, seed, step, count, lr_size):
-        """Draw for one batch of `count` patches of `lr_size` LR pixels a side.
+        """Draw for a batch of `count` patches of `lr_size` LR pixels a side.
 
         Returns:
             dict of the optional arrays of `degradations.degrade` except pairs, and of
             `shrinking`, int32 (batch,), indices into `kernels.SHRINKINGS`, or -1 where
-            the kernel stays.
+            the kernel stays. It is a pure function of (seed, step).
         """
         arrays = {}
         damaged = self._stream(seed, step, len(_AUGMENTATIONS)).random(count)

@@ -8,12 +8,12 @@
 - `area`: the mean of each block.
 
 A picture may also have been shrunk by `lanczos` (Pillow's, antialiased), or in two
-steps, to 0.5 to 1 of its size first: `SHRINKINGS` lists these ways after the six, and
+steps, to 0.5 to 1 of its size first. `SHRINKINGS` lists these ways after the six, and
 `kernel_odds` compares them with the six.
 
 All of them are linear and separable, so each is a matrix of (LR size, HR size), applied
-to rows and to columns, borders included. `degradations` shrinks training batches with
-them in the graph; this module shrinks single pictures in NumPy.
+to rows and to columns. `degradations` does that to training batches, in the graph;
+`shrink` does it to single pictures, in NumPy.
 """
 
 import functools
@@ -71,11 +71,7 @@ SHRINKINGS = (*KERNELS, "lanczos", *_TWO_STEPS)
 
 
 def downsampling_matrix(kernel, size, scale):
-    """Return `resampling_matrix` for a whole factor, float64 (size // scale, size).
-
-    Raises:
-        ValueError: unknown kernel, or `size` is not a multiple of `scale`.
-    """
+    """Return `resampling_matrix` for a `scale` that divides `size`, else ValueError."""
     if size % scale:
         raise ValueError(f"size must be a multiple of scale {scale}; received {size}")
     return resampling_matrix(kernel, size, size // scale)
@@ -146,10 +142,8 @@ def kernel_odds(scale):
     two (Shepard's interpolation, 1968), and 1 for a kernel itself: float32
     (len(SHRINKINGS), len(KERNELS)), rows that sum to 1.
     """
-    matrices = shrinking_matrices(32 * scale, scale)
-    distances = np.stack(
-        [((matrices - kernel) ** 2).sum(axis=(1, 2)) for kernel in matrices[:6]], axis=1
-    )
+    ways = shrinking_matrices(32 * scale, scale)
+    distances = np.stack([((ways - k) ** 2).sum(axis=(1, 2)) for k in ways[:6]], axis=1)
     odds = 1.0 / np.maximum(distances, 1e-9)
     odds[: len(KERNELS)] = np.eye(len(KERNELS))
     return (odds / odds.sum(axis=1, keepdims=True)).astype(np.float32)

@@ -44,43 +44,32 @@ class Photograph(NamedTuple):
         return self.hr.nbytes + (0 if self.lr is None else self.lr.nbytes)
 
 
-class _Writer:
-    def __init__(self, file):
-        self._file = file
-        self._index = []
-        file.write(bytes(_HEADER.size))
-
-    def add(self, photograph):
-        """Append a `Photograph`."""
-        entry = {"name": photograph.name, "lr": None}
-        for key in ("hr", "lr"):
-            pixels = getattr(photograph, key)
-            if pixels is not None:
-                entry[key] = [self._file.tell(), *pixels.shape[:2]]
-                self._file.write(np.ascontiguousarray(pixels).data)
-        self._index.append(entry)
-
-    def finish(self):
-        index = json.dumps(self._index).encode()
-        end = self._file.tell()
-        self._file.write(index)
-        self._file.seek(0)
-        header = (MAGIC, VERSION, zlib.crc32(index), end, len(index))
-        self._file.write(_HEADER.pack(*header))
-
-
 @contextlib.contextmanager
 def writing_pack(path):
-    """Yield a writer whose `add` takes `Photograph`s; the pack exists at the end.
+    """Yield a function that appends a `Photograph`; the pack exists at the end.
 
     Raises:
         DataError: the file cannot be written.
     """
-    with replacing(path, DataError) as temporary:
-        with open(temporary, "wb") as file:
-            writer = _Writer(file)
-            yield writer
-            writer.finish()
+    index = []
+    with replacing(path, DataError) as temporary, open(temporary, "wb") as file:
+        file.write(bytes(_HEADER.size))
+
+        def add(photograph):
+            entry = {"name": photograph.name, "lr": None}
+            for key in ("hr", "lr"):
+                pixels = getattr(photograph, key)
+                if pixels is not None:
+                    entry[key] = [file.tell(), *pixels.shape[:2]]
+                    file.write(np.ascontiguousarray(pixels).data)
+            index.append(entry)
+
+        yield add
+        text = json.dumps(index).encode()
+        end = file.tell()
+        file.write(text)
+        file.seek(0)
+        file.write(_HEADER.pack(MAGIC, VERSION, zlib.crc32(text), end, len(text)))
 
 
 def read_pack(path):
@@ -132,41 +121,24 @@ def read_pack(path):
     ]
 
 
-class PhotographStore:
-    """Keeps photographs in memory, or all of them in a pack once they pass a limit.
+def keep(photographs, max_bytes, pack):
+    """List `Photograph`s from an iterable, in order.
 
-    A context manager: leaving it completes the pack, after which `photographs` works.
+    They stay in memory, unless they pass `max_bytes` (None: never): then a pack takes
+    all of them.
     """
-
-    def __init__(self, max_bytes, pack):
-        """Create an empty store; above `max_bytes` (None: never) `pack` takes all."""
-        self._max_bytes = max_bytes
-        self._pack = pack
-        self._kept = []
-        self._bytes = 0
-        self._writer = None
-        self._stack = contextlib.ExitStack()
-
-    def __enter__(self):
-        """Begin."""
-        return self
-
-    def __exit__(self, *error):
-        """Complete the pack, or remove it after an error."""
-        return self._stack.__exit__(*error)
-
-    def add(self, photograph):
-        """Append a `Photograph`."""
-        if self._writer:
-            self._writer.add(photograph)
-            return
-        self._kept.append(photograph)
-        self._bytes += photograph.nbytes
-        if self._max_bytes is not None and self._bytes > self._max_bytes:
-            self._writer = self._stack.enter_context(writing_pack(self._pack))
-            while self._kept:  # one by one, so that memory is freed on the way
-                self._writer.add(self._kept.pop(0))
-
-    def photographs(self):
-        """List what was added, in order."""
-        return read_pack(self._pack) if self._writer else self._kept
+    photographs = iter(photographs)
+    kept, size = [], 0
+    for photograph in photographs:
+        kept.append(photograph)
+        size += photograph.nbytes
+        if max_bytes is not None and size > max_bytes:
+            break
+    else:
+        return kept
+    with writing_pack(pack) as add:
+        while kept:  # one by one, so that memory is freed on the way
+            add(kept.pop(0))
+        for photograph in photographs:
+            add(photograph)
+    return read_pack(pack)

@@ -7,6 +7,7 @@ called so too (`X4/0001x4.png` and `0001.png`).
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -16,17 +17,17 @@ import numpy as np
 from srlite.errors import DataError
 
 # The marks. Without a separator before it, `lr` may be the end of a word, but hardly in
-# capitals or after a number.
+# capitals or after a number. Groups are atomic (?>), or long names would take for ever.
 _SIDE = (
-    r"(?:(?:bic(?:ubic)?[ ._-]?)?(?:lr|hr|gt|sr|out)|bic(?:ubic)?|srf[ ._-]?\d+)"
+    r"(?:(?:bic(?:ubic)?[ ._-]?)?(?:srf[ ._-]?\d+|lr|hr|gt|sr|out)|bic(?:ubic)?)"
     r"(?:[ ._-]?[x×]?\d+)?"
 )
 _MARK = (
     rf"(?:[ ._-]+{_SIDE}|(?<=\d){_SIDE}|(?-i:LR|HR|GT|SR)(?:[x×]?\d+)?"
     r"|[ ._-]?[x×]\d+)"
 )
-_MARKS = re.compile(rf"(?:{_MARK})+$", re.IGNORECASE)
-_WHOLE = re.compile(rf"(?:[ ._-]?(?:{_SIDE}|[x×]\d+))+", re.IGNORECASE)
+_MARKS = re.compile(rf"(?>{_MARK})+$", re.IGNORECASE)
+_WHOLE = re.compile(rf"(?>[ ._-]?(?:{_SIDE}|[x×]\d+))+", re.IGNORECASE)
 
 
 class Pair(NamedTuple):
@@ -113,7 +114,8 @@ def _key(stem: str) -> str:
     """Return the common part of the names of a pair."""
     *folders, name = stem.split("/")
     kept = [part for part in folders if not _WHOLE.fullmatch(part)]
-    return "/".join([*kept, _MARKS.sub("", name) or name]).casefold()
+    key = "/".join([*kept, _MARKS.sub("", name) or name])
+    return unicodedata.normalize("NFC", key).casefold()  # macOS writes é as two
 
 
 def _by_key(files: dict[str, Path]) -> dict[str, tuple[str, Path]]:

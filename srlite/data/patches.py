@@ -1,19 +1,17 @@
 """Training data: patches cut from photographs, and the batches of a stage.
 
-Photographs are decoded once and kept as uint8. A batch is a pure function of (seed,
-step): the sampler draws position, flips, kernel and augmentations in NumPy, so that a
-resumed run sees the batches it would have seen, on every backend.
+A batch is a pure function of (seed, step), so that a resumed run sees the batches that
+it would have seen, on every backend.
 """
 
 import numpy as np
 
 from srlite.data.draws import true_degradation
-from srlite.errors import DataError
 from srlite.pictures.levels import to_grey
 
 
 class PatchSampler:
-    """Cuts batches of random HR patches; a pure function of (seed, step)."""
+    """Cuts batches of random HR patches from uint8 photographs."""
 
     def __init__(
         self,
@@ -34,7 +32,8 @@ class PatchSampler:
             images: uint8 arrays (height, width, 3), both sides >= `patch_size`.
             patch_size: HR pixels, a multiple of `scale`.
             batch_size: patches in a batch.
-            kernel_odds: relative odds of each of `kernels.KERNELS`, in order.
+            kernel_odds: relative odds of each of `kernels.KERNELS`, in order; at least
+                0, and one of them above 0.
             seed: int or sequence of ints.
             scale: HR pixels per LR pixel.
             lr_images: for each image its real LR picture, or None.
@@ -42,19 +41,13 @@ class PatchSampler:
                 that every part of every picture is seen equally often.
             augmentations: `draws.AugmentationDraws`, or None for none.
         """
-        odds = np.asarray(kernel_odds, np.float64)
-        if odds.min() < 0 or not odds.sum() > 0:
-            raise DataError(
-                "kernel odds must be at least 0 and one of them above 0; "
-                f"received {list(kernel_odds)}"
-            )
         self._images = images
         self._lr_images = lr_images if lr_images is not None else [None] * len(images)
         self._any_pairs = any(lr is not None for lr in self._lr_images)
         self._patch_size = patch_size
         self._batch_size = batch_size
         self._scale = scale
-        self._kernel_odds = odds / odds.sum()
+        self._kernel_odds = np.array(kernel_odds, np.float64) / np.sum(kernel_odds)
         if image_odds is None:
             image_odds = [image.shape[0] * image.shape[1] for image in images]
         self._image_odds = np.array(image_odds) / np.sum(image_odds)
@@ -123,16 +116,15 @@ class StageSampler:
         self._scale = scale
 
     def batch(self, step):
-        """Return the batch of a step: a pure function of (seed, step)."""
+        """Return the batch of a step."""
         batch = dict(self._samplers[step % len(self._samplers)].batch(step))
         count = len(batch["hr"])
         if self._channels == 1:
             for name, array in batch.items():
-                if array.ndim == 4:
-                    # One channel of noise, as a mean of three would be weaker.
-                    noise = name == "noise"
-                    grey = array[..., 0] if noise else to_grey(array)  # (B, P, P)
-                    batch[name] = grey[..., None]
+                if name == "noise":  # a mean of three channels would be weaker
+                    batch[name] = array[..., :1]
+                elif array.ndim == 4:
+                    batch[name] = to_grey(array)[..., None]  # (B, P, P, 1)
         if self._fake_labels is not None:
             labels = self._random(step, 1).uniform(*self._fake_labels, (count, 1))
             batch["fake_label"] = labels.astype(np.float32)

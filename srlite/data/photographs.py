@@ -5,14 +5,19 @@ file, which is a source itself.
 """
 
 import argparse
-import os
 from pathlib import Path
 
 import numpy as np
 
-from srlite.data.packs import Photograph, PhotographStore, writing_pack
-from srlite.data.sources import LeftOut, read_source, split_weight
-from srlite.errors import DataError
+from srlite.data.packs import Photograph, keep, writing_pack
+from srlite.data.sources import (
+    LeftOut,
+    check_source,
+    listed,
+    read_source,
+    split_weight,
+)
+from srlite.errors import DataError, one_line
 from srlite.files import replacing
 
 
@@ -33,6 +38,8 @@ def usable_photographs(min_sizes, scale, say, names=None):
     Raises:
         DataError: a source cannot be read, or has no usable picture.
     """
+    for source in min_sizes:  # before hours of decoding others
+        check_source(source)
     bad, total = [], 0
     for source, min_size in min_sizes.items():
         usable, bad_before = 0, len(bad)
@@ -52,11 +59,11 @@ def usable_photographs(min_sizes, scale, say, names=None):
     if bad:
         text += f", left out {_count(len(bad), 'file')}: {_reasons(bad)}"
         if names is not None:
-            lines = [f"{x.name}: {x.reason} {x.detail}".rstrip() for x in bad]
+            lines = [one_line(f"{x.name}: {x.reason} {x.detail}".rstrip()) for x in bad]
             with replacing(names) as temporary:
-                temporary.write_text("\n".join(lines) + "\n", errors="backslashreplace")
+                temporary.write_text("\n".join(lines) + "\n", "utf-8")
             text += f"; names in {names}"
-    say(text)
+    say(one_line(text))
 
 
 def _count(number, noun):
@@ -80,20 +87,22 @@ def load_photographs(
 ):
     """Decode every picture of sources: dict of source to list of `Photograph`.
 
-    Up to `max_bytes` stay in memory (None: all); when there are more, a pack takes all
-    of them. Sources that are packs do not count. The rest is as of
-    `usable_photographs`.
+    `packs.keep` says where they stay. Sources that are packs do not count. The other
+    arguments are those of `usable_photographs`.
     """
     found = {source: [] for source in min_sizes}
     owners = []
-    with PhotographStore(max_bytes, pack) as store:
+
+    def decoded():
         for source, photograph in usable_photographs(min_sizes, scale, say, names):
             if source.endswith(".pack"):
                 found[source].append(photograph)
             else:
-                store.add(photograph)
                 owners.append(source)
-    for source, photograph in zip(owners, store.photographs(), strict=True):
+                yield photograph
+
+    kept = keep(decoded(), max_bytes, pack)
+    for source, photograph in zip(owners, kept, strict=True):
         found[source].append(photograph)
     return found
 
@@ -102,7 +111,7 @@ def load_images(sources, min_size=1, warn=print):
     """Decode the HR pictures of one source or several into memory.
 
     Args:
-        sources: string, path, or a list of them.
+        sources: as for `listed`.
         min_size: shortest usable side in pixels.
         warn: function of a sentence, called if files are left out.
 
@@ -112,9 +121,7 @@ def load_images(sources, min_size=1, warn=print):
     Raises:
         DataError: a source cannot be read, or has no usable picture.
     """
-    if isinstance(sources, str | os.PathLike):
-        sources = [sources]
-    sources = [str(source) for source in sources]
+    sources = listed(sources)
     found = load_photographs(
         dict.fromkeys(sources, min_size),
         say=lambda text: warn(text) if "left out" in text else None,
@@ -164,10 +171,10 @@ def main(argv=None, prog="python -m srlite pack"):
             "weight, and give the weights to train.py"
         )
     count = 0
-    with writing_pack(args.output) as writer:
+    with writing_pack(args.output) as add:
         min_sizes = dict.fromkeys(args.source, args.min_size)
         for _, photograph in usable_photographs(min_sizes, args.scale, print):
-            writer.add(photograph)
+            add(photograph)
             count += 1
     print(f"{args.output}: {_count(count, 'picture')}")
     return 0

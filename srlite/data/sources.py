@@ -17,6 +17,7 @@ import functools
 import io
 import logging
 import lzma
+import math
 import os
 import re
 import tarfile
@@ -36,6 +37,8 @@ _TAR = (".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz")
 _ARCHIVES = (*_TAR, ".zip")
 _WEIGHT = re.compile(r"(\d+\.?\d*|\.\d+)@(.+)", re.DOTALL)
 _TFDS = re.compile(r"tfds:([^:]+(?::\d[\d.*]*)?)(?::(.+))?")  # version, split
+_FOLDER = r"((?:[A-Za-z]:[\\/])?[^:]+)"  # on a drive of Windows, perhaps
+_PAIRS = re.compile(f"pairs:{_FOLDER}:{_FOLDER}")
 _DECODED_AHEAD = 64  # pictures that wait for a slow consumer at most
 
 
@@ -43,14 +46,48 @@ def split_weight(source):
     """Split a source, string or path, into its weight, or None, and the rest.
 
     Raises:
-        DataError: the weight is 0.
+        DataError: the weight is 0, or too large for a number.
     """
     match = _WEIGHT.fullmatch(str(source))
     if not match:
         return None, str(source)
-    if not float(match[1]) > 0:
-        raise DataError(f"the weight of a source must be above 0; received {source}")
+    if not 0 < float(match[1]) < math.inf:
+        raise DataError(
+            f"the weight of a source must be a finite number above 0; received {source}"
+        )
     return float(match[1]), match[2]
+
+
+def listed(sources):
+    """Return one source, string or path, or several as a list of strings."""
+    alone = isinstance(sources, str | os.PathLike)
+    return [str(source) for source in ([sources] if alone else sources)]
+
+
+def check_source(source):
+    """Raise DataError for a source without weight that is missing or has no form."""
+    if source.startswith("tfds:"):
+        if not _TFDS.fullmatch(source):
+            raise DataError(f"a data set is written tfds:NAME:SPLIT; received {source}")
+    elif source.startswith("pairs:"):
+        match = _PAIRS.fullmatch(source)
+        if not match:
+            raise DataError(
+                f"pairs are written pairs:LR_DIR:HR_DIR, without other colons; "
+                f"received {source}"
+            )
+        for folder in match.groups():
+            _require_folder(folder)
+    elif not source:
+        raise DataError("a source of pictures has an empty name")
+    elif not os.path.exists(source):
+        kind = "pack" if source.endswith(".pack") else "folder or archive"
+        raise DataError(f"no such {kind}: {source}")
+
+
+def _require_folder(folder):
+    if not os.path.isdir(folder):
+        raise DataError(f"no such folder of pictures: {folder}")
 
 
 class LeftOut(NamedTuple):
@@ -70,6 +107,7 @@ def read_source(source, scale=4):
         DataError: the source is missing or damaged, or pairs do not match.
     """
     source = str(source)
+    check_source(source)
     if source.startswith("tfds:"):
         yield from _tfds(source)
     elif source.startswith("pairs:"):
@@ -85,17 +123,24 @@ def pictures_in(folder):
     """List the pictures in a folder and its folders, links followed.
 
     Raises:
-        DataError: there is no such folder.
+        DataError: there is no such folder, or one in it cannot be read.
     """
-    return [path for path in _listed(Path(folder)) if is_picture_name(path)]
+    _require_folder(folder)
+    files, refused = _walk(folder)
+    for error in refused:
+        raise DataError(f"cannot read {error.filename}: {error_reason(error)}")
+    return [path for path in files if is_picture_name(path)]
 
 
-def _listed(folder):
-    """List all files in a folder and its folders, each once, in order."""
-    if not os.path.isdir(folder):
-        raise DataError(f"no such folder of pictures: {folder}")
-    found, seen = [], set()
-    for place, folders, names in os.walk(folder, followlinks=True):
+def _walk(folder):
+    """List all files in a folder and its folders, each once, in order.
+
+    Returns:
+        (files, refused): paths, among them links to nothing; an OSError for each folder
+        that cannot be read.
+    """
+    found, refused, seen = [], [], set()
+    for place, folders, names in os.walk(folder, True, refused.append, True):
         # A link may lead back to where it stands.
         real = os.path.realpath(place)
         if real in seen:
@@ -103,7 +148,9 @@ def _listed(folder):
             continue
         seen.add(real)
         found += [Path(place, name) for name in names]
-    return sorted(path for path in found if os.path.isfile(path))
+    # No pipes and devices, which never end.
+    files = (x for x in found if os.path.isfile(x) or not os.path.exists(x))
+    return sorted(files), refused
 
 
 def _decoded(items, scale):
@@ -117,12 +164,10 @@ def _decode(item, scale):
         return item
     name, hr, lr = item
     try:
-        photograph = Photograph(
-            name, read_rgb(hr, name=name), None if lr is None else read_rgb(lr)
-        )
+        hr, lr = read_rgb(hr, name=name), None if lr is None else read_rgb(lr)
     except ImageError as error:
         return LeftOut(name, "not readable", str(error))
-    return _fitting(photograph, scale)
+    return _fitting(Photograph(name, hr, lr), scale)
 
 
 def _fitting(photograph, scale):
@@ -139,7 +184,10 @@ def _files(source):
     Other files give `LeftOut`, hidden ones nothing.
     """
     if os.path.isdir(source):
-        for path in _listed(source):
+        files, refused = _walk(source)
+        for error in refused:
+            yield LeftOut(error.filename, "not readable", error_reason(error))
+        for path in files:
             if path.name.lower().endswith(_ARCHIVES):
                 yield from _files(path)
             elif is_picture_name(path):
@@ -153,8 +201,6 @@ def _files(source):
                 yield f"{source}:{name}", io.BytesIO(data()), None
             elif not Path(name).name.startswith("."):
                 yield LeftOut(f"{source}:{name}", "not pictures")
-    except FileNotFoundError:
-        raise DataError(f"no such folder or archive: {source}") from None
     except _DAMAGED as error:
         raise DataError(
             f"{source} is neither a folder nor a readable archive "
@@ -185,21 +231,14 @@ def _members(source):
 
 def _pairs(source):
     """Yield (name, HR path, LR path) for each pair of `pairs:LR_DIR:HR_DIR`."""
-    parts = source.split(":")[1:]
-    if len(parts) != 2 or not all(parts):
-        raise DataError(
-            f"pairs are written pairs:LR_DIR:HR_DIR, without other colons; "
-            f"received {source}"
-        )
-    for pair in match_pairs(*parts, *map(pictures_in, parts)):
+    folders = _PAIRS.fullmatch(source).groups()
+    for pair in match_pairs(*folders, *map(pictures_in, folders)):
         yield str(pair.hr), pair.hr, pair.lr
 
 
 def _tfds(source):
     """Yield the `Photograph`s of `tfds:NAME[:VERSION][:SPLIT]`."""
     match = _TFDS.fullmatch(source)
-    if not match:
-        raise DataError(f"a data set is written tfds:NAME:SPLIT; received {source}")
     try:
         import keras
         import tensorflow as tf

@@ -196,5 +196,3 @@ def test_kernels_follow_their_odds():
     counts = np.bincount(sampler.batch(0)["kernel"], minlength=6)
     assert set(np.flatnonzero(counts)) == {1, 3}
     assert counts[1] / 1000 == pytest.approx(0.75, abs=0.05)
-    with pytest.raises(DataError, match="kernel odds"):
-        PatchSampler([numbered(16, 16)], 16, 1, (0, 0, 0, 0, 0, 0), seed=0)

@@ -1,5 +1,7 @@
 """Pairs: which names belong together, and sizes that are a little off."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -90,3 +92,20 @@ def test_sizes_that_do_not_fit(hr):
     shapes = [np.zeros((*size, 3), np.uint8) for size in ((5, 6), hr)]
     with pytest.raises(DataError, match=r"a.png is .* but 4 times its LR .* 24 x 20"):
         fit_pair(*shapes, 4, "a.png")
+
+
+def test_accents_as_macos_and_others_write_them():
+    one, two = Path("lr/caf\u00e9x4.png"), Path("hr/cafe\u0301.png")
+    (pair,) = match_pairs("lr", "hr", [one], [two])
+    assert (pair.lr, pair.hr) == (one, two)
+
+
+@pytest.mark.parametrize("mark", ["_lr", "bic_lr12", "srf12", "_lr_x4", "1lr"])
+def test_long_names_take_no_time(mark):
+    """They took hours while marks were read in all ways."""
+    name = mark * (230 // len(mark)) + "q"
+    files = [[Path(folder, f"{name}.png")] for folder in ("lr", "hr")]
+    (pair,) = match_pairs("lr", "hr", *files)
+    assert pair.name == name
+    with pytest.raises(DataError, match="no partner"):
+        match_pairs("lr", "hr", files[0], [Path("hr", f"a{name}.png")])

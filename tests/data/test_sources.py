@@ -3,6 +3,7 @@
 import importlib
 import io
 import logging
+import os
 import struct
 import tarfile
 import zipfile
@@ -14,12 +15,16 @@ from PIL import Image
 
 from srlite.data.packs import (
     Photograph,
-    PhotographStore,
+    keep,
     read_pack,
     writing_pack,
 )
-from srlite.data.photographs import load_images, load_photographs
-from srlite.data.sources import read_source, split_weight
+from srlite.data.photographs import (
+    load_images,
+    load_photographs,
+    usable_photographs,
+)
+from srlite.data.sources import _PAIRS, pictures_in, read_source, split_weight
 from srlite.errors import DataError
 
 
@@ -155,9 +160,70 @@ def test_weight_stands_in_front(source, weight, place):
     assert split_weight(source) == (weight, place)
 
 
-def test_weight_of_zero_is_refused():
-    with pytest.raises(DataError, match="must be above 0; received 0@photos"):
-        split_weight("0@photos")
+@pytest.mark.parametrize("weight", ["0", "9" * 400])
+def test_weight_that_is_no_weight_is_refused(weight):
+    with pytest.raises(DataError, match=f"number above 0; received {weight}@photos"):
+        split_weight(f"{weight}@photos")
+
+
+def test_a_source_without_a_name_is_not_the_current_folder(tmp_path, monkeypatch):
+    Image.fromarray(numbered(8, 8)).save(tmp_path / "a.png")
+    monkeypatch.chdir(tmp_path)
+    for source in ("", [""]):
+        with pytest.raises(DataError, match="a source of pictures has an empty name"):
+            load_images(source)
+    assert len(load_images(".")) == 1
+
+
+def test_a_missing_source_is_found_before_others_are_decoded(tmp_path):
+    Image.fromarray(numbered(8, 8)).save(tmp_path / "a.png")
+    for wrong in ("gone", "gone.pack", "tfds:", "pairs:one", "pairs:gone:gone"):
+        sizes = {str(tmp_path): 1, wrong: 1}
+        with pytest.raises(DataError, match="gone|received"):
+            next(usable_photographs(sizes, 4, print))
+
+
+def test_links_to_nothing_and_folders_that_cannot_be_read_are_counted(tmp_path):
+    Image.fromarray(numbered(8, 8)).save(tmp_path / "a.png")
+    (tmp_path / "gone.png").symlink_to(tmp_path / "elsewhere.png")
+    # Too deep for any path to it.
+    inside = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(20):
+        os.mkdir("d" * 250, dir_fd=inside)
+        outside, inside = inside, os.open("d" * 250, os.O_RDONLY, dir_fd=inside)
+        os.close(outside)
+    os.close(inside)
+    said = []
+    assert len(load_images(tmp_path, warn=said.append)) == 1
+    assert "left out 2 files: 2 not readable" in said[0]
+    with pytest.raises(DataError, match="cannot read .*dddd: File name too long"):
+        pictures_in(tmp_path)
+
+
+def test_names_that_hold_more_than_letters_stay_on_one_line(tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.fromarray(numbered(8, 8)).save(photos / "a.png")
+    for name in ("b\n\x1b[31m.txt", os.fsdecode(b"c\xff.txt")):
+        (photos / name).touch()
+    said = []
+    sizes, names = {str(photos): 1}, tmp_path / "left_out.txt"
+    assert len(list(usable_photographs(sizes, 4, said.append, names))) == 1
+    assert r"(b\n\x1b[31m.txt and others)" in said[0]
+    lines = names.read_text("utf-8").split("\n")
+    assert lines[0].endswith(r"b\n\x1b[31m.txt: not pictures") and len(lines) == 3
+    assert lines[1].endswith(r"c\udcff.txt: not pictures")
+
+
+def test_folders_of_pairs_on_drives():
+    for source, places in (
+        ("pairs:C:\\lr:D:/hr", ("C:\\lr", "D:/hr")),
+        ("pairs:lr:/a/hr", ("lr", "/a/hr")),
+    ):
+        with pytest.raises(DataError) as caught:
+            next(read_source(source))
+        assert str(caught.value) == f"no such folder of pictures: {places[0]}"
+        assert _PAIRS.fullmatch(source).groups() == places
 
 
 @pytest.fixture
@@ -265,9 +331,9 @@ def test_a_download_that_fails_is_one_sentence(monkeypatch, caplog):
 
 @pytest.fixture
 def pack(tmp_path):
-    with writing_pack(tmp_path / "some.pack") as writer:
-        writer.add(Photograph("a", numbered(20, 30)))
-        writer.add(Photograph("b", numbered(12, 8), numbered(3, 2)))
+    with writing_pack(tmp_path / "some.pack") as add:
+        add(Photograph("a", numbered(20, 30)))
+        add(Photograph("b", numbered(12, 8), numbered(3, 2)))
     return tmp_path / "some.pack"
 
 
@@ -301,10 +367,13 @@ def test_damaged_packs_are_refused(pack):
 
 
 def test_failure_leaves_no_pack(tmp_path):
-    with pytest.raises(RuntimeError), writing_pack(tmp_path / "x.pack") as writer:
-        writer.add(Photograph("a", numbered(4, 4)))
+    def failing():
+        yield Photograph("a", numbered(4, 4))
         raise RuntimeError
-    with pytest.raises(RuntimeError), PhotographStore(10, tmp_path / "y.pack") as store:
-        store.add(Photograph("a", numbered(4, 4)))
-        raise RuntimeError
+
+    with pytest.raises(RuntimeError), writing_pack(tmp_path / "x.pack") as add:
+        for photograph in failing():
+            add(photograph)
+    with pytest.raises(RuntimeError):
+        keep(failing(), 10, tmp_path / "y.pack")
     assert list(tmp_path.iterdir()) == []
