@@ -32,8 +32,8 @@ class Distribution:
     ):
         """Describe a distribution.
 
-        Worker 0 is the chief. `note` is a sentence for the user. Without a strategy
-        `num_replicas` devices share each batch, on JAX.
+        Worker 0 is the chief. `note` is a sentence for the user. `num_replicas` is the
+        number of JAX's devices; that of TensorFlow's is the strategy's.
         """
         self._strategy = strategy
         self._total = None
@@ -90,8 +90,8 @@ class Distribution:
     def from_chief(self, value):
         """Return the chief's value, a number or an array that is exact in float64.
 
-        Other workers pass any value of its shape. The result is `value` itself with one
-        worker, else a float64 array.
+        Other workers pass any value of its shape. With several the result is a float64
+        array.
         """
         if self.num_workers == 1:
             return value
@@ -114,10 +114,9 @@ class Distribution:
                 variable.assign(new.reshape(value.shape).astype(value.dtype))
 
     def reader(self, model):
-        """Return a function that returns the current Functional `model` to run or save.
+        """Return a function that returns the current `model` to run or save.
 
-        With a strategy that is a copy, because the model itself would predict on all
-        devices together.
+        With a strategy it is a copy: the model itself would predict on all devices.
         """
         if self._strategy is None:
             return lambda: model

@@ -3,8 +3,7 @@
 One batch with a NaN or an overflow in its loss or gradients would turn every weight,
 optimizer slot and average into NaN for good. So each update is computed, judged, and
 kept or undone as a whole, both networks together. A dropped update changes only the
-optimizers' `iterations`, because batches and schedules are functions of the step. The
-choice is a `where`: one pass over the variables, and no branch on the device.
+optimizers' `iterations`, because batches and schedules are functions of the step.
 
 In float16 small gradients vanish. `LossScale` multiplies the losses, and divides their
 gradients again, by a number as large as possible (Micikevicius et al. 2017,
@@ -134,9 +133,9 @@ class Guard:
             gradients: of both networks, not scaled.
 
         Returns:
-            dict of scalar float32: `dropped`, 1.0 where the update itself was at fault;
-            with a loss scale also `overflow`, 1.0 where the scale was, and
-            `loss_scale`, which the next update will use.
+            dict of scalar float32: `dropped`, 1.0 where the update was at fault; with a
+            loss scale also `overflow`, 1.0 where the scale was, and `loss_scale`, that
+            of the next update.
         """
         statistics = [ops.sum(ops.convert_to_tensor(v)) for v in self._statistics]
         sound = _all_finite([*losses, *statistics])

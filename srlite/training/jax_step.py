@@ -1,6 +1,5 @@
 """One optimizer update of a stage's networks, jitted by JAX.
 
-The same update as `tensorflow_step`, from the formulas of `objective` and `guard`.
 Between updates `JaxStep` keeps the values of all variables on the device, and each
 update overwrites their memory; `sync` puts them back into the Keras variables for
 checkpoints, validation and saving. The frozen feature networks are arguments of the
@@ -32,7 +31,7 @@ class JaxStep:
         self._objective = objective
         self._guard = Guard(parts)
         self._variables = {name: part.variables for name, part in parts.items()}
-        self._frozen = [v for x in self._objective.networks for v in x.variables]
+        self._frozen = [v for x in objective.networks for v in x.variables]
         self._state = None  # dict of part to arrays; None while the variables hold them
         one = jax.config.jax_default_device
         devices = jax.local_devices() if one is None else [one]

@@ -20,15 +20,15 @@ from keras import ops
 
 from srlite.errors import ConfigError
 from srlite.pictures.levels import BT601
+from srlite.training.replicas import global_mean
 
 _LUMA = np.array(BT601, np.float32)
 _CRITERIA = {"l1": ops.abs, "l2": ops.square}
 
 
-def _criterion(name):
-    if name not in _CRITERIA:
-        raise ConfigError(f"criterion must be 'l1' or 'l2'; received {name!r}")
-    return _CRITERIA[name]
+def luma(x):
+    """Return the luma of RGB (batch, H, W, 3), float32 (batch, H, W, 1)."""
+    return ops.sum(x * ops.convert_to_tensor(_LUMA), axis=-1, keepdims=True)
 
 
 def _mean_per_example(x):
@@ -58,7 +58,7 @@ class PixelLoss(keras.losses.Loss):
     def __init__(self, criterion="l1"):
         """Make the loss; `criterion` is "l1" (absolute) or "l2" (squared)."""
         super().__init__()
-        self._distance = _criterion(criterion)
+        self._distance = _CRITERIA[criterion]
 
     def call(self, y_true, y_pred):
         """Return (batch,) from HR and SR pictures, each (batch, H, W, channels)."""
@@ -75,8 +75,7 @@ class ColourLoss(keras.losses.Loss):
     def call(self, y_true, y_pred):
         """Return (batch,) from HR and SR pictures, each (batch, H, W, 3)."""
         difference = y_pred - y_true
-        luma = ops.sum(difference * ops.convert_to_tensor(_LUMA), -1, keepdims=True)
-        return _mean_per_example(ops.abs(difference - luma))
+        return _mean_per_example(ops.abs(difference - luma(difference)))
 
 
 class LatticeLoss(keras.losses.Loss):
@@ -140,39 +139,27 @@ class ContentLoss(keras.losses.Loss):
         """Make the loss.
 
         Args:
-            features: model with one or several outputs, as from `vgg19_features`.
+            features: model with one or several outputs, as from `vgg_features`.
             tap_weights: weight of each output of `features`.
-            tap_scales: divisor of each output, in units of its activations, which
-                differ by orders of magnitude between taps and trainings of VGG19; the
-                scales make weights comparable, also with published ones.
+            tap_scales: divisor above 0 of each output, in units of its activations,
+                which differ by orders of magnitude between taps and trainings of VGG19;
+                the scales make weights comparable, also with published ones.
             criterion: "l1" or "l2".
             normalization: what the sum over the taps is divided by: "none" (1), "taps"
-                (their number) or "weights" (the sum of `tap_weights`).
+                (their number) or "weights" (the sum of `tap_weights`, above 0).
 
         Raises:
-            ConfigError: an argument is none of these, or the wrong number of weights or
-                scales, or a divisor is not positive.
+            ConfigError: another number of weights or scales than of outputs.
         """
         super().__init__()
-        self._distance = _criterion(criterion)
+        self._distance = _CRITERIA[criterion]
         taps = len(features.outputs)
         if not taps == len(tap_weights) == len(tap_scales):
             raise ConfigError(
                 f"the feature network has {taps} taps; received {len(tap_weights)} "
                 f"weights and {len(tap_scales)} scales, expected as many of each"
             )
-        if min(tap_scales) <= 0:
-            raise ConfigError(f"tap scales must be positive; received {tap_scales}")
         divisors = {"none": 1.0, "taps": taps, "weights": sum(tap_weights)}
-        if normalization not in divisors:
-            raise ConfigError(
-                f"normalization must be one of {tuple(divisors)}; "
-                f"received {normalization!r}"
-            )
-        if divisors[normalization] <= 0:
-            raise ConfigError(
-                f"tap weights must have a sum above 0; received {tap_weights}"
-            )
         self._features = features
         self._tap_weights = tuple(w / divisors[normalization] for w in tap_weights)
         self._tap_scales = tuple(tap_scales)
@@ -245,15 +232,10 @@ class RelativisticAverageLoss(keras.losses.Loss):
     The code of ESRGAN halves it: a weight of 5e-3 there is one of 2.5e-3 here.
     """
 
-    def __init__(self, mean=ops.mean):
-        """Make the loss; `mean` averages logits, over all replicas if several."""
-        super().__init__()
-        self._mean = mean
-
     def call(self, y_true, y_pred):
         """Return (batch,) from the logits to raise and to lower, each (batch, 1)."""
-        above = y_true - self._mean(y_pred)
-        below = y_pred - self._mean(y_true)
+        above = y_true - global_mean(y_pred)
+        below = y_pred - global_mean(y_true)
         # softplus(-x) is -log(sigmoid(x)) without overflow and without log(0).
         return _mean_per_example(ops.softplus(-above) + ops.softplus(below))
 
@@ -264,13 +246,8 @@ class DiscriminatorAccuracy(keras.losses.Loss):
     It has no gradient, and is 0 where all logits are equal.
     """
 
-    def __init__(self, mean=ops.mean):
-        """Make the measure; `mean` is as for `RelativisticAverageLoss`."""
-        super().__init__()
-        self._mean = mean
-
     def call(self, y_true, y_pred):
         """Return (batch,) from logits of real and fake pictures, each (batch, 1)."""
-        above = ops.cast(y_true > self._mean(y_pred), y_true.dtype)
-        below = ops.cast(y_pred < self._mean(y_true), y_pred.dtype)
+        above = ops.cast(y_true > global_mean(y_pred), y_true.dtype)
+        below = ops.cast(y_pred < global_mean(y_true), y_pred.dtype)
         return _mean_per_example((above + below) / 2)

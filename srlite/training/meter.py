@@ -1,7 +1,7 @@
 """Where a training loop's time goes, when it ends, and the losses it has yet to log.
 
 The values of an update are read as late as possible, so that the loop does not wait for
-the device. Dropped updates (`guard`) are counted when they are read.
+the device.
 """
 
 import collections
@@ -29,9 +29,9 @@ class _Clock:
 
     def figures(self, prefix=""):
         """Return a dict of floats, empty before the first step."""
-        elapsed = time.perf_counter() - self.since
         if not self.steps:
             return {}
+        elapsed = time.perf_counter() - self.since
         return {
             f"{prefix}steps_per_second": self.steps / elapsed,
             f"{prefix}data_wait": self.waited / elapsed,
@@ -71,11 +71,8 @@ class Meter:
         """Take the values of `steps` updates, dict of name to scalar or array (steps,).
 
         `dropped` and `overflow` are 1.0 for updates that were not applied; only
-        `dropped` counts towards the limit.
-
-        Raises:
-            DivergenceError: too many updates in a row were dropped; any method that
-                reads values may find that.
+        `dropped` counts towards the limit. Any method that reads values may then raise
+        DivergenceError.
         """
         first = len(self._clocks) == 1
         self._in_flight.append(values)
@@ -89,9 +86,8 @@ class Meter:
         """Return what there is to log since the last time.
 
         Returns:
-            (values, speed): dicts of floats; `values` are means over applied updates,
-            and the counts `dropped` and `overflow` where not 0. Both are {} where there
-            was no update.
+            (values, speed): dicts of floats, {} without an update. `values` are means
+            over applied updates, and the counts `dropped` and `overflow` if not 0.
         """
         self._settle()
         names = self._values[0] if self._values else ()
@@ -100,8 +96,10 @@ class Meter:
         applied = ~(flags["dropped"] | flags["overflow"])
         values = {}
         if applied.any():
-            for name, column in columns.items():
-                values[name] = float(np.mean(column, where=applied, dtype=np.float64))
+            values = {
+                name: float(np.mean(column, where=applied, dtype=np.float64))
+                for name, column in columns.items()
+            }
         values |= {name: int(flag.sum()) for name, flag in flags.items() if flag.any()}
         speed = self._clocks[0].figures()
         self._values.clear()
@@ -158,8 +156,7 @@ class StopSignal:
 
     A context manager: inside it SIGINT, SIGTERM and SIGHUP (the terminal was closed)
     set `reason` instead of ending the process; the same signal once more ends it at
-    once. After `nohup` SIGHUP is still ignored. In a thread, which gets no signals,
-    only the time counts.
+    once. A thread gets no signals, and `nohup` ignores SIGHUP.
     """
 
     def __init__(self, max_minutes=None):
@@ -199,7 +196,7 @@ class StopSignal:
     @property
     def reason(self):
         """Why to stop, or None to go on."""
-        if self._signal is not None:
+        if self.interrupted:
             return self._signal.name
         if self._deadline is not None and time.monotonic() > self._deadline:
             return "time is up"

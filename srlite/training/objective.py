@@ -1,8 +1,7 @@
-"""What one update computes, whichever backend differentiates it.
+"""What one update computes, in `keras.ops`, whichever backend differentiates it.
 
-`TensorFlowStep` and `JaxStep` differ in how they take gradients and hold variables;
-the formulas are here, in `keras.ops` and Keras variables alone. Each objective has one
-learner, a network with an EMA copy and an optimizer, and perhaps a discriminator.
+Each objective has one learner, a network with an EMA copy and an optimizer, and perhaps
+a discriminator.
 
 The generator is updated first, then the discriminator, on the same batch. Real and fake
 pass through the discriminator separately, each with its own batch statistics; while the
@@ -10,19 +9,16 @@ generator learns, the discriminator's moving statistics stay. The EMA network fo
 every variable of the learner, BatchNorm's moving statistics included.
 """
 
-import numpy as np
 from keras import ops
 
-from srlite.data.degradation_vector import fitting
+from srlite.data.degradation_vector import cut_for_estimator
 from srlite.data.degradations import degrade
 from srlite.models.folding import fold_batch_norm
 from srlite.models.generators import is_conditional
-from srlite.pictures.levels import BT601
-from srlite.training.losses import DiscriminatorAccuracy
-from srlite.training.replicas import global_mean, num_replicas
+from srlite.training.losses import DiscriminatorAccuracy, luma
+from srlite.training.replicas import num_replicas
 
 _PERCEPTUAL = ("content", "style")
-_LUMA = np.array(BT601, np.float32)
 
 
 class _Learning:
@@ -57,10 +53,7 @@ class _Learning:
 
 
 class Objective(_Learning):
-    """The losses of generator and discriminator.
-
-    Without `adversarial` it is the pixel stage's, and there is no discriminator.
-    """
+    """The losses of generator and, with `adversarial`, discriminator."""
 
     def __init__(
         self,
@@ -90,18 +83,16 @@ class Objective(_Learning):
             patch_size: HR pixels of the middle of a patch that the generator sees; None
                 for all of it. The estimator sees all.
             hold_colour: show the perceptual losses and the discriminator SR's luma with
-                HR's colour, because they would turn colour into grain; the pixel loss
-                alone teaches it.
+                HR's colour, because they would turn colour into grain.
             content_size: HR pixels of the middle that the content loss, most of a
                 step's work, looks at; None for all.
         """
         super().__init__(parts, "generator", scale, ema_decay)
         self._losses = losses
         self._adversarial = adversarial
-        self._accuracy = DiscriminatorAccuracy(mean=global_mean)
-        self._estimator = None
-        if is_conditional(parts["generator"]):
-            self._estimator = estimator
+        self._accuracy = DiscriminatorAccuracy()
+        conditional = is_conditional(parts["generator"])
+        self._estimator = estimator if conditional else None
         self._patch_size = patch_size
         self._hold_colour = hold_colour
         self._content_size = content_size
@@ -138,10 +129,9 @@ class Objective(_Learning):
         lr, hr = degrade(batch, self._scale)
         inputs, hr = _middle(lr, hr, self._patch_size, self._scale)
         if self._estimator is not None:
-            told = batch["degradation"]
-            height, width = map(fitting, lr.shape[1:3])
-            seen = self._estimator(lr[:, :height, :width], training=False)
-            told = ops.where(batch["told_truth"][:, None], told, seen)
+            seen = self._estimator(cut_for_estimator(lr), training=False)
+            truth = batch["degradation"]
+            told = ops.where(batch["told_truth"][:, None], truth, seen)
             inputs = [inputs, ops.stop_gradient(told)]
         return inputs, hr
 
@@ -149,23 +139,20 @@ class Objective(_Learning):
         """Compute what the generator minimises, from the results of `prepare`.
 
         Returns:
-            (total, (values, sr)): scalar; dict of name to scalar; the generator's
-            output, of the shape of `hr`.
+            (total, (values, sr)): scalar; dict of name to scalar; SR, shaped as `hr`.
         """
         if update_batch_norm:
             sr = self._parts["generator"](inputs, training=True)
         else:
             sr = self._frozen_generator(inputs)
         seen = self._seen(hr, sr)
-        values = {}
-        for name, (loss, _) in self._losses.items():
+        values, total = {}, ops.zeros(())
+        for name, (loss, weight) in self._losses.items():
             pair = hr, seen if name in _PERCEPTUAL else sr
             if name == "content" and self._content_size is not None:
                 first = (hr.shape[1] - self._content_size) // 2
                 pair = [_square(x, first, self._content_size) for x in pair]
             values[name] = loss(*pair)
-        total = ops.zeros(())
-        for name, (_, weight) in self._losses.items():
             if weight:
                 total = total + weight * values[name]
         if self.adversarial:
@@ -179,10 +166,7 @@ class Objective(_Learning):
         """Compute what the discriminator minimises; moves its statistics.
 
         HR and SR are float32 (batch, P, P, channels), [0, 1]; `fake_label`, (batch, 1),
-        is its target for fakes.
-
-        Returns:
-            (loss, values): scalar; dict of name to scalar.
+        is its target for fakes. It returns a scalar and a dict of name to scalar.
         """
         discriminator, (loss, _) = self._parts["discriminator"], self._adversarial
         real = discriminator(hr, training=True)  # (B, 1)
@@ -196,8 +180,7 @@ class Objective(_Learning):
         if not self._hold_colour or sr.shape[-1] != 3:
             return sr
         # The same difference in all channels changes luma alone.
-        luma = ops.sum((sr - hr) * ops.convert_to_tensor(_LUMA), axis=-1, keepdims=True)
-        return hr + luma
+        return hr + luma(sr - hr)
 
     def _judge(self, picture):
         """Logits (batch, 1), the discriminator's moving statistics untouched."""
@@ -214,12 +197,12 @@ class Objective(_Learning):
 class EstimatorObjective(_Learning):
     """The loss of the estimator: how far its answer is from what was done.
 
-    Of the kernels' odds it is the cross-entropy, and so it is of the four strengths,
-    each taken for the odds of yes. Most pictures have no damage of a kind, and an
-    absolute difference then teaches to answer 0 always: its gradient vanishes there.
+    It is the cross-entropy of the kernels' odds, and of the four strengths, each taken
+    for the odds of yes. An absolute difference would teach to answer 0 always, because
+    most pictures have no damage of a kind.
 
-    Not all errors cost alike: a kernel taken for its neighbour hardly shows in the
-    picture that a generator makes of it. So a trained generator may judge besides.
+    A kernel that is taken for its neighbour hardly shows in the picture that a
+    generator makes. So a trained generator may judge the answer too.
     """
 
     _STRENGTHS = ("jpeg", "noise", "blur", "sharpening")
@@ -268,12 +251,11 @@ class EstimatorObjective(_Learning):
 
         Returns:
             (lr, target): LR float32 (batch, H, W, 3), cut to sides that the estimator
-            takes; what was done to it, (batch, 10). With a generator two lists: LR, and
-            the middles of LR that it enlarges; what was done, and HR of the middles.
+            takes; what was done to it, (batch, 10). With a generator both are lists,
+            and end with the middles of LR that it enlarges, and their HR.
         """
         lr, hr = degrade(batch, self._scale)
-        height, width = map(fitting, lr.shape[1:3])
-        seen = lr[:, :height, :width]
+        seen = cut_for_estimator(lr)
         degradation = ops.convert_to_tensor(batch["degradation"])
         if self._generator is None:
             return seen, degradation

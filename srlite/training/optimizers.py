@@ -1,7 +1,6 @@
 """Optimizers whose learning rate a diverging run can lower, and schedules of it.
 
-They are made of `keras.ops` alone, so they are the same on every backend and inside a
-compiled update. A step is one update, counted from 0.
+They are made of `keras.ops` alone. A step is one update, counted from 0.
 """
 
 import keras

@@ -2,14 +2,14 @@
 
     python -m srlite plots RUN [--output F.png] [--steps FIRST LAST]
 
-Reads the `metrics.jsonl` of a run directory, finished or not; no display is needed.
+It reads the `metrics.jsonl` of a run directory, finished or not, and needs no display.
 Each stage begins a new row of panels, and each loss has a panel, because losses differ
 by orders of magnitude. What belongs together shares a panel: the two adversarial
 losses, a loss and the same distance on validation pictures, the scores of all kernels,
 those of all damages, and an estimator's errors of one kind on patches of several sizes.
 Training curves are drawn twice: faint as logged, strong as a centred moving average.
 The first tenth of the steps does not count for the height of a panel, because it would
-flatten everything else; curves may begin outside.
+flatten everything else.
 """
 
 import argparse
@@ -59,11 +59,11 @@ _PANELS = {
 
 
 def smooth(values, window):
-    """Average values (n,) over a centred window, which shrinks at the ends."""
+    """Average values (n,) over a centred odd window, which shrinks at the ends."""
     sums = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
-    places = np.arange(len(values))
-    first = np.maximum(places - window // 2, 0)
-    end = np.minimum(places + window // 2 + 1, len(values))
+    places, reach = np.arange(len(values)), window // 2
+    first = np.maximum(places - reach, 0)
+    end = np.minimum(places + reach + 1, len(values))
     return (sums[end] - sums[first]) / (end - first)
 
 
@@ -98,7 +98,7 @@ def draw(metrics, title):
     size = (_PANEL[0] * columns, _PANEL[1] * height + 0.5)
     figure = Figure(figsize=size, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
-    figure.suptitle(title, fontsize=13, fontweight="bold")
+    figure.suptitle(title, fontsize=13, fontweight="bold", parse_math=False)
     grid = figure.add_gridspec(height, columns)
     top = 0
     for stage, panels in stages.items():

@@ -7,22 +7,25 @@ from srlite.backend import import_keras, import_safetensors
 from srlite.config.config import Config
 from srlite.data.degradation_vector import SMALLEST
 from srlite.data.draws import AugmentationDraws
-from srlite.data.packs import Photograph, PhotographStore
+from srlite.data.packs import Photograph, keep
 from srlite.data.patches import PatchSampler, StageSampler
 from srlite.data.photographs import usable_photographs
-from srlite.data.sources import split_weight
+from srlite.data.sources import check_source, listed, split_weight
 from srlite.errors import ConfigError, DataError
 from srlite.files import is_same_file, replacing
 from srlite.memory import available_memory
 from srlite.metrics.psnr_ssim import centre_crop, smallest_side
-from srlite.models.model_files import load_generator, scale_of, step_of
+from srlite.models.model_files import find_model, load_generator, scale_of, step_of
 from srlite.training.distribution import distribute
 from srlite.training.run_directory import STAGES, RunDirectory
 from srlite.training.stages import (
     build_discriminator,
     build_estimator,
     build_generator,
+    find_estimator_file,
 )
+
+VALIDATION_PACK = "validation.pack"
 
 
 def check(config, stages):
@@ -33,9 +36,18 @@ def check(config, stages):
             "log.store_every must be a multiple of log.checkpoint_every "
             f"{log.checkpoint_every}; received {log.store_every}"
         )
-    for stage in stages:
+    for stage in stages or [None]:
         if stage not in STAGES:
             raise ConfigError(f"unknown stage {stage}; there are {', '.join(STAGES)}")
+    if "estimator" in stages and config.channels != 3:
+        raise ConfigError(
+            f"the estimator stage needs channels=3; received {config.channels}"
+        )
+    if "pretrain" in stages and not config.pretrain.pixel:
+        raise ConfigError(
+            "pretrain.pixel must be above 0, as it is the only loss of its stage; "
+            f"received {config.pretrain.pixel}"
+        )
     config.check()
     crop, least = config.data.validation_crop, smallest_photo(config)
     if 0 < crop < least:
@@ -63,24 +75,36 @@ def find_sources(config, stages, data_dirs):
     return sources
 
 
-def listed(sources):
-    """Return one source, string or path, or several as a list of strings."""
-    alone = isinstance(sources, str | os.PathLike)
-    return [str(source) for source in ([sources] if alone else sources)]
+def check_sources(trained, measured, pack, validation_pack):
+    """Raise DataError for a missing source, ConfigError for one that may be replaced.
 
-
-def check_pack(pack, sources):
-    """Raise ConfigError for a pack to write that is one of the sources of a stage.
-
-    What comes from packs is not written to another one.
+    Args:
+        trained: sources to train on, without weight.
+        measured: sources of pictures to validate on.
+        pack: path for pictures of `trained` that are in no pack yet.
+        validation_pack: path for those of `measured`.
     """
-    names = {split_weight(source)[1] for own in sources.values() for source in own}
-    packs = {name for name in names if name.endswith(".pack")}
-    if names > packs and any(is_same_file(pack, name) for name in packs):
-        raise ConfigError(
-            f"{pack} is a source, and photographs that do not fit in memory would "
-            "replace it; name another file with --pack"
-        )
+    written = [validation_pack] if measured else []
+    if any(not source.endswith(".pack") for source in trained):
+        written.append(pack)
+    for source in (*trained, *measured):
+        check_source(source)
+        if source.endswith(".pack") and any(is_same_file(source, x) for x in written):
+            raise ConfigError(
+                f"{source} is a source, and pictures that do not fit in memory would "
+                "replace it; move it, or name another file with --pack"
+            )
+
+
+def check_start(directory, stage, init_from, config):
+    """Raise ModelError for a missing model that a stage begins with or needs."""
+    if os.path.exists(directory.result(stage)):
+        return
+    start = directory.start(stage, init_from, say=lambda text: None)
+    if start is not None:
+        find_estimator_file(start) if stage == "estimator" else find_model(start, True)
+    if stage == "estimator" and config.estimator.generator is not None:
+        find_model(config.estimator.generator, True)
 
 
 def smallest_sizes(config, sources):
@@ -123,7 +147,8 @@ def load_validation(config, stages, sources, folder, say):
     least = dict.fromkeys(listed(sources), smallest_photo(config))
     flat = []
     names = folder / "left_out_validation.txt"
-    with PhotographStore(memory_limit(config), folder / "validation.pack") as store:
+
+    def measured():
         for _, (name, hr, lr) in usable_photographs(least, scale, say, names):
             # Copies, because views would keep the whole pictures.
             if lr is not None:
@@ -133,18 +158,19 @@ def load_validation(config, stages, sources, folder, say):
             if (hr == hr[:1, :1]).all():
                 flat.append(name)  # any answer would do
             else:
-                store.add(Photograph(name, hr, lr))
+                yield Photograph(name, hr, lr)
+
+    photographs = keep(measured(), memory_limit(config), folder / VALIDATION_PACK)
     if flat:
         some = f"{len(flat)}, such as {flat[0]}"
         say(f"pictures of one colour ({some}) are not measured on")
-    photographs = store.photographs()
     if not photographs:
         raise DataError("there is nothing to validate on but pictures of one colour")
     return photographs
 
 
 def describe_inputs(photographs, **given):
-    """Describe the inputs of a run other than options in words, for `config.json`.
+    """Describe the inputs of a run other than options, for `config.json`.
 
     `photographs` are as from `load_photographs`; the others are paths or names, lists
     of them, or None.
@@ -153,16 +179,15 @@ def describe_inputs(photographs, **given):
     def describe(value):
         if isinstance(value, list | tuple):
             return " ".join(map(describe, value))
-        size = os.path.getsize(value) if value and os.path.isfile(value) else None
-        return f"{value}" if size is None else f"{value} of {size} bytes"
+        file = value and os.path.isfile(value)
+        return f"{value} of {os.path.getsize(value)} bytes" if file else f"{value}"
 
-    counts = {
+    inputs: dict = {name: describe(value) for name, value in given.items()}
+    inputs["photographs"] = {
         source: f"{len(found)} of {sum(p.hr.size // 3 for p in found)} pixels"
         for source, found in photographs.items()
     }
-    return {name: describe(value) for name, value in given.items()} | {
-        "photographs": counts
-    }
+    return inputs
 
 
 def build_sampler(config, stage, seed, images, lr_images=None, image_odds=None):

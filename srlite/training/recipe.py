@@ -14,6 +14,7 @@ from typing import Any
 from srlite.config.config import Config
 from srlite.data.draws import AugmentationDraws
 from srlite.data.photographs import load_photographs, training_set
+from srlite.data.sources import listed
 from srlite.errors import ConfigError
 from srlite.files import disk_errors
 from srlite.models.model_files import load_estimator
@@ -22,7 +23,12 @@ from srlite.training.distribution import Distribution
 from srlite.training.meter import StopSignal
 from srlite.training.run_directory import STAGES, ChiefsRunDirectory, RunDirectory
 from srlite.training.stages import build_estimator, build_losses, build_step
-from srlite.training.trainer import Stage, train_stage, train_with_rescue
+from srlite.training.trainer import (
+    Stage,
+    room_for_steps,
+    train_stage,
+    train_with_rescue,
+)
 
 _FAR_BELOW = 3.0  # dB
 _USUAL_BYTES = 5_000_000  # the budget of an export
@@ -54,29 +60,29 @@ def train(
     `distribution`.
 
     Args:
-        config: `Config`.
+        config: what to train, and how.
         data_dirs: source or sources of HR photographs (`data.sources`), for stages that
             have none of their own.
         run_dir: folder of the run; made if missing.
         stages: which of `STAGES` to do; None for all that the config needs: the
             estimator only for a conditional generator.
-        val_dir: source or sources of HR pictures to validate on; without it training
+        val_dir: source or sources of HR pictures to validate on. Without it training
             patches are logged, and nothing is measured.
-        pack: file for photographs that do not fit in memory; by default
+        pack: file for photographs that do not fit in memory; None for
             `run_dir`/data.pack.
         max_minutes: stop, with a checkpoint, this long after the call, decoding and
             compiling included; None for no limit.
-        checkpoint_part_size: None for checkpoints of one file; else they are folders
-            of files of at most this many MiB.
+        checkpoint_part_size: save checkpoints as folders of files of at most this many
+            MiB; None for one file each.
         vgg19_weights: "imagenet" (Keras downloads them), a path, or None for random
             weights (tests); of VGG16, if that is the config's content network.
         efficientnet_weights: as `vgg19_weights`.
         override: go on with a config that differs from the one the run began with.
         skip_damaged: pass over damaged checkpoints to the newest whole one.
-        init_from: a ``.keras`` file, checkpoint, run directory or shipped name whose
-            weights the generator begins with, in the first of these stages that trains
-            it, or the estimator, where its stage is the only one; ignored once that
-            stage has checkpoints.
+        init_from: a ``.keras`` file, checkpoint, run directory or shipped name. The
+            first of these stages that trains the generator begins with its weights;
+            with the estimator's stage alone, that one does. Ignored once the stage has
+            checkpoints.
         wandb_project: Weights & Biases project to log to; None for none.
         single_device: train on the first device alone.
 
@@ -90,6 +96,7 @@ def train(
     """
     if stages is None:
         stages = STAGES if config.generator.conditional else STAGES[1:]
+    stages = listed(stages)
     preparation.check(config, stages)
     if max_minutes is not None and not max_minutes >= 0:
         raise ConfigError(f"max_minutes must be at least 0; received {max_minutes}")
@@ -112,13 +119,20 @@ def train(
     else:
         directory = ChiefsRunDirectory(run_dir, devices.worker)
         val_dir = None  # measuring is the chief's
-    preparation.check_pack(pack or directory.pack, sources)
+    preparation.check_sources(
+        min_sizes,
+        listed(val_dir or []),
+        pack or directory.pack,
+        directory.path / preparation.VALIDATION_PACK,
+    )
     if not override:
         directory.compare(config)
     generator_stages = [stage for stage in stages if stage != "estimator"]
     todo = [s for s in generator_stages if not os.path.exists(directory.result(s))]
     if config.generator.conditional and todo and "estimator" not in stages:
         directory.find_estimator()  # now, not after minutes
+    first = (generator_stages or stages)[0]
+    preparation.check_start(directory, first, init_from, config)
     directory.make()
     run = _Run(
         keras, config, directory, devices, stop, checkpoint_part_size, skip_damaged
@@ -156,14 +170,17 @@ def train(
                 say(text)
             directory.note_inputs(inputs, say)
             complete = directory.reopen(config, stages, say)
-            directory.write_config(config, inputs, complete)
+            run.record = functools.partial(
+                directory.write_config, config, inputs, complete
+            )
             for stage in stages:
-                first = (generator_stages or stages)[:1]
-                begin_with = init_from if [stage] == first else None
-                if not run.train(stage, begin_with):
+                with room_for_steps(stage):
+                    done = run.train(stage, init_from if stage == first else None)
+                if not done:
                     if stop.interrupted:
                         raise KeyboardInterrupt
                     return False
+            run.record()
     return True
 
 
@@ -182,6 +199,7 @@ class _Run:
     photographs: dict = dataclasses.field(default_factory=dict)  # by stage
     validation_photos: list | None = None
     losses: dict = dataclasses.field(default_factory=dict)  # by stage
+    record: Any = None  # writes config.json
     trained: bool = False  # a stage, in this call
 
     def train(self, name, init_from):
@@ -198,7 +216,9 @@ class _Run:
         self.trained = True
         start = directory.start(name, init_from, say)
         partner = estimator = None
-        if name == "estimator":
+        estimating = name == "estimator"
+        learner = "estimator" if estimating else "generator"
+        if estimating:
             with devices.scope():
                 partner = preparation.load_judge(config)
             devices.share({"generator": partner} if partner else {})
@@ -208,36 +228,39 @@ class _Run:
         parts, step = build_step(
             self.keras, config, name, start, losses, devices.scope, partner
         )
-        if name != "estimator":
-            self._say_size(parts["generator"])
+        size = 4 * parts[learner].count_params()
+        if size > _USUAL_BYTES:
+            say(
+                f"note: the .tflite of this generator will have about {size / 1e6:.0f} "
+                "MB; export it with --max-bytes none"
+            )
         found = directory.resume(name, parts, say, self.skip_damaged)
         done = int(devices.from_chief(found))
         devices.share(parts)
-        learner = "estimator" if name == "estimator" else "generator"
         average = devices.reader(parts[f"ema_{learner}"])
         sampler = preparation.build_sampler(
             config, name, (config.seed, _SEEDS[name]), *self.photographs[name]
         )
         devices.require_same("photographs", lambda: sampler.batch(done)["hr"].tobytes())
         validate = self._validator(name, average, sampler, estimator)
+        options, log = getattr(config, name), config.log
         stage = Stage(
             name,
             step,
             sampler,
-            getattr(config, name).steps,
+            options.steps,
             directory.saver(name, parts, config, self.checkpoint_part_size),
             validate=validate if devices.chief else lambda: ({}, {}),
             keep_best=directory.best_keeper(name, parts, config),
-            freeze_batch_norm_after=getattr(config, name).freeze_batch_norm_after,
-            log_every=config.log.log_every,
-            validate_every=config.log.validate_every,
-            checkpoint_every=config.log.checkpoint_every,
-            # The estimator's crops differ in size from step to step.
-            steps_per_execution=1
-            if name == "estimator"
-            else config.steps_per_execution,
-            max_dropped_steps=config.log.max_dropped_steps,
+            freeze_batch_norm_after=options.freeze_batch_norm_after,
+            log_every=log.log_every,
+            validate_every=log.validate_every,
+            checkpoint_every=log.checkpoint_every,
+            # An estimator's patches differ in size from step to step.
+            steps_per_execution=1 if estimating else config.steps_per_execution,
+            max_dropped_steps=log.max_dropped_steps,
         )
+        self.record()  # not before what is there was found to fit
         if devices.num_workers > 1:  # They could not go back together.
             done = train_stage(stage, self.logger, self.stop, done, devices.any)
         else:
@@ -253,15 +276,6 @@ class _Run:
         directory.write_result(name, average())
         say(f"stage {name} is complete: {result}")
         return True
-
-    def _say_size(self, generator):
-        """Print a note if the `.tflite` will be unusually large."""
-        size = 4 * generator.count_params()
-        if size > _USUAL_BYTES:
-            self.logger.say(
-                f"note: the .tflite of this generator will have about {size / 1e6:.0f} "
-                "MB; export it with --max-bytes none"
-            )
 
     def _estimator(self):
         """Load the run's estimator, the same on all workers."""
@@ -285,31 +299,22 @@ class _Run:
                 validation.validate_estimator(network(), samplers, config.scale),
                 {},
             )
+        told = {"scale": config.scale, "estimator": estimator}
+        if photos is None:
+            patches = sampler.batch(0)["hr"][:4]
+            return lambda: ({}, validation.restore_pictures(network(), patches, **told))
         losses = self.losses[name].items()
         far = {n: loss for n, (loss, _) in losses if n in ("content", "style")}
-        distances = None
-        if far and photos:
-            distances = validation.distance_model(far, config.channels)
-
-        hr, lr = zip(*((p.hr, p.lr) for p in photos)) if photos else ((), ())
-        shared = {"crop": config.data.validation_crop, "lr_images": lr}
+        distances = validation.distance_model(far, config.channels) if far else None
+        hr, lr = zip(*((photograph.hr, photograph.lr) for photograph in photos))
+        cut = {"crop": config.data.validation_crop, "lr_images": lr}
         bicubic = functools.cache(
-            lambda: validation.bicubic_psnr(hr, config.scale, **shared)
+            lambda: validation.bicubic_psnr(hr, config.scale, **cut)
         )
 
         def measure():
-            if photos is None:
-                patches = sampler.batch(0)["hr"][:4]
-                return {}, validation.restore_pictures(
-                    network(), patches, config.scale, estimator
-                )
             scores, pictures = validation.validate(
-                network(),
-                hr,
-                config.scale,
-                distances=distances,
-                estimator=estimator,
-                **shared,
+                network(), hr, distances=distances, **told, **cut
             )
             if scores["psnr"] < bicubic() - _FAR_BELOW:
                 self.logger.say(

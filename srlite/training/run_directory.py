@@ -11,13 +11,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from srlite.config.record import (
-    changed_inputs,
-    changed_options,
-    read_record,
-    told,
-    write_record,
-)
+from srlite.config import record
 from srlite.errors import (
     CheckpointError,
     ConfigError,
@@ -73,35 +67,31 @@ class RunDirectory:
         return locked(self.path, "another training runs in")
 
     @property
-    def begun(self):
-        """Whether a step was done."""
-        return any(
+    def _record(self):
+        """Content of `config.json`; {} before the first step."""
+        begun = any(
             os.path.exists(self.result(stage))
             or checkpoints.find(self.checkpoints, stage)
             for stage in STAGES
         )
-
-    @property
-    def _record(self):
-        """Content of `config.json`; {} before the first step."""
-        return read_record(self.path / "config.json") if self.begun else {}
+        return record.read_record(self.path / "config.json") if begun else {}
 
     def write_config(self, config, inputs, kept=()):
         """Write the resolved `Config` and inputs; see `record.write_record`."""
-        write_record(self.path / "config.json", config, inputs, kept)
+        record.write_record(self.path / "config.json", config, inputs, kept)
 
     def compare(self, config):
         """Raise ConfigError for a `Config` other than the one the run began with."""
-        if odd := changed_options(self._record, config):
+        if odd := record.changed_options(self._record, config):
             raise ConfigError(
-                f"{self.path} was begun with other options ({told(odd)}); "
+                f"{self.path} was begun with other options ({record.told(odd)}); "
                 "add --override to go on with the new ones"
             )
 
     def note_inputs(self, inputs, say):
         """Print what differs from what the run was given at first."""
-        if odd := changed_inputs(self._record, inputs):
-            say(f"note: {self.path} was begun with other inputs: {told(odd)}")
+        if odd := record.changed_inputs(self._record, inputs):
+            say(f"note: {self.path} was begun with other inputs: {record.told(odd)}")
 
     def reopen(self, config, stages, say):
         """Reopen complete stages that get more steps; return those that stay complete.
@@ -109,9 +99,9 @@ class RunDirectory:
         Raises:
             ConfigError: there is no checkpoint for a stage to go on from.
         """
-        odd = changed_options(self._record, config)
+        odd = record.changed_options(self._record, config)
         complete = [stage for stage in stages if self.result(stage).exists()]
-        for stage in list(complete):
+        for stage in [*complete]:
             own = {n: pair for n, pair in odd.items() if n.startswith(f"{stage}.")}
             former, steps = own.get(f"{stage}.steps", (0, 0))
             if steps > former:
@@ -128,7 +118,7 @@ class RunDirectory:
                 complete.remove(stage)
                 say(f"stage {stage} goes on; what it ended with stays as {aside.name}")
             elif own:
-                say(f"stage {stage} is complete: {told(own)} changes nothing")
+                say(f"stage {stage} is complete: {record.told(own)} changes nothing")
         return complete
 
     def write_result(self, stage, network):
@@ -143,13 +133,10 @@ class RunDirectory:
         return self._existing("estimator", "a conditional generator is trained with")
 
     def start(self, stage, init_from, say):
-        """Choose the model whose weights a stage begins with, `init_from` if given.
+        """Return the model whose weights a stage begins with, `init_from` if given.
 
-        Returns:
-            Path of a model, or None for a checkpoint or random weights.
-
-        Raises:
-            ModelError: the gan stage has nothing to begin with.
+        It is None for a checkpoint or random weights. Raises ModelError if the gan
+        stage has nothing to begin with.
         """
         if checkpoints.find(self.checkpoints, stage):
             if init_from is not None:
@@ -173,13 +160,10 @@ class RunDirectory:
         return path
 
     def resume(self, stage, parts, say, skip_damaged=False):
-        """Load a stage's newest checkpoint into `parts`.
+        """Load a stage's newest checkpoint into `parts`; return the updates done, or 0.
 
         With `skip_damaged` it loads the newest whole one, and renames damaged ones to
         begin with `damaged-`, which takes them out of the run.
-
-        Returns:
-            The updates done; 0 if there is no checkpoint.
 
         Raises:
             CheckpointError: the checkpoint is of another model or damaged, or none is
@@ -274,10 +258,7 @@ class ChiefsRunDirectory(RunDirectory):
 
     make = write_config = compare = write_result = _nothing
     remove_leftovers = note_inputs = find_estimator = start = _nothing
-
-    def locked(self):
-        """Return a context that does nothing."""
-        return contextlib.nullcontext()
+    locked = contextlib.nullcontext
 
     def reopen(self, config, stages, say):
         """Return no stage: the chief decides."""
@@ -287,8 +268,8 @@ class ChiefsRunDirectory(RunDirectory):
         """Return 0: the chief sends its step."""
         return 0
 
-    def _silent(self, *_):
+    def saver(self, *_):
         """Return a function that does nothing."""
         return self._nothing
 
-    saver = best_keeper = _silent
+    best_keeper = saver

@@ -9,11 +9,13 @@ import numpy as np
 
 from srlite.data.degradation_vector import SIZE
 from srlite.errors import ConfigError, ModelError
+from srlite.models import checkpoint_parts
 from srlite.models.model_files import (
     RESULTS,
     find_estimator,
     load_estimator,
     load_generator,
+    shipped_models,
 )
 
 
@@ -125,9 +127,8 @@ def build_step(
 
     # For each stage, so that it starts alike whether or not another ran before.
     keras.utils.set_random_seed(config.seed)
-    build = _estimator_parts if stage == "estimator" else _generator_parts
     with scope():
-        parts = build(config, stage)
+        parts = _parts(config, stage)
     name = next(iter(parts))  # the learner
     if start is not None:
         # Outside the scope, because not all workers read it.
@@ -149,22 +150,17 @@ def build_step(
     return parts, step
 
 
-def _estimator_parts(config, stage):
+def _parts(config, stage):
     options = getattr(config, stage)
-    return {
-        "estimator": build_estimator(config),
-        "ema_estimator": build_estimator(config),
-        "estimator_optimizer": build_optimizer(options.optimizer, options.steps),
-    }
-
-
-def _generator_parts(config, stage):
-    options = getattr(config, stage)
-    optimizer = build_optimizer(options.generator_optimizer, options.steps)
+    if stage == "estimator":
+        name, build, optimizer = "estimator", build_estimator, options.optimizer
+    else:
+        name, build = "generator", build_generator
+        optimizer = options.generator_optimizer
     parts = {
-        "generator": build_generator(config),
-        "ema_generator": build_generator(config),
-        "generator_optimizer": optimizer,
+        name: build(config),
+        f"ema_{name}": build(config),
+        f"{name}_optimizer": build_optimizer(optimizer, options.steps),
     }
     if stage == "gan":
         optimizer = build_optimizer(options.discriminator_optimizer, options.steps)
@@ -175,6 +171,7 @@ def _generator_parts(config, stage):
 
 def _objective(config, stage, parts, losses, partner):
     from srlite.training.guard import set_precision
+    from srlite.training.losses import AdversarialLoss, RelativisticAverageLoss
     from srlite.training.objective import EstimatorObjective, Objective
 
     options = getattr(config, stage)
@@ -190,8 +187,9 @@ def _objective(config, stage, parts, losses, partner):
         return EstimatorObjective(parts, **arguments)
     adversarial = None
     if stage == "gan":
-        loss = build_adversarial_loss(options.adversarial_loss.kind)
-        adversarial = (loss, options.adversarial)
+        relativistic = options.adversarial_loss.kind == "relativistic_average"
+        kind = RelativisticAverageLoss if relativistic else AdversarialLoss
+        adversarial = (kind(), options.adversarial)
         arguments["hold_colour"] = options.hold_colour
         arguments["content_size"] = options.content_loss.patch_size
     if config.generator.conditional:
@@ -201,18 +199,34 @@ def _objective(config, stage, parts, losses, partner):
     return Objective(parts, losses, adversarial, **arguments)
 
 
+def find_estimator_file(model):
+    """Return the path of the estimator that an estimator's stage begins with.
+
+    `model` is its ``.keras`` file, a run directory, or a model that it goes with.
+
+    Raises:
+        ModelError: there is none.
+    """
+    path = Path(model)
+    checkpoint = os.path.isfile(path / checkpoint_parts.INDEX)
+    if os.path.isdir(path) and not checkpoint and str(model) not in shipped_models():
+        path = path / RESULTS["estimator"]
+    elif path.suffix != ".keras":
+        path = find_estimator(model).with_suffix(".keras")
+    if not os.path.isfile(path):
+        raise ModelError(f"there is no estimator {path}")
+    return path
+
+
 def start_estimator_from(estimator, path):
     """Set the weights of an estimator to those of another one.
 
-    `path` is its ``.keras`` file, a run directory, or the shipped name of its model.
+    `path` is as of `find_estimator_file`.
 
     Raises:
         ModelError: there is none, or it has other shapes.
     """
-    if os.path.isdir(path):
-        path = Path(path) / RESULTS["estimator"]
-    elif Path(path).suffix != ".keras":
-        path = find_estimator(path).with_suffix(".keras")
+    path = find_estimator_file(path)
     other = load_estimator(path)
     shapes = [[v.shape for v in model.variables] for model in (other, estimator)]
     if shapes[0] != shapes[1]:
@@ -232,16 +246,6 @@ def step_class(backend):
     from srlite.training.tensorflow_step import TensorFlowStep
 
     return TensorFlowStep
-
-
-def build_adversarial_loss(kind):
-    """Make the loss on logits: "relativistic_average" or "standard"."""
-    from srlite.training import losses
-    from srlite.training.replicas import global_mean
-
-    if kind == "standard":
-        return losses.AdversarialLoss()
-    return losses.RelativisticAverageLoss(mean=global_mean)
 
 
 def start_from(generator, path):

@@ -1,8 +1,5 @@
 """One optimizer update of a stage's networks, as a `tf.function`.
 
-The formulas are those of an objective (`objective`), shared with `jax_step`; `guard`
-undoes an update that is not finite.
-
 A step made in the scope of a `tf.distribute` strategy, as its networks and optimizers
 must be, trains on all of its replicas: each takes its part of the batch, and together
 they do what one device does with the whole.
@@ -51,10 +48,7 @@ class TensorFlowStep:
         return self._compiled(_tensors(batch), update_batch_norm)
 
     def many(self, batches, update_batch_norm):
-        """Do several updates in one call, on arrays (steps, batch, ...).
-
-        It returns a dict of name to tensor (steps,).
-        """
+        """Do several updates in one call: arrays (steps, batch, ...) to (steps,)."""
         return self._compiled_many(_tensors(batches), update_batch_norm)
 
     def sync(self):

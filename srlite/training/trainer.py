@@ -1,20 +1,20 @@
 """The one training loop: steps, logs, validation, checkpoints, a way to stop.
 
-The loop knows no network and no backend: it calls a step and a function that saves at
-the right times, and stages differ in the step alone. It dispatches an update while
-others are being computed, and reads losses when they are there. A stage that diverges
-goes back to its last checkpoint, and on from there more slowly.
+The loop knows no network and no backend. It dispatches an update while others are being
+computed, and reads losses when they are there. A stage that diverges goes back to its
+last checkpoint, and on from there more slowly.
 """
 
 import collections
 import contextlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from srlite.errors import DivergenceError
+from srlite.errors import ConfigError, DivergenceError
 from srlite.memory import in_order
 from srlite.models import checkpoints
 from srlite.training.meter import Meter
@@ -63,9 +63,9 @@ def train_stage(stage, logger, stop, first_step=0, agree=None):
         logger: `logs.RunLogger`.
         stop: `StopSignal`.
         first_step: updates already done in this stage.
-        agree: function of bool that returns whether it is true for any worker, because
-            workers must end after the same step. They agree where losses are logged or
-            a checkpoint is due. None for one worker, who stops after any step.
+        agree: function of bool that returns whether it is true for any worker, called
+            where losses are logged or a checkpoint is due, because workers must end
+            after the same step. None for one worker, who stops after any step.
 
     Returns:
         Updates done in this stage; a checkpoint of that state has been saved.
@@ -76,17 +76,11 @@ def train_stage(stage, logger, stop, first_step=0, agree=None):
     done, last_step, validate = first_step, stage.last_step, stage.validate
     freeze = stage.freeze_batch_norm_after
     freeze = last_step if freeze is None else freeze
-    groups = group_steps(
-        first_step,
-        last_step,
-        stage.steps_per_execution,
-        [
-            stage.log_every,
-            stage.checkpoint_every,
-            *([stage.validate_every] if validate else []),
-        ],
-        freeze,
-    )
+    intervals = [stage.log_every, stage.checkpoint_every]
+    if validate:
+        intervals.append(stage.validate_every)
+    size = stage.steps_per_execution
+    groups = group_steps(first_step, last_step, size, intervals, freeze)
     meter = Meter(stage.max_dropped_steps)
     means, scores = {}, {}  # the last ones
     logger.start(stage.name, first_step, last_step)
@@ -107,12 +101,10 @@ def train_stage(stage, logger, stop, first_step=0, agree=None):
             logger.scalars(stage.name, done, {**values, **speed, **more})
         return values
 
-    ready = in_order(
-        lambda group: (group, stack_batches(stage.sampler, group)),
-        groups,
-        BATCH_THREADS,
-        ahead=4,
-    )
+    def make(group):
+        return group, stack_batches(stage.sampler, group)
+
+    ready = in_order(make, groups, BATCH_THREADS, ahead=4)
     with contextlib.closing(ready):
         for group, batch in meter.waiting(ready):
             update = stage.step if len(group) == 1 else stage.step.many
@@ -156,9 +148,8 @@ def train_with_rescue(stage, logger, stop, first_step, parts, directory):
 
     It goes back to the newest regular checkpoint, one that a run without a stop has
     too, or to the start. The checkpoint is written again with the halved rate, so that
-    a resumed run does not diverge again. Arguments are as of `train_stage`, and
-    `directory`, the folder of the checkpoints, which hold `parts`: its optimizers,
-    named `..._optimizer`, are `optimizers.ScaledAdam`.
+    a resumed run does not diverge again. Arguments are as of `train_stage`; checkpoints
+    are in `directory` and hold `parts`.
 
     Raises:
         DivergenceError: it went back to the same checkpoint too often.
@@ -195,6 +186,22 @@ def train_with_rescue(stage, logger, stop, first_step, parts, directory):
                 f"stage {stage.name} diverged ({error}); going back to step "
                 f"{first_step} with {former / 2:g} of the learning rate"
             )
+
+
+@contextlib.contextmanager
+def room_for_steps(stage):
+    """Raise ConfigError of one sentence where memory does not hold a stage's steps."""
+    try:
+        yield
+    except Exception as error:
+        # TensorFlow has a class for it, JAX a word.
+        words = f"{type(error).__name__} {error}"
+        if not re.search("MemoryError|ResourceExhausted|RESOURCE_EXHAUSTED", words):
+            raise
+        raise ConfigError(
+            f"there is not enough memory for a step of stage {stage}: lower "
+            f"{stage}.batch_size, or the size of its patches"
+        ) from error
 
 
 def _validate(stage, logger, done):

@@ -1,15 +1,19 @@
 """Validation while training: how well pictures come back after each kernel.
 
 PSNR and SSIM are measured on luma with the usual border (`metrics`), on centre crops or
-whole pictures, after rounding to 8 bit as users get them. A stage with feature networks
-measures their distances too, on the same pictures.
+whole pictures, after rounding to 8 bit as users get them.
 """
 
 import keras
 import numpy as np
 
 from srlite.data.damages import damage_and_shrink, parse_damage
-from srlite.data.degradation_vector import MAX_BLUR, MAX_NOISE, SMALLEST, fitting
+from srlite.data.degradation_vector import (
+    MAX_BLUR,
+    MAX_NOISE,
+    SMALLEST,
+    cut_for_estimator,
+)
 from srlite.data.degradations import degrade, downsample
 from srlite.data.kernels import KERNELS
 from srlite.errors import ModelError
@@ -39,9 +43,8 @@ def restore(generator, hr, scale, estimator=None, damages=()):
     def shrink(hr):
         return _shrunk(hr, scale, ["bicubic"])[0]
 
-    lr = [*_shrunk(hr, scale)]
-    lr += [damage_and_shrink(hr, shrink, parse_damage(name)) for name in damages]
-    lr = np.stack(lr)
+    damaged = [damage_and_shrink(hr, shrink, parse_damage(name)) for name in damages]
+    lr = np.stack([*_shrunk(hr, scale), *damaged])
     # Whole photographs go one by one: six at once need gigabytes.
     group = len(lr) if hr.size <= 3 * CROP**2 else 1
     # Compiled: op by op, JAX takes many times as long.
@@ -73,13 +76,12 @@ def told(generator, lr, estimator):
     """
     if not is_conditional(generator):
         return lr
-    height, width = map(fitting, lr.shape[1:3])
-    if min(height, width) < SMALLEST:
+    if min(lr.shape[1:3]) < SMALLEST:
         raise ModelError(
             f"an estimator sees pictures of at least {SMALLEST} x {SMALLEST} LR "
             f"pixels; received {lr.shape[1]} x {lr.shape[2]}"
         )
-    return [lr, estimator.predict_on_batch(lr[:, :height, :width])]
+    return [lr, estimator.predict_on_batch(cut_for_estimator(lr))]
 
 
 def validate_estimator(estimator, samplers, scale=4, batches=8):
@@ -96,8 +98,7 @@ def validate_estimator(estimator, samplers, scale=4, batches=8):
         for step in range(batches):
             batch = sampler.batch(step)
             lr = keras.ops.convert_to_numpy(degrade(batch, scale)[0])
-            height, width = map(fitting, lr.shape[1:3])
-            answers.append(estimator.predict_on_batch(lr[:, :height, :width]))
+            answers.append(estimator.predict_on_batch(cut_for_estimator(lr)))
             truths.append(batch["degradation"])
         truth, answer = np.concatenate(truths), np.concatenate(answers)
         best = [x[:, : len(KERNELS)].argmax(axis=1) for x in (truth, answer)]
@@ -110,10 +111,7 @@ def validate_estimator(estimator, samplers, scale=4, batches=8):
 
 
 def distance_model(losses, channels=3):
-    """Put losses on HR and SR, a dict, into one model, which each backend compiles.
-
-    It maps [hr, sr] to a dict of name to (batch,).
-    """
+    """Put losses, a dict, into a model of [hr, sr] that makes a dict of (batch,)."""
     hr, sr = (keras.Input((None, None, channels), name=name) for name in ("hr", "sr"))
     return keras.Model([hr, sr], {n: loss.call(hr, sr) for n, loss in losses.items()})
 

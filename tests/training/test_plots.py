@@ -133,6 +133,21 @@ def test_panels_of_a_conditional_model():
     }
 
 
+def test_names_of_runs_are_no_formulas(run_dir):
+    odd = run_dir / "lr$a_$b^{"
+    odd.mkdir()
+    (run_dir / "metrics.jsonl").rename(odd / "metrics.jsonl")
+    assert plot_run(odd) == odd / "metrics.png"
+
+
+@pytest.mark.parametrize("row", [{"stage": []}, {"step": float("inf")}, {"a": []}])
+def test_rows_that_are_no_rows(tmp_path, row):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(json.dumps({"stage": "gan", "step": 1, "pixel": 1.0} | row) + "\n")
+    with pytest.raises(CheckpointError, match="line 1 of .* is damaged"):
+        plot_run(path)
+
+
 def test_no_text_overlaps(run_dir):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 

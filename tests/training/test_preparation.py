@@ -7,9 +7,18 @@ from skimage import data
 from small_runs import CONFIG, JPEG, tensors
 
 from srlite.config.presets import preset
-from srlite.errors import DataError, SrliteError
+from srlite.data.photographs import main as write_pack
+from srlite.errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    ModelError,
+    SrliteError,
+)
 from srlite.training.preparation import load_validation, smallest_sizes
 from srlite.training.recipe import train
+from srlite.training.stages import find_estimator_file
+from srlite.training.trainer import room_for_steps
 
 
 def test_own_sources_worn_patches_and_a_pack(photos, tmp_path):
@@ -54,7 +63,7 @@ def test_bad_data_options(photos, tmp_path):
         ({"gan.sources": [str(photos)]}, [], "stage pretrain has no photographs"),
         ({"data.validation_crop": 8}, [photos], "validation_crop must be 0 or at"),
         ({"augmentation.jpeg": 2.0}, [photos], "the odds of jpeg must be 0 to 1"),
-        ({"pretrain.sources": [f"0@{photos}"]}, [photos], "must be above 0"),
+        ({"pretrain.sources": [f"0@{photos}"]}, [photos], "number above 0"),
     ):
         with pytest.raises(SrliteError, match=says):
             train(CONFIG.updated(changes), data_dirs, run)
@@ -106,3 +115,96 @@ def test_pictures_to_validate_on(tmp_path):
     (black / "c.png").unlink()
     with pytest.raises(DataError, match="nothing to validate on but pictures of one"):
         load_validation(config, ["pretrain"], black, tmp_path, said.append)
+
+
+def test_packs_that_are_sources_stay(photos, tmp_path):
+    """Those of pictures to validate on too, in the run directory or not."""
+    run = tmp_path / "run"
+    run.mkdir()
+    packs = [tmp_path / "own.pack", run / "data.pack", run / "validation.pack"]
+    for path in packs:
+        assert write_pack([str(photos), "--output", str(path)]) == 0
+    before = [path.read_bytes() for path in packs]
+    config = CONFIG.updated({"data.memory_gb": 0})
+    for data_dirs, val_dir, own in (
+        (photos, packs[0], packs[0]),
+        (photos, packs[1], None),
+        (photos, packs[2], None),
+        (packs[2], photos, None),
+        ([photos, packs[1]], None, None),
+    ):
+        with pytest.raises(ConfigError, match="is a source, and pictures that do not"):
+            train(config, data_dirs, run, val_dir=val_dir, pack=own)
+    assert [path.read_bytes() for path in packs] == before
+
+
+def test_an_estimator_learns_from_colour_alone(photos, tmp_path):
+    config = CONFIG.updated({"channels": 1})
+    with pytest.raises(ConfigError, match="estimator stage needs channels=3; received"):
+        train(config, photos, tmp_path / "run", stages=["estimator"])
+
+
+@pytest.mark.parametrize("weight", [0, None])
+def test_the_pixel_stage_has_a_loss(photos, tmp_path, weight):
+    config = CONFIG.updated({"pretrain.pixel": weight})
+    with pytest.raises(ConfigError, match="pretrain.pixel must be above 0, as it is"):
+        train(config, photos, tmp_path / "run")
+
+
+def test_batches_that_no_memory_holds(photos, tmp_path):
+    config = CONFIG.updated({"pretrain.batch_size": 10**15})
+    with pytest.raises(ConfigError, match="not enough memory for a step of stage pre"):
+        train(config, photos, tmp_path / "run")
+
+
+@pytest.mark.parametrize("words", ["RESOURCE_EXHAUSTED: Out of memory", "else"])
+def test_memory_of_a_device(words):
+    """What JAX says of it; other errors stay as they are."""
+    expected = ConfigError if words != "else" else RuntimeError
+    with pytest.raises(expected), room_for_steps("gan"):
+        raise RuntimeError(words)
+
+
+def test_options_that_do_not_fit_are_not_written_down(photos, tmp_path):
+    """A refused --override leaves the record of the run as it was."""
+    run = tmp_path / "run"
+    config = CONFIG.updated({"pretrain.steps": 2})
+    train(config, photos, run, stages=["pretrain"])
+    (run / "pretrain.keras").unlink()
+    before = (run / "config.json").read_text()
+    other = config.updated({"generator.filters": 12})
+    with pytest.raises(CheckpointError, match="of another model"):
+        train(other, photos, run, stages=["pretrain"], override=True)
+    assert (run / "config.json").read_text() == before
+    assert train(config, photos, run, stages=["pretrain"])
+
+
+def test_models_to_begin_with_are_looked_for_first(photos, tmp_path):
+    """Not after photographs were decoded, of which there are none here."""
+    (tmp_path / "empty").mkdir()
+    judged = {"estimator.generator": "gone.keras"}
+    judged |= {"estimator.generator_patch_size": 64}
+    for stages, changes, start, says in (
+        (["pretrain"], {}, "gone.keras", "no model file .*gone.keras"),
+        (["gan"], {}, None, "pretrain.keras, which does not exist"),
+        (["estimator"], {}, "gone.keras", "no estimator .*gone.keras"),
+        (["estimator"], judged, None, "no model file"),
+    ):
+        run = tmp_path / "run"
+        with pytest.raises(ModelError, match=says):
+            train(
+                CONFIG.updated(changes),
+                tmp_path / "empty",
+                run,
+                stages=stages,
+                init_from=start and tmp_path / start,
+            )
+        assert not run.exists()
+
+
+def test_no_folder_hides_a_shipped_estimator(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "light").mkdir()
+    assert find_estimator_file("light").name == "light_estimator.keras"
+    with pytest.raises(ModelError, match="there is no estimator .*light"):
+        find_estimator_file("./light")

@@ -123,7 +123,9 @@ def test_refusals(photos, tmp_path, finished):
     run = tmp_path / "run"
     with pytest.raises(ConfigError, match="pretrain.patch_size must be a multiple"):
         train(CONFIG.updated({"pretrain.patch_size": 30}), [photos], run)
-    with pytest.raises(ConfigError, match="gan.steps must be at least 1; received 0"):
+    with pytest.raises(
+        ConfigError, match="gan.steps must be from 1 to 99999999; received 0"
+    ):
         train(CONFIG.updated({"gan.steps": 0}), [photos], run)
     with pytest.raises(ConfigError, match="precision must be 'float32' or 'bfl"):
         train(CONFIG.updated({"precision": "half"}), [photos], run)

@@ -220,9 +220,15 @@ def test_lattice_has_the_scale():
 
 
 def test_adversarial_kind():
-    made = stages.build_adversarial_loss
-    assert type(made("relativistic_average")) is RelativisticAverageLoss
-    assert type(made("standard")) is AdversarialLoss
+    for kind, expected in (
+        ("relativistic_average", RelativisticAverageLoss),
+        ("standard", AdversarialLoss),
+    ):
+        changes = {"gan.adversarial_loss.kind": kind, "generator.conditional": False}
+        config = TINY.updated(changes)
+        parts = stages._parts(config, "gan")
+        objective = stages._objective(config, "gan", parts, {}, None)
+        assert type(objective._adversarial[0]) is expected
     assert preset("esrgan").gan.adversarial_loss.kind == "relativistic_average"
     assert preset("srgan").gan.adversarial_loss.kind == "standard"
 
