@@ -11,8 +11,7 @@ A pack may be larger than the memory, and needs no decoding. Its layout, little-
     the index      JSON: a list of {"name", "hr", "lr"}; hr is [offset, height, width],
                    lr in the same form, or null where there is no LR picture
 
-A pack is written under a temporary name and renamed when whole. Other layouts are
-refused.
+Other layouts are refused.
 """
 
 import contextlib
@@ -48,8 +47,7 @@ class Photograph(NamedTuple):
 def writing_pack(path):
     """Yield a function that appends a `Photograph`; the pack exists at the end.
 
-    Raises:
-        DataError: the file cannot be written.
+    Raises DataError if the file cannot be written.
     """
     index = []
     with replacing(path, DataError) as temporary, open(temporary, "wb") as file:

@@ -20,8 +20,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from srlite.errors import DataError
 from srlite.files import replacing, writing
+from srlite.memory import available_memory
 
 _FINER = 4  # drawn pixels along each side of a pixel
+_BYTES = 28  # of memory for each of them, at most
 _LETTERS = string.ascii_lowercase
 _SIGNS = string.digits + ".,:;!?()[]+-=%&@#/*"
 
@@ -197,6 +199,10 @@ def main(argv=None, prog="python -m srlite render"):
     for name, least in (("count", 1), ("size", 1), ("seed", 0)):
         if (given := getattr(args, name)) < least:
             raise DataError(f"--{name} must be at least {least}; received {given}")
+    if (needed := _BYTES * (_FINER * args.size) ** 2) > available_memory():
+        raise DataError(
+            f"a picture of --size {args.size} needs {needed / 1e9:,.0f} GB of memory"
+        )
     with writing(args.output, DataError):
         args.output.mkdir(parents=True, exist_ok=True)
         for number in range(args.count):

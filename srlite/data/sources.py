@@ -65,7 +65,7 @@ def listed(sources):
 
 
 def check_source(source):
-    """Raise DataError for a source without weight that is missing or has no form."""
+    """Raise DataError for a source, without weight, that is missing or malformed."""
     if source.startswith("tfds:"):
         if not _TFDS.fullmatch(source):
             raise DataError(f"a data set is written tfds:NAME:SPLIT; received {source}")
@@ -140,7 +140,8 @@ def _walk(folder):
         that cannot be read.
     """
     found, refused, seen = [], [], set()
-    for place, folders, names in os.walk(folder, True, refused.append, True):
+    walk = os.walk(folder, onerror=refused.append, followlinks=True)
+    for place, folders, names in walk:
         # A link may lead back to where it stands.
         real = os.path.realpath(place)
         if real in seen:

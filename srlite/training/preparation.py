@@ -102,9 +102,12 @@ def check_start(directory, stage, init_from, config):
         return
     start = directory.start(stage, init_from, say=lambda text: None)
     if start is not None:
-        find_estimator_file(start) if stage == "estimator" else find_model(start, True)
+        if stage == "estimator":
+            find_estimator_file(start)
+        else:
+            find_model(start, trained=True)
     if stage == "estimator" and config.estimator.generator is not None:
-        find_model(config.estimator.generator, True)
+        find_model(config.estimator.generator, trained=True)
 
 
 def smallest_sizes(config, sources):

@@ -53,3 +53,9 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot write"):
         renderings.main(["--output", str(tmp_path / "file"), "--count", "1"])
+
+
+def test_pictures_that_no_memory_holds(tmp_path):
+    with pytest.raises(DataError, match="--size 10000000 needs .* GB of memory"):
+        renderings.main(["--output", str(tmp_path / "r"), "--size", "10000000"])
+    assert not (tmp_path / "r").exists()
