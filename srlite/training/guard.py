@@ -27,8 +27,8 @@ def set_precision(network, precision, exact_last=False):
     """Make the convolutions of a network compute in 16 bits.
 
     So do LeakyReLUs and concatenations that only these convolutions read, which halves
-    the traffic to memory. Variables and everything else stay float32, and losses sum in
-    float32. The gradients of float16 need a `LossScale`.
+    the traffic to memory. Everything else stays float32, variables and sums of losses
+    too. The gradients of float16 need a `LossScale`.
 
     Args:
         network: Functional `keras.Model`, changed in place.

@@ -82,10 +82,10 @@ class LatticeLoss(keras.losses.Loss):
     """Mean absolute difference of the local means of each sub-pixel.
 
     A pixel shuffle makes the sub-pixels of an LR pixel by filters of their own. Where
-    LR is flat, the network can only repeat them, and feature and adversarial losses ask
-    for texture: a lattice appears, too faint per pixel for the pixel loss. Over many LR
-    pixels it adds up, while texture that does not repeat averages out. So HR and SR are
-    compared by two means of each sub-pixel, whose differences are added:
+    LR is flat, the network can only repeat them, and other losses ask for texture: a
+    lattice appears, too faint for the pixel loss. Over many LR pixels it adds up, while
+    texture that does not repeat averages out. So HR and SR are compared by two means of
+    each sub-pixel, whose differences are added:
 
     - over squares, 8 x 8 LR pixels, which finds lattices on flat parts;
     - along lines, 8 LR pixels of a column or a row (half of each), less their mean over

@@ -71,7 +71,7 @@ def value_limits(steps, values):
     """Choose the lowest and highest value that a panel shows, for all its curves.
 
     From 20 steps on, the first tenth of them does not count, nor do the highest and
-    lowest hundredth of the remaining values.
+    lowest hundredth of the other values.
     """
     shown = np.isfinite(values)
     steps, values = steps[shown], values[shown]

@@ -137,8 +137,8 @@ def memory_limit(config):
 def load_validation(config, stages, sources, folder, say):
     """Decode validation pictures, as a list of `Photograph` cut to the measured part.
 
-    If one of `stages` is the estimator's, that is all of them. `folder` gets a pack if
-    they do not fit in memory, and the names of files left out.
+    For the estimator's stage that is all of them. `folder` gets a pack if they do not
+    fit in memory, and the names of files left out.
 
     Raises:
         DataError: a source cannot be read, or has no usable picture.
@@ -230,7 +230,7 @@ def build_sampler(config, stage, seed, images, lr_images=None, image_odds=None):
 
 
 def samplers_by_size(config, seed, images):
-    """Make a dict of LR patch side to `StageSampler` of the estimator's stage.
+    """Map LR patch sides to `StageSampler`s of the estimator's stage.
 
     Images, uint8 (height, width, 3), that are smaller than a patch are left out, and so
     is a size for which none is left.
@@ -248,7 +248,7 @@ def load_judge(config):
     """Load the frozen generator that teaches the estimator of a `Config`, or None.
 
     Raises:
-        ConfigError: it is not conditional, or has another scale.
+        ConfigError: it is not conditional, or does not fit the sizes.
         ModelError: there is none.
     """
     from srlite.models.generators import is_conditional

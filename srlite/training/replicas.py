@@ -1,9 +1,9 @@
 """What replicas share while they train, for the code that each of them runs.
 
-A replica is a device with a copy of every variable that sees its part of each batch
-(`tf.distribute`). `keras.losses.Loss` divides by the number of replicas, and optimizers
-add up gradients; here is the rest, so that several replicas compute what one computes
-on the whole batch. With one replica, nothing is added to a graph.
+A replica (`tf.distribute`) is a device with a copy of every variable that sees its part
+of each batch. `keras.losses.Loss` divides by the number of replicas, and optimizers add
+up gradients; the rest is here, so that several compute what one computes on the whole
+batch.
 """
 
 import keras

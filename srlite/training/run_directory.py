@@ -1,10 +1,7 @@
 """The run directory: what a training run writes, and goes on from.
 
-It holds `config.json` (resolved), `checkpoints/`, `metrics.jsonl`, `logs/`
-(TensorBoard), the EMA networks `estimator.keras`, `pretrain.keras` and
-`generator.keras` that the stages end with, and `data.pack` when the photographs do not
-fit in memory. With several workers only the chief uses it; the others have a
-`ChiefsRunDirectory`.
+docs/training.md lists what is in it. With several workers only the chief uses it; the
+others have a `ChiefsRunDirectory`.
 """
 
 import contextlib
@@ -96,8 +93,7 @@ class RunDirectory:
     def reopen(self, config, stages, say):
         """Reopen complete stages that get more steps; return those that stay complete.
 
-        Raises:
-            ConfigError: there is no checkpoint for a stage to go on from.
+        Raises ConfigError if there is no checkpoint for a stage to go on from.
         """
         odd = record.changed_options(self._record, config)
         complete = [stage for stage in stages if self.result(stage).exists()]
@@ -199,7 +195,7 @@ class RunDirectory:
     def saver(self, stage, parts, config, part_size):
         """Return a function of the updates done that saves a checkpoint.
 
-        `part_size` is in MiB, None for checkpoints of one file.
+        `part_size`, in MiB, is None for checkpoints of one file.
         """
 
         def save(step):
