@@ -41,6 +41,14 @@ def test_usage_errors(arguments, capsys):
     assert "error:" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "doctor"])
+def test_empty_arguments_are_refused_before_others_are_read(name, capsys):
+    kind = ["tflite"] if name == "benchmark" else []
+    for arguments in ([""], ["--no-such-option", ""]):
+        with pytest.raises(ConfigError, match="is empty; give a value, or leave it"):
+            main([name, *kind, *arguments])
+
+
 def test_help_imports_nothing_heavy():
     code = (
         "import sys\n"

@@ -17,7 +17,7 @@ from srlite.data.sources import (
     read_source,
     split_weight,
 )
-from srlite.errors import DataError, one_line
+from srlite.errors import DataError, arguments_of, one_line
 from srlite.files import replacing
 
 
@@ -162,7 +162,7 @@ def main(argv=None, prog="python -m srlite pack"):
         default=4,
         help="HR pixels per LR pixel of pairs (default: 4)",
     )
-    args = parser.parse_args(argv)
+    args = parser.parse_args(arguments_of(argv))
     if not args.output.endswith(".pack"):
         raise DataError(f"--output must end in .pack; received {args.output}")
     if weighted := [s for s in args.source if split_weight(s)[0] is not None]:

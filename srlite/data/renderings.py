@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from srlite.errors import DataError
+from srlite.errors import DataError, arguments_of
 from srlite.files import replacing, writing
 from srlite.memory import available_memory
 
@@ -195,7 +195,7 @@ def main(argv=None, prog="python -m srlite render"):
         "--size", type=int, default=768, help="pixels along each side (default: 768)"
     )
     parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args(argv)
+    args = parser.parse_args(arguments_of(argv))
     for name, least in (("count", 1), ("size", 1), ("seed", 0)):
         if (given := getattr(args, name)) < least:
             raise DataError(f"--{name} must be at least {least}; received {given}")

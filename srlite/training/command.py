@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from srlite.config.options import parse_assignment, read_options
 from srlite.config.presets import DEFAULT_PRESET, PRESETS, configure
+from srlite.errors import arguments_of
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "train.py") -> int:
@@ -14,7 +15,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "train.py") -> int:
         SrliteError: as `recipe.train`.
     """
     parser = _parser(prog)
-    args = vars(parser.parse_args(argv))
+    args = vars(parser.parse_args(arguments_of(argv)))
     summary, run_dir = args.pop("summary"), args.pop("run_dir")
     if not summary and not run_dir:
         parser.error("--run-dir is required (except for --summary)")

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from srlite.data.kernels import KERNELS
-from srlite.errors import CheckpointError, ConfigError
+from srlite.errors import CheckpointError, ConfigError, arguments_of
 from srlite.figures.strips import OKABE_ITO
 from srlite.files import replacing
 from srlite.training.logs import read_metrics
@@ -264,6 +264,6 @@ def main(
         metavar=("FIRST", "LAST"),
         help="draw these steps of each stage only",
     )
-    args = parser.parse_args(argv)
+    args = parser.parse_args(arguments_of(argv))
     print(plot_run(args.run, args.output, args.steps))
     return 0
