@@ -187,7 +187,7 @@ def test_wandb_offline(photos, tmp_path):
         ),
         (["--data-dir", "{photos}", "--vgg19-weights", "{gone}"], "gone"),
         (["--data-dir", "{photos}", "--run-dir", "{file}/run"], "cannot write "),
-        (["--data-dir", "{long}"], "is neither a folder nor a readable archive"),
+        (["--data-dir", "{long}"], "no such folder or archive"),
         (["--data-dir", "pairs:{long}:{photos}"], "no such folder of pictures"),
         (["--data-dir", "{photos}", "--run-dir", "{long}"], "cannot write "),
         (
@@ -212,6 +212,7 @@ def test_wandb_offline(photos, tmp_path):
 def test_bad_input_is_one_sentence(photos, tmp_path, arguments, says):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("")
+    (tmp_path / "empty.pack").write_text("")
     places = {n: tmp_path / n for n in ("gone", "empty", "file")} | {"photos": photos}
     places["long"] = tmp_path / ("n" * 300)  # more than file systems take
     arguments = [argument.format(**places) for argument in arguments]

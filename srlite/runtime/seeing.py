@@ -68,9 +68,11 @@ class Estimator:
         answers = np.array([self._look(part) for part in _parts(image)])
         try:
             mean = Degradation.from_vector(answers.mean(axis=0))
-            return replace(mean, kernels=_joined_odds(answers[:, : len(KERNELS)]))
         except ConfigError as error:
             raise ModelError(f"{self._name} is not an estimator: {error}") from None
+        if len(answers) == 1:
+            return mean
+        return replace(mean, kernels=_joined_odds(answers[:, : len(KERNELS)]))
 
     def _look(self, part: np.ndarray) -> np.ndarray:
         with self._lock:

@@ -76,7 +76,7 @@ def test_parts_that_agree_make_a_kernel_likelier():
         image = np.zeros((PART, len(answers) * PART, 3), np.uint8)
         return Estimator(lambda lr: left.pop(0)[None])(image)
 
-    assert seen(answer).kernels == pytest.approx([0.6, 0.3, 0.1, 0, 0, 0], abs=4e-4)
+    assert seen(answer).kernels == pytest.approx([0.6, 0.3, 0.1, 0, 0, 0])
     # Of four parts, the odds to the power of 1 + 3 / 5.
     odds = np.array([0.6, 0.3, 0.1]) ** 1.6
     four = seen(answer, answer, answer, answer)

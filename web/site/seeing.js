@@ -23,7 +23,8 @@ export async function see(picture, look) {
     }
   }
   const mean = Array.from(answers[0], (_, i) => average(answers.map((answer) => answer[i])));
-  fromVector(mean); // refuses what is no degradation
+  const made = fromVector(mean); // refuses what is no degradation
+  if (answers.length === 1) return made;
   return fromVector([...joinedOdds(answers), ...mean.slice(KERNELS.length)]);
 }
 
