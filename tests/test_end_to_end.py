@@ -201,7 +201,7 @@ def test_wandb_offline(photos, tmp_path):
         ),
         (
             ["--data-dir", "2@{empty}.pack", "{photos}", "--pack", "{empty}.pack"],
-            "empty.pack is a source, and photographs that do not fit in memory",
+            "empty.pack is a source, and pictures that do not fit in memory",
         ),
         (
             ["--data-dir", "{photos}", "--set", "preset=esrgan"],
