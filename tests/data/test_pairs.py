@@ -4,8 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numbered_pictures import numbered
+from PIL import Image
 
 from srlite.data.pairs import fit_pair, match_pairs
+from srlite.data.sources import _PAIRS, read_source
 from srlite.errors import DataError
 
 
@@ -109,3 +112,62 @@ def test_long_names_take_no_time(mark):
     assert pair.name == name
     with pytest.raises(DataError, match="no partner"):
         match_pairs("lr", "hr", files[0], [Path("hr", f"a{name}.png")])
+
+
+def test_folders_of_pairs_on_drives():
+    for source, places in (
+        ("pairs:C:\\lr:D:/hr", ("C:\\lr", "D:/hr")),
+        ("pairs:lr:/a/hr", ("lr", "/a/hr")),
+    ):
+        with pytest.raises(DataError) as caught:
+            next(read_source(source))
+        assert str(caught.value) == f"no such folder of pictures: {places[0]}"
+        assert _PAIRS.fullmatch(source).groups() == places
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    """Pairs 0001 (equal names) and deep/0002 (DIV2K's names)."""
+    for folder in ("lr/deep", "hr/deep"):
+        (tmp_path / folder).mkdir(parents=True)
+    Image.fromarray(numbered(5, 6)).save(tmp_path / "lr" / "0001.png")
+    Image.fromarray(numbered(20, 24)).save(tmp_path / "hr" / "0001.bmp")
+    Image.fromarray(numbered(3, 2)).save(tmp_path / "lr" / "deep" / "0002x4.png")
+    Image.fromarray(numbered(12, 8)).save(tmp_path / "hr" / "deep" / "0002.png")
+    return tmp_path
+
+
+def test_pairs_match_by_name(pairs):
+    first, second = read_source(f"pairs:{pairs / 'lr'}:{pairs / 'hr'}")
+    assert first.name.endswith("0001.bmp") and second.name.endswith("0002.png")
+    np.testing.assert_array_equal(first.hr, numbered(20, 24))
+    np.testing.assert_array_equal(first.lr, numbered(5, 6))
+    np.testing.assert_array_equal(second.lr, numbered(3, 2))
+
+
+def test_pairs_that_do_not_match(pairs):
+    source = f"pairs:{pairs / 'lr'}:{pairs / 'hr'}"
+    Image.fromarray(numbered(25, 24)).save(pairs / "hr" / "0001.bmp")
+    with pytest.raises(
+        DataError, match="0001.bmp is 24 x 25 pixels, but 4 times .* 24 x 20"
+    ):
+        list(read_source(source))
+    Image.fromarray(numbered(8, 8)).save(pairs / "hr" / "alone.png")
+    with pytest.raises(DataError, match="alone.png has no partner of its name"):
+        list(read_source(source))
+    (pairs / "hr" / "alone.png").unlink()
+    Image.fromarray(numbered(8, 8)).save(pairs / "lr" / "0001x4.png")
+    with pytest.raises(DataError, match="0001x4.png and .*0001.bmp are two pictures"):
+        list(read_source(source))
+    for wrong in ("pairs:one", "pairs::x", "pairs:a:b:c"):
+        with pytest.raises(DataError, match="pairs are written pairs:LR_DIR:HR_DIR"):
+            list(read_source(wrong))
+    with pytest.raises(DataError, match="no such folder of pictures: .*gone"):
+        list(read_source(f"pairs:{pairs / 'gone'}:{pairs / 'hr'}"))
+
+
+def test_broken_half_of_a_pair_is_named(pairs):
+    (pairs / "lr" / "0001.png").write_text("not a picture")
+    bad, good = read_source(f"pairs:{pairs / 'lr'}:{pairs / 'hr'}")
+    assert bad.reason == "not readable" and "0001.png" in bad.detail
+    assert good.hr.shape == (12, 8, 3)

@@ -1,37 +1,25 @@
-"""Pictures found, named and decoded: folders, tar files, pairs, tfds, packs."""
+"""Pictures found, named and decoded: folders, tar files, tfds."""
 
 import importlib
 import io
 import logging
 import os
-import struct
 import tarfile
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numbered_pictures import numbered
 from PIL import Image
 
-from srlite.data.packs import (
-    Photograph,
-    keep,
-    read_pack,
-    writing_pack,
-)
 from srlite.data.photographs import (
     load_images,
     load_photographs,
     usable_photographs,
 )
-from srlite.data.sources import _PAIRS, pictures_in, read_source, split_weight
+from srlite.data.sources import pictures_in, read_source, split_weight
 from srlite.errors import DataError
-
-
-def numbered(height, width):
-    """A picture each of whose pixels differs: (row, column, 7)."""
-    rows, columns = np.mgrid[:height, :width]
-    return np.stack([rows, columns, np.full_like(rows, 7)], axis=-1).astype(np.uint8)
 
 
 @pytest.fixture
@@ -215,65 +203,6 @@ def test_names_that_hold_more_than_letters_stay_on_one_line(tmp_path):
     assert lines[1].endswith(r"c\udcff.txt: not pictures")
 
 
-def test_folders_of_pairs_on_drives():
-    for source, places in (
-        ("pairs:C:\\lr:D:/hr", ("C:\\lr", "D:/hr")),
-        ("pairs:lr:/a/hr", ("lr", "/a/hr")),
-    ):
-        with pytest.raises(DataError) as caught:
-            next(read_source(source))
-        assert str(caught.value) == f"no such folder of pictures: {places[0]}"
-        assert _PAIRS.fullmatch(source).groups() == places
-
-
-@pytest.fixture
-def pairs(tmp_path):
-    """Pairs 0001 (equal names) and deep/0002 (DIV2K's names)."""
-    for folder in ("lr/deep", "hr/deep"):
-        (tmp_path / folder).mkdir(parents=True)
-    Image.fromarray(numbered(5, 6)).save(tmp_path / "lr" / "0001.png")
-    Image.fromarray(numbered(20, 24)).save(tmp_path / "hr" / "0001.bmp")
-    Image.fromarray(numbered(3, 2)).save(tmp_path / "lr" / "deep" / "0002x4.png")
-    Image.fromarray(numbered(12, 8)).save(tmp_path / "hr" / "deep" / "0002.png")
-    return tmp_path
-
-
-def test_pairs_match_by_name(pairs):
-    first, second = read_source(f"pairs:{pairs / 'lr'}:{pairs / 'hr'}")
-    assert first.name.endswith("0001.bmp") and second.name.endswith("0002.png")
-    np.testing.assert_array_equal(first.hr, numbered(20, 24))
-    np.testing.assert_array_equal(first.lr, numbered(5, 6))
-    np.testing.assert_array_equal(second.lr, numbered(3, 2))
-
-
-def test_pairs_that_do_not_match(pairs):
-    source = f"pairs:{pairs / 'lr'}:{pairs / 'hr'}"
-    Image.fromarray(numbered(25, 24)).save(pairs / "hr" / "0001.bmp")
-    with pytest.raises(
-        DataError, match="0001.bmp is 24 x 25 pixels, but 4 times .* 24 x 20"
-    ):
-        list(read_source(source))
-    Image.fromarray(numbered(8, 8)).save(pairs / "hr" / "alone.png")
-    with pytest.raises(DataError, match="alone.png has no partner of its name"):
-        list(read_source(source))
-    (pairs / "hr" / "alone.png").unlink()
-    Image.fromarray(numbered(8, 8)).save(pairs / "lr" / "0001x4.png")
-    with pytest.raises(DataError, match="0001x4.png and .*0001.bmp are two pictures"):
-        list(read_source(source))
-    for wrong in ("pairs:one", "pairs::x", "pairs:a:b:c"):
-        with pytest.raises(DataError, match="pairs are written pairs:LR_DIR:HR_DIR"):
-            list(read_source(wrong))
-    with pytest.raises(DataError, match="no such folder of pictures: .*gone"):
-        list(read_source(f"pairs:{pairs / 'gone'}:{pairs / 'hr'}"))
-
-
-def test_broken_half_of_a_pair_is_named(pairs):
-    (pairs / "lr" / "0001.png").write_text("not a picture")
-    bad, good = read_source(f"pairs:{pairs / 'lr'}:{pairs / 'hr'}")
-    assert bad.reason == "not readable" and "0001.png" in bad.detail
-    assert good.hr.shape == (12, 8, 3)
-
-
 def test_what_data_sets_need_is_asked_for():
     """tensorflow-datasets imports it late, in a builder, and does not ask for it."""
     wanted = (Path(__file__).parents[2] / "requirements.txt").read_text()
@@ -327,53 +256,3 @@ def test_a_download_that_fails_is_one_sentence(monkeypatch, caplog):
     assert caplog.records == []
     logger.warning("heard")
     assert [record.message for record in caplog.records] == ["heard"]
-
-
-@pytest.fixture
-def pack(tmp_path):
-    with writing_pack(tmp_path / "some.pack") as add:
-        add(Photograph("a", numbered(20, 30)))
-        add(Photograph("b", numbered(12, 8), numbered(3, 2)))
-    return tmp_path / "some.pack"
-
-
-def test_pack_holds_what_was_put_in(pack):
-    first, second = read_pack(pack)
-    assert (first.name, first.lr, second.name) == ("a", None, "b")
-    np.testing.assert_array_equal(first.hr, numbered(20, 30))
-    np.testing.assert_array_equal(second.hr, numbered(12, 8))
-    np.testing.assert_array_equal(second.lr, numbered(3, 2))
-    content = pack.read_bytes()
-    assert content.startswith(b"SRLPACK\0" + struct.pack("<I", 1))
-    assert content[32 : 32 + 1800] == numbered(20, 30).tobytes()
-
-
-def test_damaged_packs_are_refused(pack):
-    good = pack.read_bytes()
-    for damaged, says in (
-        (b"", "is not a pack of srlite"),
-        (b"PK" + good[2:], "is not a pack of srlite"),
-        (good[:8] + b"\2" + good[9:], "is a pack of version 2, but 1 is expected"),
-        (good[:-1], f"is damaged: it has {len(good) - 1:,} bytes instead of"),
-        (good + b"x", "is damaged: it has"),
-        (good[:-3] + b"9" + good[-2:], "its index does not match its CRC-32"),
-    ):
-        pack.write_bytes(damaged)
-        with pytest.raises(DataError, match=f"some.pack.* {says}"):
-            read_pack(pack)
-    pack.unlink()
-    with pytest.raises(DataError, match="no such pack: .*some.pack"):
-        load_images(pack)
-
-
-def test_failure_leaves_no_pack(tmp_path):
-    def failing():
-        yield Photograph("a", numbered(4, 4))
-        raise RuntimeError
-
-    with pytest.raises(RuntimeError), writing_pack(tmp_path / "x.pack") as add:
-        for photograph in failing():
-            add(photograph)
-    with pytest.raises(RuntimeError):
-        keep(failing(), 10, tmp_path / "y.pack")
-    assert list(tmp_path.iterdir()) == []
