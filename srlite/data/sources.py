@@ -209,7 +209,8 @@ def _files(source):
         ) from None
 
 
-# What damaged archives raise; RuntimeError asks for a password.
+# What damaged archives raise; RuntimeError asks for a password, and NotImplementedError
+# says that a ZIP is compressed in a way that zipfile does not know.
 _DAMAGED = (
     *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
     *(OSError, EOFError, RuntimeError, NotImplementedError),

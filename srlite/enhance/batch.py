@@ -238,7 +238,8 @@ def _in_processes(
         pool = concurrent.futures.ProcessPoolExecutor(
             workers, context, initializer=_start_worker, initargs=(stop, options)
         )
-    except (OSError, ImportError, NotImplementedError) as error:  # no shared memory
+    except (OSError, ImportError, NotImplementedError) as error:
+        # Python raises each of them on some system without shared semaphores.
         reason = error_reason(error)
         note = f"there are no worker processes here ({reason}), so one does the work"
         for outcome in _one_by_one(pairs, options, verbose, None):

@@ -80,10 +80,11 @@ class Estimator:
 
 
 def _joined_odds(odds: np.ndarray) -> tuple[float, ...]:
-    """Join the odds of the kernels, (parts, kernels), that parts of a picture give.
+    """Join the odds of the kernels, (parts, 6) in [0, 1], that parts of a picture give.
 
     Parts that agree make a kernel more likely than each says alone, but they share what
-    misleads them. So the product of their odds counts, to a power below 1.
+    misleads them. So the product of their odds counts, to a power below 1. Returns six
+    odds that sum to 1.
     """
     logarithms = np.log(np.maximum(odds, 1e-4)).mean(axis=0)
     joined = np.exp(logarithms * (1 + _AGREEMENT * (len(odds) - 1)))
