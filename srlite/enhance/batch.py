@@ -41,9 +41,11 @@ _LOADING = (
 _SIZES = ("outscale", "width", "height", "max_side")
 _NOT_MOVING = ("visualize", "size", "page")
 _NOT_VIDEO = ("quality", "alpha", "keep_hidden_colours")
-# Files for each process, LR pixels of the largest and memory of a process, from which
-# several processes are faster than one and safe.
-_MANY, _SMALL, _WORKER_BYTES = 32, 300_000, 500_000_000
+# When several processes are faster than one, and safe: files for each of them, LR
+# pixels of the largest picture, and bytes of free memory for each.
+_MANY = 32
+_SMALL = 300_000
+_WORKER_BYTES = 500_000_000
 
 
 @dataclass(frozen=True)
