@@ -1,7 +1,9 @@
 """What several tests share: small networks as files, small photos."""
 
+import shlex
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PHOTO = Path(__file__).parents[1] / "srlite" / "samples" / "astronaut_lr.png"
+REPEATING = """
+import sys, time
+from PIL import Image
+image = Image.open(sys.argv[1])
+size = [int(sys.argv[3]) * side for side in image.size]
+image.resize(size, Image.Resampling.NEAREST).save(sys.argv[2])
+time.sleep(float(sys.argv[4]))
+"""
 
 
 @pytest.fixture(scope="session")
@@ -130,6 +140,15 @@ def hr_folder(tmp_path):
     Image.fromarray(data.astronaut()[:65, 100:187]).save(hr / "a.png")
     Image.fromarray(data.coffee()[:44, :51]).save(hr / "b.png")
     return hr
+
+
+@pytest.fixture
+def program(tmp_path):
+    """A command that repeats each pixel, `factor` times along each axis."""
+    path = tmp_path / "repeat.py"
+    path.write_text(REPEATING)
+    words = shlex.join([sys.executable, str(path)])
+    return lambda factor=4, seconds=0: f"{words} {{lr}} {{sr}} {factor} {seconds}"
 
 
 @pytest.fixture(scope="module")
