@@ -1,6 +1,6 @@
 """What an estimator sees of a picture: a model file as a function to a `Degradation`.
 
-The estimator (`estimator`) looks at up to 16 parts of a picture, spread over it, once
+The estimator (`estimator`) looks at up to nine parts of a picture, spread over it, once
 for each picture and never for a tile, so that tiles stay equal to the whole. It is a
 `.tflite`, run by LiteRT, or a `.keras`, run by Keras.
 """
@@ -22,9 +22,9 @@ from srlite.pictures.levels import to_float
 from srlite.runtime.runners import hide_retracing
 
 PART = 127  # LR pixels a side, at most
-_ALONG = 4  # parts along a side
+_ALONG = 3  # parts along a side, at most: more make it too sure of the kernel
 # How much each further part tells of the kernel: 0 for nothing, 1 if it were another
-# picture. Measured on pictures of two to four parts.
+# picture. Measured on pictures of two to nine parts.
 _AGREEMENT = 0.2
 
 

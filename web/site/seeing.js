@@ -1,11 +1,11 @@
 // What is seen of a picture, as in srlite/runtime/seeing.py: the estimator looks at up to
-// 16 parts, spread over the picture, and its answers are joined.
+// nine parts, spread over the picture, and its answers are joined.
 import { fromVector, KERNELS, UNKNOWN } from "./degradation.js";
 import { toInput } from "./picture.js";
 
 const PART = 127; // pixels a side, at most
 const SMALLEST = 15; // pixels a side that it can look at
-const ALONG = 4; // parts along a side
+const ALONG = 3; // parts along a side, at most
 const AGREEMENT = 0.2; // how much each further part tells of the kernel
 
 // `look` makes ten numbers of a part.
