@@ -38,7 +38,7 @@ _LOADING = (
     *("model", "sharp_model", "strength", "tile", "overlap", "num_threads"),
     "ensemble",
 )
-_SIZES = ("outscale", "width", "height", "max_side")
+SIZES = ("outscale", "width", "height", "max_side")
 _NOT_MOVING = ("visualize", "size", "page")
 _NOT_VIDEO = ("quality", "alpha", "keep_hidden_colours")
 # When several processes are faster than one, and safe: files for each of them, LR
@@ -179,7 +179,7 @@ def choose_workers(pairs: Sequence[Pair], options: dict[str, Any]) -> int:
     models = (options.get("model") or DEFAULT_MODEL, options.get("sharp_model"))
     if (
         workers < 2
-        or any(options.get(name) for name in _SIZES)
+        or any(options.get(name) for name in SIZES)
         or any(model and find_model(model).suffix != ".tflite" for model in models)
     ):
         return 1
@@ -193,7 +193,7 @@ def _check(options: dict[str, Any]) -> None:
     parts_of(options.get("degradation", "auto"))
     check_threads(options.get("num_threads"))
     check_quality(options.get("quality"))
-    sizes = {name: options.get(name) for name in _SIZES}
+    sizes = {name: options.get(name) for name in SIZES}
     with contextlib.suppress(ImageError):  # too large for this one
         target_size((1, 1), 1, **sizes)
 

@@ -20,7 +20,6 @@ from srlite.enhance.file_plan import STREAM, FilePlan, Pair, kind_of, plan_files
 from srlite.enhance.options import could_be_faster, parse_options
 from srlite.enhance.video import can_write_video
 from srlite.errors import ConfigError, ImageError, SrliteError, error_reason, one_line
-from srlite.models.model_files import find_model
 from srlite.pictures.decoding import count_pixels, decoding, in_kinds
 from srlite.pictures.writing import writing
 
@@ -120,7 +119,7 @@ def _spooled(pair: Pair, folder: Callable[[], Path]) -> Pair:
 def _compare(plan: FilePlan, options: dict[str, Any], own: dict[str, Any]) -> int:
     """Enlarge one picture, and compare."""
     # Only here, because it imports matplotlib.
-    from srlite.enhance.compare import check_comparison, write_comparison
+    from srlite.enhance.compare import check_comparison, check_sizes, write_comparison
 
     (pair,), path, hr_path = plan.pairs, own["compare"], own["hr_path"]
     lr = pair.source or pair.lr
@@ -128,8 +127,7 @@ def _compare(plan: FilePlan, options: dict[str, Any], own: dict[str, Any]) -> in
         raise ConfigError(f"--compare shows one picture; {pair.lr} has several frames")
     models = own["compare_models"] or ()
     check_comparison(path, [pair.lr, pair.sr, *([hr_path] if hr_path else [])])
-    for model in models:
-        find_model(model)
+    check_sizes(lr, pair.sr, models, hr_path, options)
     status, lines = _run(plan, options, own)
     left = {"model", "sharp_model", "strength", "visualize", "size", "quality"}
     left.add("deinterlace")

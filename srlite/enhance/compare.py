@@ -7,6 +7,8 @@ from typing import Any
 
 from PIL import Image
 
+from srlite.backend import silence
+from srlite.enhance.batch import SIZES, load_options
 from srlite.enhance.inference import enhance_image, save_figure
 from srlite.errors import ConfigError, ImageError
 from srlite.figures.slider_page import slider_page
@@ -14,7 +16,7 @@ from srlite.files import is_same_file, replacing
 from srlite.pictures.levels import resize
 from srlite.pictures.picture import opaque_levels, picture_from_array, read_picture
 from srlite.pictures.writing import check_place
-from srlite.runtime.sizes import MAX_SR_PIXELS
+from srlite.runtime.sizes import MAX_SR_PIXELS, target_size
 
 _MAX_SIDE = 4096  # pixels of what a browser shows with ease
 
@@ -32,6 +34,43 @@ def check_comparison(
     check_place(path)
     if any(is_same_file(path, other) for other in inputs):
         raise ImageError(f"{path} is in use as another picture; give another name")
+
+
+def check_sizes(
+    lr_path: str | os.PathLike,
+    sr_path: str | os.PathLike,
+    models: Sequence[str | os.PathLike],
+    hr_path: str | os.PathLike | None,
+    options: dict[str, Any],
+) -> None:
+    """Make sure, before the work begins, that all pictures will have the same size.
+
+    `options` are those of `enhance_image` for the result; else as `write_comparison`.
+
+    Raises:
+        SrliteError: as `enhance_image`, and HR or a model's result has another size.
+    """
+    lr_size = read_picture(lr_path, page=options.get("page", 1)).pixels.shape[:2]
+    asked = {name: options.get(name) for name in SIZES}
+    with silence():
+        height, width = target_size(lr_size, load_options(options).scale, **asked)
+        alone = {"strength": None, "sharp_model": None}
+        for model in models:
+            scale = load_options({**options, **alone, "model": model}).scale
+            other = target_size(lr_size, scale, **asked)
+            if other != (height, width):
+                raise ConfigError(
+                    f"{model} enlarges to {other[1]} x {other[0]} pixels, but "
+                    f"{sr_path} will have {width} x {height}; give --width and --height"
+                )
+    if hr_path is None:
+        return
+    other = read_picture(hr_path, max_pixels=MAX_SR_PIXELS).pixels.shape[:2]
+    if other != (height, width):
+        raise ImageError(
+            f"{hr_path} has {other[1]} x {other[0]} pixels, but {sr_path} will have "
+            f"{width} x {height}; HR must be of the same size"
+        )
 
 
 def write_comparison(
@@ -56,8 +95,10 @@ def write_comparison(
         warn: function (sentence) for notes on the further models.
         **options: of `enhance_image`, for these models.
 
+    All of them have the size of the result: `check_sizes`.
+
     Raises:
-        SrliteError: as `enhance_image`, and HR or a model's result has another size.
+        SrliteError: as `enhance_image`.
     """
     picture = read_picture(lr_path, page=options.get("page", 1))
     lr = opaque_levels(picture)
@@ -73,20 +114,10 @@ def write_comparison(
         # Notes about the picture itself were printed before.
         for note in [note for note in notes if note not in picture.notes]:
             warn(f"{name}: {note}")
-        if other.shape[:2] != size:
-            raise ConfigError(
-                f"{model} enlarges to {other.shape[1]} x {other.shape[0]} pixels, but "
-                f"{sr_path} has {size[1]} x {size[0]}; give --width and --height"
-            )
         more.append((name, opaque_levels(picture_from_array(other))))
     if hr_path is not None:
-        hr = opaque_levels(read_picture(hr_path, max_pixels=MAX_SR_PIXELS))
-        if hr.shape[:2] != size:
-            raise ImageError(
-                f"{hr_path} has {hr.shape[1]} x {hr.shape[0]} pixels, but {sr_path} "
-                f"has {size[1]} x {size[0]}; HR must be of the same size"
-            )
-        more.append(("HR", hr))
+        hr = read_picture(hr_path, max_pixels=MAX_SR_PIXELS)
+        more.append(("HR", opaque_levels(hr)))
     bicubic = resize(lr, size, resample=Image.Resampling.BICUBIC)
     if Path(path).suffix.lower() == ".png":
         from srlite.figures.figure import draw_comparison

@@ -235,11 +235,15 @@ def load_upscaler(
     if strength is None:
         if sharp_model is not None:
             raise ConfigError("a sharp model is mixed in by a strength; give one too")
-        paths: list[Path | None] = [find_model(model or DEFAULT_MODEL).resolve(), None]
+        model = DEFAULT_MODEL if model is None else model
+        paths: list[Path | None] = [find_model(model).resolve(), None]
         strength = 0.0
     else:
         check_strength(strength)
-        models = (model or FAITHFUL_MODEL, sharp_model or SHARP_MODEL)
+        models = (
+            FAITHFUL_MODEL if model is None else model,
+            SHARP_MODEL if sharp_model is None else sharp_model,
+        )
         needed = (strength < 1, strength > 0)
         paths = [find_model(m).resolve() if n else None for m, n in zip(models, needed)]
     modified = tuple(time for path in paths if path for time in _modified(path))

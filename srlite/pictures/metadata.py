@@ -116,7 +116,15 @@ def _xmp(image: Image.Image) -> bytes | None:
         packet = image.tag_v2.get(700)
     if isinstance(packet, str):
         packet = packet.encode()
-    return packet if isinstance(packet, bytes) and b"<rdf:RDF" in packet else None
+    if not isinstance(packet, bytes):
+        return None
+    if b"<rdf:RDF" in packet:
+        return packet
+    for encoding in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):
+        text = packet.decode(encoding, "replace")
+        if "<rdf:RDF" in text:
+            return text.lstrip("\ufeff").encode()
+    return None
 
 
 def portable_dpi(

@@ -107,6 +107,8 @@ def _factor(outscale: float) -> Fraction:
         factor = Fraction(0)
     if isinstance(outscale, str) or not factor > 0:
         raise ConfigError(f"outscale must be a number above 0; received {outscale!r}")
+    if factor > MAX_SR_PIXELS:  # too long to print in pixels
+        raise ConfigError(f"outscale is far too large; received {outscale!r}")
     return factor
 
 

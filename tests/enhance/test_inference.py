@@ -70,6 +70,14 @@ def test_every_kind_of_array(tiny_tflite, photo):
     )
 
 
+@pytest.mark.parametrize(
+    "options", [{"model": ""}, {"sharp_model": "", "strength": 1}, {"strength": 0}]
+)
+def test_an_empty_name_is_no_default(photo, options):
+    with pytest.raises(ModelError, match="the name of a model is empty"):
+        enhance_image(photo, **{"model": "", **options})
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float64])
 @pytest.mark.parametrize("channels", [(), (1,), (2,), (3,), (4,)])
 def test_shapes_and_dtypes_of_arrays(tiny_tflite, dtype, channels):

@@ -13,6 +13,7 @@ from srlite.enhance.command import main
 from srlite.enhance.inference import enhance_image
 from srlite.errors import ConfigError, ImageError
 from srlite.figures.slider_page import slider_page
+from srlite.models.generators import build_generator
 from srlite.runtime.upscaler import Upscaler
 
 
@@ -159,9 +160,20 @@ def test_moving_pictures_are_refused_before_the_work(lr, tiny_tflite, tmp_path):
     assert not (tmp_path / "moving_sr.png").exists()
 
 
-def test_hr_of_another_size(lr, tiny_tflite):
+def test_another_size_is_refused_before_the_work(lr, tiny_tflite, tmp_path):
+    options = {"filters": 4, "growth_channels": 2, "num_dense_blocks": 1}
+    twice = build_generator({"name": "rrdb_net", **options}, scale=2)
+    twice.save("twice.keras")
+    arguments = ["--lr-path", "lr.png", "--model", str(tiny_tflite), "--quiet"]
+    arguments += ["--compare", "page.html"]
+    before = sorted(tmp_path.iterdir())
     with pytest.raises(ImageError, match="lr.png has 48 x 40 pixels, but lr_sr.png"):
-        main(
-            ["--lr-path", "lr.png", "--model", str(tiny_tflite), "--quiet"]
-            + ["--compare", "page.html", "--hr-path", "lr.png"]
-        )
+        main([*arguments, "--hr-path", "lr.png"])
+    with pytest.raises(ConfigError, match="twice.keras enlarges to 96 x 80 pixels"):
+        main([*arguments, "--compare-models", "twice.keras"])
+    assert sorted(tmp_path.iterdir()) == before
+    arguments += ["--width", "100", "--compare-models", "twice.keras"]
+    assert main(arguments) == 0
+    assert dict(_Page((tmp_path / "page.html").read_text("utf-8")).images).keys() == {
+        *("LR", "bicubic", "SR", "twice.keras")
+    }

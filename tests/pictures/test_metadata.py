@@ -209,6 +209,21 @@ def test_what_is_left_out_of_xmp():
 
 
 @pytest.mark.parametrize(
+    "encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"]
+)
+@pytest.mark.parametrize("begin", ["", "\ufeff"])
+def test_xmp_in_wider_characters_is_kept(encoding, begin, tmp_path):
+    text = begin + (XMP % b"<dc:title>caf\xc3\xa9 \xe6\x97\xa5</dc:title>").decode()
+    path = tmp_path / "lr.tif"
+    with tifffile.TiffWriter(path) as file:
+        packet = text.encode(encoding)
+        file.write(
+            RGB, photometric="rgb", extratags=[(700, 1, len(packet), packet, True)]
+        )
+    assert read_picture(path).xmp == text.lstrip("\ufeff").encode()
+
+
+@pytest.mark.parametrize(
     "words", [b"<hdrgm:x>", b' hdrgm:a="', b"<Container:Directory ", b"<hdrgm:x  "]
 )
 def test_xmp_takes_no_longer_than_its_length(words):

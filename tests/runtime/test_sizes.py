@@ -42,6 +42,7 @@ def test_the_longer_side_may_be_the_height():
         ({"outscale": [2]}, "a number above 0; received"),
         ({"outscale": float("nan")}, "above 0; received nan"),
         ({"outscale": float("inf")}, "above 0; received inf"),
+        ({"outscale": 1e300}, "outscale is far too large; received 1e[+]300$"),
         ({"width": 0}, "width must be 1 or more whole pixels; received 0"),
         ({"height": -3}, "height must be 1 or more whole pixels; received -3"),
         ({"max_side": 0}, "max_side must be 1 or more whole pixels; received 0"),
