@@ -249,8 +249,13 @@ def _encoding(animation: Animation, kind: str, quality: int | None) -> dict[str,
         plays = 0
     options = {"save_all": True, "loop": plays} | encoder_options(kind, quality)
     if kind == "GIF":
-        # The frame before must not show through a clear pixel.
-        options["disposal"] = 2 if animation.transparent else 1
+        if animation.transparent:
+            # The frame before must not show through a clear pixel. Pillow would take
+            # the transparent colour from frames that do not use it, and decoders
+            # other than browsers would then clear them to an opaque colour.
+            options |= {"disposal": 2, "optimize": False}
+        else:
+            options["disposal"] = 1
         # A GIF counts repetitions, and has no count if it runs once.
         options["loop"] = None if plays == 1 else max(0, plays - 1)
     return options

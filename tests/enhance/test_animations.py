@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms, PngImagePlugin, features
+from PIL import Image, ImageCms, ImageSequence, PngImagePlugin, features
 
 from srlite.enhance.animations import enhance_animation
 from srlite.errors import Cancelled, ImageError
-from srlite.pictures.animation_frames import is_animation, read_animation
+from srlite.pictures.animation_frames import frames_of, is_animation, read_animation
 
 DURATIONS = [40, 100, 60]
 COLOURS = [(200, 40, 30), (30, 160, 60), (40, 60, 210)]
@@ -143,6 +143,28 @@ WORDS = {
     "comment": "comment",
     "text": "text of a PNG",
 }
+
+
+def test_gif_clears_after_frames_without_a_clear_pixel(repeating_upscaler, tmp_path):
+    lr_path, sr_path = tmp_path / "lr.png", tmp_path / "sr.gif"
+    whole = [Image.new("RGBA", (20, 16), (*colour, 255)) for colour in COLOURS[:2]]
+    frames = [*whole, moving_square(True)[0]]
+    frames[0].save(
+        lr_path, save_all=True, append_images=frames[1:], duration=100, disposal=1
+    )
+    enhance_animation(lr_path, sr_path, repeating_upscaler)
+    with Image.open(sr_path) as image:
+        seen = [
+            np.array(frame.convert("RGBA")) for frame in ImageSequence.Iterator(image)
+        ]
+    shares = [(frame[..., 3] > 0).mean() for frame in (*seen, *frames_of_gif(sr_path))]
+    assert shares[:2] == shares[3:5] == [1, 1]
+    assert shares[2] == shares[5] < 0.25
+
+
+def frames_of_gif(path):
+    """RGBA levels of each frame, as srlite reads them."""
+    return [np.dstack([colours, alpha]) for colours, alpha, _ in frames_of(path)]
 
 
 def test_sixteen_bits_are_said(repeating_upscaler, tmp_path):
