@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from srlite.enhance.scenes import THUMBNAIL, told_by_scene
+from srlite.enhance.scenes import told_by_scene
 from srlite.errors import ConfigError, ImageError
 from srlite.files import replacing
 from srlite.pictures.animation_frames import (
@@ -22,7 +22,7 @@ from srlite.pictures.animation_frames import (
     frames_of,
     read_animation,
 )
-from srlite.pictures.levels import join_channels, resize, to_grey
+from srlite.pictures.levels import join_channels, to_grey
 from srlite.pictures.metadata import fit_metadata, save_options
 from srlite.pictures.picture import Picture
 from srlite.pictures.transparency import extend_colours
@@ -114,7 +114,7 @@ def enhance_animation(
         upscaler,
         degradation,
         lambda frame: extend_colours(*frame),
-        _thumbnail,
+        lambda frame: to_grey(frame[0]),
         say=say,
     )
     frames = []
@@ -218,11 +218,6 @@ def _timed(
     for pixels, alpha, duration in frames_of(path):
         yield (pixels, alpha), milliseconds / 1000
         milliseconds += duration or _UNTIMED
-
-
-def _thumbnail(frame: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    grey = to_grey(frame[0])
-    return resize(grey, (THUMBNAIL, THUMBNAIL), resample=Image.Resampling.BOX)
 
 
 def _as_palette(sr: np.ndarray) -> Image.Image:

@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from PIL import Image
 
 from srlite.data.degradation_vector import Degradation
+from srlite.pictures.levels import resize
 from srlite.runtime.telling import Told, in_words, is_whole, parts_of
 
-THUMBNAIL = 32  # pixels a side
 _CUT = 25.0  # levels
+_THUMBNAIL = (32, 32)  # pixels
 _SECONDS, _SAMPLES = 1, 5
 
 
@@ -53,17 +54,18 @@ class Scene:
 
 
 def scenes_of(
-    frames: Iterable[tuple[Any, float]], shrink: Callable[[Any], npt.ArrayLike]
+    frames: Iterable[tuple[Any, float]], grey: Callable[[Any], np.ndarray]
 ) -> Iterator[Scene]:
     """Yield the `Scene` of each frame, complete with the frames to estimate.
 
-    This reads ahead by up to a second of frames, and holds a few of them. `shrink`
-    reduces a frame to grey levels (`THUMBNAIL`, `THUMBNAIL`), 0 to 255.
+    `frames` are pairs (frame, seconds). This reads ahead by up to a second, and holds a
+    few frames. `grey` is a function from a frame to grey levels, uint8 (height, width).
     """
     scene: Scene | None = None
     waiting, before = 0, np.zeros((), np.float32)
     for frame, seconds in frames:
-        thumbnail = np.asarray(shrink(frame), np.float32)
+        small = resize(grey(frame), _THUMBNAIL, resample=Image.Resampling.BOX)
+        thumbnail = small.astype(np.float32)
         if scene is None or np.abs(thumbnail - before).mean() > _CUT:
             yield from itertools.repeat(scene, waiting)
             scene, waiting = Scene(seconds), 0
@@ -80,7 +82,7 @@ def told_by_scene(
     upscaler: Any,
     degradation: Told,
     pixels: Callable[[Any], np.ndarray],
-    shrink: Callable[[Any], npt.ArrayLike],
+    grey: Callable[[Any], np.ndarray],
     begin: int = 0,
     say: Callable[[str], object] | None = None,
 ) -> Iterator[Any]:
@@ -91,7 +93,7 @@ def told_by_scene(
         upscaler: `srlite.runtime.upscaler.Upscaler`.
         degradation: as in `srlite.runtime.telling.parts_of`.
         pixels: function frame -> picture, for `Upscaler.estimate`.
-        shrink: as in `scenes_of`.
+        grey: as in `scenes_of`.
         begin: number of frames to skip.
         say: function (line) for what was seen in each scene, and told.
     """
@@ -102,7 +104,7 @@ def told_by_scene(
         yield from itertools.repeat(upscaler.tell(None, parts) or parts)
     last: Scene | None = None
     told: Degradation | None = None
-    for scene in itertools.islice(scenes_of(frames, shrink), begin, None):
+    for scene in itertools.islice(scenes_of(frames, grey), begin, None):
         if scene is not last:
             last = scene
             seen = scene.look(lambda frame: upscaler.estimate(pixels(frame)))

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from srlite.enhance.scenes import THUMBNAIL, told_by_scene
+from srlite.enhance.scenes import told_by_scene
 from srlite.enhance.video_frames import (
     decode,
     first_frame,
@@ -25,7 +25,7 @@ from srlite.enhance.video_frames import (
     opened,
     start_of,
     stated_frames,
-    thumbnail,
+    to_grey,
     to_rgb,
     video_stream,
 )
@@ -126,16 +126,23 @@ def enhance_video(
             upscaler,
             degradation,
             lambda frame: to_rgb(frame, form.colours),
-            lambda frame: thumbnail(frame, THUMBNAIL),
+            to_grey,
             done,
             say and lines.append,
         )
         damage: list[Exception] = []
         later = False  # whether frames are interlaced, but not the first
+        last = 0  # duration of the last frame
+
+        def all_frames():
+            nonlocal last
+            for frame in plan.decode(damage):
+                last = frame.duration
+                yield frame
 
         def decoded():
             nonlocal later
-            frames = itertools.islice(plan.decode(damage), done, None)
+            frames = itertools.islice(all_frames(), done, None)
             for frame, known in zip(frames, told):
                 said = lines[:]
                 lines.clear()
@@ -172,7 +179,7 @@ def enhance_video(
             warn(f"{lr_path}: only {done} of {plan.stated} frames could be decoded")
         elif damage:
             warn(f"{lr_path}: the video is damaged, and {len(damage)} parts left out")
-        _join(plan, segments_in(folder), lr_path, sr_path, warn)
+        _join(plan, segments_in(folder), last, lr_path, sr_path, warn)
     return plan.size
 
 
@@ -233,10 +240,10 @@ def _plan(lr_path, sr_path, upscaler, deinterlace, size_options):
     return _Plan(form, size, stated, interlaced, tuple(notes), frames)
 
 
-def _join(plan, segments, lr_path, sr_path, warn):
+def _join(plan, segments, last, lr_path, sr_path, warn):
     """Write the result of its segments and the source's sound."""
     with opened(lr_path) as source, writing(sr_path), replacing(sr_path) as temporary:
-        whole = (segments, source, temporary, plan.form)
+        whole = (segments, source, temporary, plan.form, last)
         try:
             join(*whole)
         except ValueError:  # what FFmpeg's refusal of a packet is, and a full disk not

@@ -15,23 +15,22 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from srlite.errors import ImageError
 from srlite.pictures.decoding import MAX_PIXELS, decoding
-from srlite.pictures.levels import resize
 
 # Numbers of ITU-T H.273, which PyAV uses too.
 _BT709, _BT601 = 1, 6
-_UNKNOWN = 2
 # Side data about brightness.
 _HDR = {
     *("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "DYNAMIC_HDR_PLUS"),
     *("DOVI_RPU_BUFFER", "DOVI_METADATA"),
 }
 _FULL, _LIMITED = 2, 1
-# Number of a matrix: number in the converter, whose 5 is both forms of BT.601.
-_MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9}
+# Number of a matrix: number in the converter, whose 5 is both forms of BT.601. It takes
+# BT.2020 with constant luminance, 10, for the usual form, as players do.
+_MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
+_UNNAMED = (0, 2, 3)  # for RGB, unknown and reserved
 _JUMP = 10  # seconds; more is a jump of the clock, not a pause, as in FFmpeg
 # Pixels: larger than television before HD.
 _HD_WIDTH, _HD_HEIGHT = 1280, 577
@@ -84,7 +83,11 @@ def opened(path):
     with decoding(path, "a video"):
         if not os.path.isfile(path):
             raise ImageError(f"cannot read {path} as a video: there is no such file")
-        return av.open(f"file:{path}", options=_TRUSTING_NOBODY)
+        try:
+            return av.open(f"file:{path}", options=_TRUSTING_NOBODY)
+        except av.error.ArgumentError as error:  # as for every other container
+            kinds = "AVI, Matroska, MP4, MPEG or WebM"
+            raise ImageError(f"cannot read {path}: it is no {kinds}") from error
 
 
 def video_stream(source, path):
@@ -103,9 +106,15 @@ def video_stream(source, path):
 
 
 def first_frame(source, stream, path):
-    """Decode the first frame."""
+    """Decode the first frame; refuse colours that cannot be converted."""
     with decoding(path, "a video"):
         for frame in _timed(source, stream, []):
+            matrix = frame.colorspace
+            if not frame.format.is_rgb and matrix not in (*_MATRICES, *_UNNAMED):
+                raise ImageError(
+                    f"cannot read {path}: its colours are coded by matrix {matrix} of "
+                    "ITU-T H.273; convert it to BT.709"
+                )
             return frame
     raise ImageError(f"{path} holds no frame that can be decoded")
 
@@ -247,22 +256,15 @@ def to_rgb(frame: Any, colours: Colours) -> np.ndarray:
         dst_color_range=_FULL,
         interpolation=_interpolation(),
     ).to_ndarray()
-    return upright(rgb, frame)
-
-
-def thumbnail(frame: Any, side: int) -> np.ndarray:
-    """Reduce an `av.VideoFrame` to grey levels, uint8 (side, side), as it lies."""
-    # FFmpeg's own reduction differs by processor, and some are wrong.
-    grey = frame.reformat(format="gray").to_ndarray()
-    return resize(grey, (side, side), resample=Image.Resampling.BOX)
-
-
-def upright(rgb: np.ndarray, frame: Any) -> np.ndarray:
-    """Turn and mirror pixels as the display matrix of their frame prescribes."""
     transposed, down, across = _placing(frame)
     if transposed:
         rgb = rgb.swapaxes(0, 1)
     return np.ascontiguousarray(rgb[:: -1 if down else 1, :: -1 if across else 1])
+
+
+def to_grey(frame: Any) -> np.ndarray:
+    """Convert an `av.VideoFrame` to grey levels, uint8 (height, width), as it lies."""
+    return frame.reformat(format="gray").to_ndarray()
 
 
 def is_turned(frame: Any) -> bool:
@@ -273,7 +275,7 @@ def is_turned(frame: Any) -> bool:
 def _placing(frame: Any) -> tuple[bool, bool, bool]:
     """Whether a frame is transposed, then flipped upside down, then from side to side.
 
-    The matrix maps (x, y), a row, to its place on the screen. Other angles than
+    The display matrix maps (x, y), a row, to its place on the screen. Angles other than
     multiples of 90 degrees are ignored.
     """
     for data in _side_data(frame):

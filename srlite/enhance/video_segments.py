@@ -7,6 +7,7 @@ Joining copies packets: nothing is encoded twice. Callers import PyAV.
 import contextlib
 import hashlib
 import heapq
+import itertools
 import json
 import math
 import os
@@ -183,9 +184,13 @@ def join(
     source: Any,
     sr_path: str | os.PathLike,
     form: Form,
+    last: int,
     sound: bool = True,
 ) -> None:
-    """Copy the packets of the segments and of the source's audio into one file."""
+    """Copy the packets of the segments and of the source's audio into one file.
+
+    `last` is the last frame's duration in units of `form.time_base`; 0 if unknown.
+    """
     import av
 
     with av.open(f"file:{sr_path}", "w", format=form.container) as result:
@@ -205,7 +210,7 @@ def join(
             result.set_chapters(
                 [_moved(chapter, form.start) for chapter in source.chapters()]
             )
-        copies = [_packets_of_segments(segments, video)]
+        copies = [_ended(_packets_of_segments(segments, video), last * form.time_base)]
         if audio:
             copies.append(_packets_of_audio(source, audio))
         for packet in heapq.merge(*copies, key=lambda p: p.dts * p.time_base):
@@ -232,8 +237,7 @@ def _said(source):
     """Return the metadata of a file or stream, except which program wrote it."""
     said = {}
     for key, value in source.metadata.items():
-        key = key.lower()
-        key = _NAMES.get(key, key)
+        key = _NAMES.get(key.lower(), key.lower())
         if key not in _OF_THE_PROGRAM and (key, value) != ("language", "und"):
             said[key] = value
     return said
@@ -297,6 +301,14 @@ def _packets_of_segments(segments, video=None):
                     if video is not None:
                         packet.stream = video
                     yield packet
+
+
+def _ended(packets, seconds):
+    """Set the duration of the last packet, which NUT does not store, unless it is 0."""
+    for packet, following in itertools.pairwise(itertools.chain(packets, [None])):
+        if following is None and seconds:
+            packet.duration = round(seconds / packet.time_base)
+        yield packet
 
 
 def _packets_of_audio(source, copies):

@@ -12,7 +12,7 @@ from srlite.data.degradation_vector import Degradation
 from srlite.enhance.animations import enhance_animation
 from srlite.enhance.scenes import scenes_of
 from srlite.enhance.video import enhance_video
-from srlite.enhance.video_frames import thumbnail
+from srlite.enhance.video_frames import to_grey
 from srlite.errors import Cancelled
 from srlite.runtime.seeing import Estimator
 from srlite.runtime.upscaler import Upscaler
@@ -159,15 +159,15 @@ def test_animations_have_scenes_too(ending, tmp_path):
 @pytest.mark.parametrize(
     "kind", ["yuv420p", "yuvj420p", "yuv422p10le", "rgb24", "gbrp", "gray"]
 )
-def test_thumbnails_of_every_kind_of_frame(kind):
+def test_grey_of_every_kind_of_frame(kind):
     """Halves, dark above and light below, stay so; steps between frames count."""
     # FFmpeg makes wrong yuv422p10le of widths that are no multiple of 8.
     rgb = np.full((90, 48, 3), 40, np.uint8)
     rgb[45:] = 200
     frame = av.VideoFrame.from_ndarray(rgb, "rgb24").reformat(format=kind)
-    small = thumbnail(frame, 32)
-    assert small.shape == (32, 32) and small.dtype == np.uint8
-    dark, light = small[:15].astype(int), small[17:].astype(int)
+    grey = to_grey(frame)
+    assert grey.shape == (90, 48) and grey.dtype == np.uint8
+    dark, light = grey[:44].astype(int), grey[46:].astype(int)
     assert np.ptp(dark) <= 2 and np.ptp(light) <= 2
     assert 0.8 * 160 <= light.mean() - dark.mean() <= 1.2 * 160
 
@@ -176,7 +176,7 @@ def scenes(levels, seconds):
     """(number of the scene, frames looked at) of each frame."""
     frames = list(zip(enumerate(levels), seconds))
     found, looked_at = [], {}
-    for scene in scenes_of(frames, lambda frame: np.full((32, 32), frame[1])):
+    for scene in scenes_of(frames, lambda frame: np.full((8, 9), frame[1], np.uint8)):
         if scene not in looked_at:
             looked_at[scene] = looks = []
 

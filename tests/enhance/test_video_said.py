@@ -8,6 +8,7 @@ import pytest
 from clips import LEVELS, default_duration, make_clip
 
 from srlite.enhance.video import enhance_video
+from srlite.errors import ImageError
 
 
 @pytest.mark.parametrize("name", ["lr.ts", "lr.mts", "lr.mpg", "lr.mkv", "lr.avi"])
@@ -203,3 +204,73 @@ def test_what_an_enlarged_video_does_not_show_is_said(tmp_path, repeating_upscal
         path, tmp_path / "sr.mp4", repeating_upscaler, outscale=1, warn=said.append
     )
     assert said == ["the transparency of a video is left out"]
+
+
+@pytest.mark.parametrize("name", ["lr.mp4", "lr.mkv"])
+@pytest.mark.parametrize("ending", [".mp4", ".webm"])
+@pytest.mark.parametrize("seconds", [[0.5], [1, 0.5, 3]])
+def test_the_last_frame_stays_as_long(
+    name, ending, seconds, tmp_path, repeating_upscaler
+):
+    lr_path, sr_path = tmp_path / name, tmp_path / f"sr{ending}"
+    with av.open(str(lr_path), "w") as out:
+        video = out.add_stream("libx264", rate=10, options={"bf": "0"})
+        video.width, video.height, video.pix_fmt = 48, 32, "yuv420p"
+        video.codec_context.time_base = Fraction(1, 10)
+        packets, time = [], 0
+        for length in seconds:
+            frame = av.VideoFrame.from_ndarray(LEVELS, "rgb24")
+            frame.pts, frame.time_base = time, Fraction(1, 10)
+            time += round(10 * length)
+            packets += video.encode(frame)
+        packets += video.encode(None)
+        packets[-1].duration = round(10 * seconds[-1])
+        out.mux(packets)
+    enhance_video(lr_path, sr_path, repeating_upscaler, segment_frames=2)
+    for path in (lr_path, sr_path):
+        with av.open(str(path)) as file:
+            assert file.duration / 1e6 == pytest.approx(sum(seconds), abs=0.01)
+
+
+def clip_of_matrix(path, matrix):
+    """A frame of which the head names a matrix, by its number in ITU-T H.273."""
+    with av.open(str(path), "w") as out:
+        video = out.add_stream("libx264", rate=10)
+        video.width, video.height, video.pix_fmt = 48, 32, "yuv420p"
+        video.codec_context.colorspace = matrix
+        frame = av.VideoFrame.from_ndarray(LEVELS, "rgb24").reformat(format="yuv420p")
+        frame.colorspace = matrix
+        out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+
+
+def test_colours_that_cannot_be_converted_are_refused(tmp_path, repeating_upscaler):
+    lr_path, sr_path = tmp_path / "lr.mp4", tmp_path / "sr.mp4"
+    for matrix in (8, 11, 14):
+        clip_of_matrix(lr_path, matrix)
+        with pytest.raises(ImageError, match=f"matrix {matrix} of ITU-T H.273"):
+            enhance_video(lr_path, sr_path, repeating_upscaler)
+    assert [path.name for path in tmp_path.iterdir()] == ["lr.mp4"]
+
+
+@pytest.mark.parametrize("matrix", [1, 4, 5, 6, 7, 9, 10])
+def test_the_name_of_the_matrix_stays(matrix, tmp_path, repeating_upscaler):
+    lr_path, sr_path = tmp_path / "lr.mp4", tmp_path / "sr.mp4"
+    clip_of_matrix(lr_path, matrix)
+    enhance_video(lr_path, sr_path, repeating_upscaler)
+    found = []
+    for path in (lr_path, sr_path):
+        with av.open(str(path)) as file:
+            (frame,) = file.decode(video=0)
+            found.append(frame.colorspace)
+    assert found == [matrix, matrix]
+
+
+def test_other_containers_are_named(tmp_path, repeating_upscaler):
+    with av.open(str(tmp_path / "lr.mp4"), "w", format="flv") as out:
+        video = out.add_stream("flv1", rate=10)
+        video.width, video.height, video.pix_fmt = 48, 32, "yuv420p"
+        out.mux(video.encode(av.VideoFrame.from_ndarray(LEVELS, "rgb24")))
+        out.mux(video.encode(None))
+    with pytest.raises(ImageError, match="it is no AVI, Matroska, MP4, MPEG or WebM"):
+        enhance_video(tmp_path / "lr.mp4", tmp_path / "sr.mp4", repeating_upscaler)
