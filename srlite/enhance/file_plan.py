@@ -159,14 +159,16 @@ def _search(
     elif glob.has_magic(name) and not os.path.lexists(name):
         root = _fixed_part(path)
         files = sorted(map(Path, glob.glob(name, recursive=True)))
-        files = [p for p in files if os.path.isfile(p)]
     elif not name:
         raise ImageError("one of the inputs has an empty name; give a file or folder")
     else:
         return [_Found(path, path.parent, searched=False)], []
+    lost = [p for p in files if is_picture_name(p) and not os.path.exists(p)]
+    failures += [f"cannot read {p}: what it links to is not there" for p in lost]
+    files = [p for p in files if os.path.isfile(p)]
     pictures = [p for p in files if is_picture_name(p)]
     others = [p.suffix.lower() for p in files if not is_picture_name(p)]
-    if not pictures:
+    if not pictures and not lost:
         if others:
             raise ImageError(f"{name} has nothing to enlarge, but {in_kinds(others)}")
         raise ImageError(f"there are no pictures in {name}; check its path")
@@ -181,8 +183,7 @@ def _walk(folder: Path, recursive: bool, failures: list[str]) -> list[Path]:
     files: list[Path] = []
     for parent, folders, names in os.walk(folder, onerror=note):
         folders[:] = sorted(f for f in folders if recursive and not f.startswith("."))
-        paths = [Path(parent, n) for n in sorted(names) if not n.startswith(".")]
-        files += [path for path in paths if os.path.isfile(path)]
+        files += [Path(parent, n) for n in sorted(names) if not n.startswith(".")]
     return files
 
 

@@ -169,6 +169,20 @@ def test_odd_names_and_links(tree):
     assert planned(["-dash.png"]) == [("-dash.png", "-dash_sr.png")]
 
 
+@pytest.mark.parametrize("source", ["in", "in/*"])
+def test_links_to_what_is_not_there_are_named(tree, source):
+    os.symlink("elsewhere.png", "in/gone.png")
+    os.symlink("elsewhere.txt", "in/gone.txt")
+    plan = plan_files([source], "out")
+    assert [str(pair.lr) for pair in plan.pairs] == ["in/a.png", "in/b.JPG", "in/c.gif"]
+    assert plan.failures == ("cannot read in/gone.png: what it links to is not there",)
+    for name in ("a.png", "b.JPG", "c.gif"):
+        os.remove(f"in/{name}")
+    plan = plan_files([source], "out")
+    assert not plan.pairs
+    assert len(plan.failures) == 1 and "in/gone.png" in plan.failures[0]
+
+
 def test_shards_are_disjoint_and_together_all(tree):
     every = planned(["in"], "out", recursive=True)
     parts = []
