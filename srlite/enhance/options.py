@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from srlite.enhance.file_plan import STREAM, SUFFIX
+from srlite.enhance.video import can_write_video
 from srlite.errors import ConfigError, ModelError, arguments_of
 from srlite.models.model_files import (
     DEFAULT_MODEL,
@@ -34,7 +35,7 @@ def parse_options(argv: Sequence[str] | None, prog: str) -> dict[str, Any]:
         parser.error("--size is for the figure of --visualize; give both")
     if options.pop("fast"):
         options |= _fast_files(options)
-    options["ending"] = with_dot(options["ending"])
+    options["ending"] = with_dot(options["ending"], video=True)
     paths = options.pop("paths")
     if bool(paths) == bool(options["lr_path"]):
         parser.error("give either IN [OUT] or --lr-path")
@@ -80,12 +81,15 @@ def _is_output(path: str) -> bool:
     return path == STREAM or not os.path.lexists(path) or os.path.isdir(path)
 
 
-def with_dot(ending: str | None) -> str | None:
-    """Return an ending as ".png"; refuse one that cannot be written."""
+def with_dot(ending: str | None, video: bool = False) -> str | None:
+    """Return an ending as ".png"; refuse one that cannot be written.
+
+    `video` also allows endings of videos.
+    """
     if ending is None:
         return None
     dotted = f".{ending.lower().removeprefix('.')}"
-    if not can_write(dotted):
+    if not can_write(dotted) and not (video and can_write_video(dotted)):
         raise ConfigError(f"files ending in {dotted} cannot be written; use .png")
     return dotted
 

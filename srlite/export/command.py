@@ -94,11 +94,12 @@ def main(argv: list[str] | None = None, prog: str = "export_tflite.py") -> int:
 
 
 def _estimator_to_build_in(model: str) -> Any:
-    path = find_estimator(model)
-    if path.suffix != ".keras":
+    found = find_estimator(model)
+    path = found.with_suffix(".keras")
+    if not path.is_file():
         raise ExportError(
-            f"an estimator is built in from its .keras file; there is only {path}: put "
-            "the .keras beside the model"
+            f"an estimator is built in from its .keras file; there is only {found}: "
+            f"put {path.name} beside it"
         )
     with silence():
         return load_estimator(path)

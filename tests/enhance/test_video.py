@@ -7,6 +7,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from conftest import PHOTO
 from PIL import Image
 
 from srlite.enhance.command import main
@@ -237,6 +238,10 @@ def test_command_enlarges_what_moves(tmp_path, capsys):
     assert len(frames_of(tmp_path / "sr.mp4")) == 2
     with Image.open(tmp_path / "sr.gif") as image:
         assert image.n_frames == 2
+    assert main([f"{tmp_path}/lr.mp4", "--ending", "MKV", "--quiet"]) == 0
+    assert len(frames_of(tmp_path / "lr_sr.mkv")) == 2
+    with pytest.raises(ImageError, match="its ending must be one of .*png"):
+        main([str(PHOTO), f"{tmp_path}/", "--ending", ".mkv"])
     with pytest.raises(ImageError, match="figure shows one picture"):
         main([*arguments, "--visualize"])
     with pytest.raises(ImageError, match="both input and output"):

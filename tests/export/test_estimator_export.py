@@ -175,3 +175,11 @@ def test_auto_wants_the_keras_estimator(run, report, tmp_path):
     arguments = ["--model", tmp_path / "mine.keras", "--output", tmp_path / "m.tflite"]
     with pytest.raises(ExportError, match="built in from its .keras file; there is"):
         main([*map(str, arguments), "--degradation", "auto"])
+
+
+def test_auto_finds_the_keras_estimator_of_a_shipped_model(tmp_path):
+    output = tmp_path / "auto.tflite"
+    arguments = ["--model", "light_rt", "--degradation", "auto"]
+    arguments += ["--input-size", "24", "24", "--output", str(output)]
+    assert main(arguments) == 0
+    assert read_metadata(output.read_bytes())["degradation"] == "auto"
