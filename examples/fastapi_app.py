@@ -24,7 +24,7 @@ def enlarge(file: UploadFile, strength: float = 1.0) -> Response:
         sr = enhance_image(picture, strength=strength)
     except SrliteError as error:
         raise HTTPException(422, str(error)) from error
-    except (OSError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise HTTPException(422, "this is not a picture that can be read") from error
     png = io.BytesIO()
     Image.fromarray(sr).save(png, "png")

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from srlite.backend import silence
+from srlite.benchmark.tflite import check_step
 from srlite.errors import ConfigError, ModelError
 from srlite.memory import check_memory, cores
 from srlite.pictures.levels import to_float
@@ -55,8 +56,8 @@ def time_against(models, image, rounds, num_threads):
     """Time models on one uint8 picture (H, W, 3), by turns: a list of `Costs`.
 
     A first round does not count. Raises ModelError for a model that cannot be used,
-    takes one size only, enlarges otherwise than the first, or needs more memory than
-    there is.
+    takes one size only, or other sizes than the picture's, enlarges otherwise than the
+    first, or needs more memory than there is.
     """
     runs = [_prepare(model, image, num_threads) for model in models]
     for model, (upscaler, _) in zip(models, runs, strict=True):
@@ -96,6 +97,7 @@ def _prepare(model, image, num_threads):
     network = upscaler.network
     need = network.bytes_per_pixel
     check_memory(model, image.shape[:2], need, "give a smaller --size")
+    check_step(model, network, image.shape[:2])
     told = upscaler.tell(image)
     inputs = [to_float(image)[None]]
     inputs += [] if told is None else [told.vector]

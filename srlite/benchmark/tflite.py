@@ -63,6 +63,7 @@ def benchmark_tflite(paths, sizes, num_threads, turns):
         network = LiteRTNetwork(path, num_threads)
         for size in [network.size] if network.size else sizes:
             check_memory(path, size, network.bytes_per_pixel, "give smaller --sizes")
+            check_step(path, network, size)
             run = prepare(path, size, num_threads)
             run.invoke()
             runs.append((path, size, network.scale, run))
@@ -84,6 +85,15 @@ def benchmark_tflite(paths, sizes, num_threads, turns):
         )
         for known, (path, size, scale, _) in zip(seconds, runs, strict=True)
     ]
+
+
+def check_step(model, network, size):
+    """Raise ModelError if a network would not see all of (height, width)."""
+    if any(side % network.step for side in size):
+        raise ModelError(
+            f"{model} takes sides that are multiples of {network.step} LR pixels; "
+            f"received {size[1]} x {size[0]}"
+        )
 
 
 def find_tflite(model):

@@ -74,12 +74,15 @@ def enhance_file(
     warn: Callable[[str], object],
     **options: Any,
 ) -> tuple[int, int]:
-    """Enlarge one file: the one place where the kind of a file chooses the way.
+    """Enlarge a picture, an animation or a video, and make the folder of its result.
 
-    Folders for a result that srlite named are made. `progress` is a function (steps
-    done, steps in all), `warn` one (sentence), `options` are of `enhance_image`, and
-    `deinterlace`. Returns (height, width) of the result; raises what `enhance_image`
-    does.
+    Args:
+        pair: the file and its result; a folder that the user named must exist.
+        progress: function (steps done, steps in all).
+        warn: function (sentence).
+        **options: of `enhance_image`, and `deinterlace`.
+
+    Returns (height, width) of the result; raises what `enhance_image` does.
     """
     if not pair.named:
         try:

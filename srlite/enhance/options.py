@@ -25,8 +25,8 @@ from srlite.runtime.opening import DEFAULT_OVERLAP
 def parse_options(argv: Sequence[str] | None, prog: str) -> dict[str, Any]:
     """Parse the arguments of the command behind `inference.py` to a dict of options.
 
-    Paths without an option become its `lr_path`, and the last of two, if it is to be
-    written, its `sr_path`. A folder given so may not be overwritten: ConfigError.
+    Paths without an option become `lr_path`. Of two, the second becomes `sr_path` if it
+    can be an output; with `--overwrite`, it may not be a folder: ConfigError.
     """
     parser = _parser(prog)
     # Intermixed, so that options may stand between IN and OUT.

@@ -37,7 +37,7 @@ class Scene:
         self._seen: Degradation | None = None
 
     def take(self, frame: Any, seconds: float) -> bool:
-        """Keep a frame if it is to be estimated; return whether no later one is."""
+        """Keep a frame if it will be estimated; return whether no more are needed."""
         elapsed = seconds - self.start
         if elapsed < _SECONDS and elapsed * _SAMPLES >= self._taken * _SECONDS:
             self._samples.append(frame)

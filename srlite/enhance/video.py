@@ -192,11 +192,11 @@ class _Plan:
     stated: int  # frames, as the file says
     interlaced: bool  # the first frame
     notes: tuple[str, ...]  # for the user
-    decode: Callable[..., Iterator]  # of `video_frames.decode`: its list `damage`
+    decode: Callable[..., Iterator]  # `video_frames.decode`; takes its list `damage`
 
 
 def _plan(lr_path, sr_path, upscaler, deinterlace, size_options):
-    """Look at a video and at what is asked for; raises as `enhance_video` does."""
+    """Look at a video and at the options; raises as `enhance_video` does."""
     av = _load_av()
     kind = Path(sr_path).suffix.lower()
     if kind not in _FORMATS:

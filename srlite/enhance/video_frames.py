@@ -143,14 +143,14 @@ class Clock:
     """
 
     def __init__(self, source, unit, least=1):
-        """Count in units of so many seconds, with `least` units from time to time."""
+        """Count in units of `unit` seconds, at least `least` units apart."""
         self._offset, self._last = -round(start_of(source) / unit), None
         self._least = least
         broadcast = source.format.name in ("mpegts", "mpeg")
         self._limit = _JUMP / unit if broadcast else math.inf
 
     def time(self, stated, step):
-        """Return the time of what lasts `step` units and states a time or None."""
+        """Return the time of a frame of `step` units; `stated` may be None."""
         following = 0 if self._last is None else self._last + step
         time = following if stated is None else stated + self._offset
         if self._last is not None and abs(time - self._last) > self._limit:

@@ -33,7 +33,7 @@ from srlite.metrics.frechet import check_count, fit_gaussian, frechet_distance
 from srlite.metrics.psnr_ssim import smallest_side
 from srlite.pictures.picture import read_rgb
 
-_REVISION = 1  # of what is measured; another one measures everything anew
+_REVISION = 1  # of the measures; with another one, everything is measured anew
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ class Evaluation:
         weights in keys, `progress` is called with 1 after each distance.
 
         Returns list of dicts with `data_set`, `kernel`, `model`, `fid` and `count`; a
-        set of which too few pictures could be measured is left out.
+        set with too few measured pictures is left out.
         """
         found, scale = [], self._protocol.scale
         for data_set in self._sets:
@@ -210,8 +210,8 @@ class Evaluation:
         least = smallest_side(self._protocol.scale)
         if min(hr.shape[:2]) < least:
             raise ImageError(
-                f"{item.hr_path} is smaller than {least} pixels, of which nothing is "
-                "left inside the border"
+                f"{item.hr_path} is smaller than {least} pixels, so nothing is left "
+                "inside the border"
             )
         return hr, lr
 

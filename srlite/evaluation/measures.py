@@ -63,7 +63,7 @@ class Measures:
 
 
 def build_measures(metrics, files, border):
-    """Build what is asked for.
+    """Build the measures that are asked for.
 
     Args:
         metrics: names of `records.METRICS`; None for all that can be measured.

@@ -58,7 +58,7 @@ def build_in(
 
 
 def is_auto(degradation: Told | None) -> bool:
-    """Whether a degradation is to be estimated; ConfigError if only a part of it is."""
+    """Whether all of a degradation is estimated; ConfigError if only a part is."""
     if not isinstance(degradation, str):
         return False
     parts = [part.strip() for part in degradation.split(",")]

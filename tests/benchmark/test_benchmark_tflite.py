@@ -52,6 +52,16 @@ def test_command(tiny_tflite, capsys):
         main(["tflite", str(tiny_tflite), "--sizes", "1000000"])
 
 
+@pytest.mark.parametrize("model", ["light_rt", "light_rt_int8"])
+def test_sides_of_which_a_part_would_be_left_out(model):
+    refusal = "multiples of 2 LR pixels; received"
+    with pytest.raises(ModelError, match=f"{refusal} 9 x 9"):
+        main(["tflite", model, "--sizes", "8", "9", "--threads", "1"])
+    against = ["--against", "light_psnr", "--size", "8", "7", "--threads", "1"]
+    with pytest.raises(ModelError, match=f"{refusal} 8 x 7"):
+        main(["inference", "--model", model, *against])
+
+
 def test_a_file_that_is_told(tmp_path):
     """It has two inputs, of which the picture may be the second."""
     path = write_told(tmp_path)

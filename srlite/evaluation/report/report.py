@@ -81,7 +81,10 @@ def write_report(
     measured = measured_metrics(records)
     metric = metric or measured[0]
     if metric not in measured:
-        raise DataError(f"no picture has a {metric}; the report needs what it is by")
+        raise DataError(
+            f"no picture has a value of {metric}, by which the report compares; give "
+            "another measure with --by"
+        )
     models = distinct(records, "model")
     chosen = next((model for model in models if model != reference), reference)
     shown = choose_pictures(records, read, metric, chosen, count)
