@@ -137,7 +137,7 @@ def test_same_scores_same_report(tmp_path):
 
 def test_metric_that_was_not_measured(tmp_path):
     records = make_records({"light": 1.5})
-    with pytest.raises(DataError, match="no picture has a niqe"):
+    with pytest.raises(DataError, match="no picture has a value of niqe"):
         write_report(tmp_path, records, read, [], "light", metric="niqe")
     assert list(tmp_path.iterdir()) == []
 
