@@ -189,6 +189,7 @@ def _divide(
     around = overlap + -overlap % step if wrap else 0
     length += 0 if wrap else -length % step
     whole = length + 2 * around
+    whole += -whole % step
     seen = min(seen + -seen % step, whole)
     count = _count(whole, seen, overlap)
     even = (i * (whole - seen) // max(1, count - 1) for i in range(count))

@@ -229,7 +229,11 @@ class Upscaler:
         if self.network.size is not None:
             return self.network.size
         if self.tile is not None:
-            return window_of(lr_size, self.tile, self.overlap)
+            high, wide = window_of(lr_size, self.tile, self.overlap)
+            # Mirrored up to the least size, a window would see the picture beyond its
+            # edge, where the whole picture ends.
+            least_high, least_wide = (min(side, _LEAST) for side in lr_size[:2])
+            return max(high, least_high), max(wide, least_wide)
         room = tile_memory(math.prod(size), np.dtype(dtype).itemsize)
         needed = self.network.bytes_per_pixel
         levels = np.dtype(dtype) == np.uint8

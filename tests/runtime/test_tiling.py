@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from srlite.runtime.tiling import best_window, computed_pixels, tiles, window_of
+from srlite.runtime.upscaler import Upscaler
 
 RADIUS = 2  # LR pixels that `blur_and_enlarge` looks around each pixel
 
@@ -162,3 +163,45 @@ def test_a_texture_goes_on_at_its_opposite_edge():
             for picture in (image, rolled)
         )
         np.testing.assert_allclose(np.roll(sr, (8, 10), (0, 1)), moved, atol=1e-12)
+
+
+class BlockNetwork:
+    """A box filter over what pixels share in blocks of 2 x 2, which must be whole."""
+
+    scale, step, size, overlap, bytes_per_pixel = 2, 2, None, 2 * RADIUS, 1000
+    eight_bit = False
+
+    def __call__(self, lr):
+        """Mix each pixel with its block, then blur and enlarge."""
+        _, height, width, channels = lr.shape
+        blocks = lr[0].reshape(height // 2, 2, width // 2, 2, channels).mean((1, 3))
+        return blur_and_enlarge((lr + blocks.repeat(2, 0).repeat(2, 1)) / 2)
+
+    def release(self):
+        """Hold nothing that has to be freed."""
+
+
+@pytest.mark.parametrize("shape", [(31, 44), (30, 45), (9, 13), (8, 70)])
+@pytest.mark.parametrize("ensemble", [1, 2, 4, 8])
+@pytest.mark.parametrize("wrap", [False, True])
+def test_views_of_a_picture_of_any_size(shape, ensemble, wrap):
+    """A network of blocks sees whole ones in each view, flipped or turned."""
+    image = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+    whole, tiled = (
+        Upscaler(BlockNetwork(), tile, ensemble=ensemble).upscale(image, wrap=wrap)
+        for tile in (None, 6)
+    )
+    assert np.abs(whole.astype(int) - tiled).max() <= 1
+
+
+@pytest.mark.parametrize("tile", [1, 2, 3])
+def test_small_windows_see_nothing_beyond_the_picture(tile):
+    class Network(BlockNetwork):
+        step, overlap = 1, RADIUS
+        __call__ = staticmethod(blur_and_enlarge)
+
+    for shape in ((25, 26), (14, 9), (7, 40)):
+        image = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+        whole = Upscaler(Network()).upscale(image)
+        tiled = Upscaler(Network(), tile).upscale(image)
+        assert np.abs(whole.astype(int) - tiled).max() <= 1
