@@ -19,7 +19,7 @@ from typing import Any
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from srlite.errors import ImageError, SrliteError, error_reason
-from srlite.pictures.embedded import add_embedded
+from srlite.pictures.embedded import add_embedded, misread_jp2
 
 # Enlarged four times along each axis, this many pixels are 4.8 GB of uint8.
 MAX_PIXELS = 100_000_000
@@ -117,6 +117,12 @@ def open_image(source: Any, name: object, max_pixels: int = MAX_PIXELS) -> Image
     if raw or is_preview(image):
         image.close()
         raise ImageError(_RAW.format(name))
+    if misread := misread_jp2(image):
+        image.close()
+        raise ImageError(
+            f"{name} is a JPEG 2000 {misread}, which srlite does not read; convert it "
+            "to .png or .tif first"
+        )
     prepare(image)
     check_size(image, name, max_pixels)
     return image

@@ -103,6 +103,32 @@ def _of_jp2(file: BinaryIO) -> Iterator[tuple[str, bytes]]:
         start += max(8, length)
 
 
+def misread_jp2(image: Image.Image) -> str | None:
+    """Return what Pillow misreads of a JPEG 2000 that was just opened, or None.
+
+    It shifts levels to 8 bits, which turns white black or grey, and misplaces
+    subsampled colours in a tile whose sides are no multiples of their spacing.
+    """
+    with from_start(image, "JPEG2000") as file:
+        content = file.read(_MOST) if file else b""
+    at = content.find(b"\xff\x4f\xff\x51")  # where the codestream begins
+    if at < 0:
+        return None
+    with contextlib.suppress(*DAMAGED, ZeroDivisionError):
+        *sides, tile_width, tile_height = struct.unpack_from(">6I", content, at + 8)
+        (count,) = struct.unpack_from(">H", content, at + 40)
+        kinds = set(struct.iter_unpack("3B", content[at + 42 :][: 3 * count]))
+        bits = max((depth & 0x7F) + 1 for depth, _, _ in kinds)
+        sides += [min(tile_width, sides[0]), min(tile_height, sides[1])]
+        if image.mode != "I;16" and {depth & 0x7F for depth, _, _ in kinds} != {7}:
+            return f"of up to {bits} bits a channel"
+        if any(
+            side % step for _, *steps in kinds for side, step in zip(sides, 3 * steps)
+        ):
+            return "with subsampled colours and odd sides"
+    return None
+
+
 def _of_bmp(file: BinaryIO) -> Iterator[tuple[str, bytes]]:
     file.seek(14)
     file.seek(14)

@@ -46,7 +46,7 @@ from srlite.pictures.sixteen_bit import (
     is_halved,
     open_page,
     read_deep,
-    transparent_level_scale,
+    transparent_colour,
 )
 from srlite.pictures.transparency import opaque_but
 
@@ -109,7 +109,7 @@ def read_rgb(source: Any, name: object = None) -> np.ndarray:
         deep = read_deep(image, name, reopen)
         if deep is not None:
             return round_to_uint8(split_channels(deep)[0])
-        if image.mode in _EIGHT_BIT_MODES:
+        if image.mode in _EIGHT_BIT_MODES and image.mode != "CMYK":
             return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
         return round_to_uint8(picture_from_image(image, name).pixels)
 
@@ -167,8 +167,7 @@ def picture_from_image(image: Image.Image, name: object = "the PIL image") -> Pi
 
 
 def _from_image(image: Image.Image, name: object, said: _Said) -> Picture:
-    key = image.info.get("transparency")
-    step = transparent_level_scale(image)  # before the pixels are decoded
+    key = transparent_colour(image)
     upright = ImageOps.exif_transpose(image)
     if upright.mode in ("La", "RGBa"):  # The colours are multiplied by alpha.
         upright = upright.convert(upright.mode.upper())
@@ -179,17 +178,12 @@ def _from_image(image: Image.Image, name: object, said: _Said) -> Picture:
     if mode.startswith("I;16") or (mode == "I" and image.format in ("PNG", "PPM")):
         levels = grey_levels(image, upright)
         pixels, grey = split_channels(levels)[0], True
-        if isinstance(key, int):
-            alpha = opaque_but(pixels, (key,) * 3)
     elif mode in _EIGHT_BIT_MODES:
         grey = mode in ("1", "L", "LA")
         if mode == "CMYK":
             upright, note = cmyk_to_rgb(upright)
             notes = (note,)
-        if mode == "L" and isinstance(key, int):
-            pixels = split_channels(np.asarray(upright))[0]
-            alpha = opaque_but(pixels, (key * step,) * 3)
-        elif upright.has_transparency_data:
+        if key is None and upright.has_transparency_data:
             pixels, alpha, _ = split_channels(np.asarray(upright.convert("RGBA")))
         elif grey:
             pixels = split_channels(np.asarray(upright.convert("L")))[0]
@@ -202,6 +196,8 @@ def _from_image(image: Image.Image, name: object, said: _Said) -> Picture:
             f"{name} has levels of Pillow mode {mode!r}; "
             "convert it to 8 bits, or to 16 bits a channel"
         )
+    if key is not None:
+        alpha = opaque_but(pixels, key)
     return _with_metadata(image, said, pixels, alpha, grey, notes)
 
 

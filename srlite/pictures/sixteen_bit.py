@@ -24,6 +24,13 @@ _EXTRA_SAMPLES = 338
 # alpha, and are read as "RGBA".
 _LAYOUTS = ("RGB", "RGBX", "RGBA", "RGBa")
 
+# Raw modes of grey below 8 bits: the highest level, and what Pillow multiplies by.
+_SHALLOW = {"1": (1, 255), "L;2": (3, 85), "L;4": (15, 17)}
+
+
+class _OtherTiff(SyntaxError):
+    """A TIFF that is not of 16-bit grey with alpha."""
+
 
 class _GreyAlphaTiff(TiffImagePlugin.TiffImageFile):
     """A TIFF of 16-bit grey with alpha, opened as one of four bytes a pixel."""
@@ -32,9 +39,9 @@ class _GreyAlphaTiff(TiffImagePlugin.TiffImageFile):
         tags = self.tag_v2
         bits = tags.get(_BITS)
         if (tags.get(_PHOTOMETRIC), bits) != (1, (16, 16)) or tags.get(_PLANES, 1) != 1:
-            raise SyntaxError("not 16-bit grey with alpha")
+            raise _OtherTiff
         if tags.get(_EXTRA_SAMPLES, (2,)) not in ((1,), (2,)):
-            raise SyntaxError("the second channel is not transparency")
+            raise _OtherTiff
         self.associated = tags.get(_EXTRA_SAMPLES) == (1,)
         tags[_PHOTOMETRIC], tags[_BITS], tags[_SAMPLES] = 2, (8,) * 4, 4
         tags[_EXTRA_SAMPLES] = (2,)
@@ -54,6 +61,11 @@ def open_page(source: Any, name: object, max_pixels: int, page: int) -> Image.Im
             source.seek(0)
         try:
             image = _GreyAlphaTiff(source)
+        except _OtherTiff:
+            raise ImageError(
+                f"{name} is a TIFF of a kind that srlite does not read; convert it to "
+                "8 bits, or to 16 bits a channel"
+            ) from None
         except SyntaxError:
             raise error from None
         prepare(image)
@@ -77,12 +89,13 @@ def read_deep(image: Any, path: object, reopen: Callable[[], Any]) -> np.ndarray
     if raw == "LA;16B":
         image.tile = _with_raw_mode(image, "RGBA")
         return _join_grey_alpha(image, ">u2")
-    planes = getattr(image, "tag_v2", {}).get(_PLANES, 1)
-    if planes == 2 and 16 in np.atleast_1d(image.tag_v2.get(_BITS, 8)):
-        raise ImageError(
-            f"{path} keeps each of its 16-bit channels apart; save it with interleaved "
-            "channels"
-        )
+    if getattr(image, "tag_v2", {}).get(_PLANES, 1) == 2:
+        deep = 16 in np.atleast_1d(image.tag_v2.get(_BITS, 8))
+        if deep or image.mode in ("LA", "La"):  # Pillow misreads the second channel.
+            raise ImageError(
+                f"{path} keeps each of its channels apart; save it with interleaved "
+                "channels"
+            )
     kind, _, order = raw.partition(";16")
     if kind not in _LAYOUTS or order not in ("B", "L", "N"):
         return None
@@ -110,9 +123,23 @@ def grey_levels(image: Image.Image, upright: Image.Image) -> np.ndarray:
     return 65535 - levels if tags.get(_PHOTOMETRIC) == 0 else levels
 
 
-def transparent_level_scale(image: Image.Image) -> int:
-    """Return the factor from a PNG's own transparent level to one of Pillow's."""
-    return {"L;2": 85, "L;4": 17}.get(_raw_mode(image), 1)
+def transparent_colour(image: Image.Image) -> tuple[int, ...] | None:
+    """Return the one transparent colour of a picture, in Pillow's levels, or None.
+
+    Call it before the pixels are decoded. PNG stores the colour with 16 bits a channel;
+    those above the depth of the pixels do not count.
+    """
+    key = image.info.get("transparency")
+    if isinstance(key, int):
+        key = (key,) * 3
+    if not isinstance(key, tuple) or image.mode in ("P", "PA") or is_halved(image):
+        return None
+    highest, step = 255, 1
+    if image.mode.startswith("I"):
+        highest = 65535
+    elif (depth := _raw_mode(image) or image.mode) in _SHALLOW:
+        highest, step = _SHALLOW[depth]
+    return tuple((int(level) & highest) * step for level in key)
 
 
 def is_halved(image: Image.Image) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from srlite.enhance.inference import enhance_image
-from srlite.pictures.picture import read_picture
+from srlite.pictures.picture import read_picture, read_rgb
 from srlite.pictures.writing import write_picture
 
 # Lightness of each ink alone, and of all others: neutral colours, so that what they
@@ -71,6 +71,7 @@ def test_cmyk_is_converted_by_its_profile(tmp_path, ending):
         pixel = picture.pixels[8, 16 * i + 8].astype(int)
         assert np.abs(pixel - expected).max() <= 3, (lightness, pixel)
     assert picture.notes == ("CMYK was converted to sRGB by the profile in the file",)
+    np.testing.assert_array_equal(read_rgb(path), picture.pixels)
     write_picture(tmp_path / "rgb.png", picture)
     assert "icc_profile" not in Image.open(tmp_path / "rgb.png").info
 

@@ -6,13 +6,13 @@ import zlib
 import numpy as np
 import pytest
 import tifffile
-from picture_kinds import CHANNELS, DEEP, read_back, write_kind
+from picture_kinds import CHANNELS, DEEP, LEVELS, read_back, write_kind
 from PIL import Image
 
 from srlite.enhance.inference import enhance_image
 from srlite.errors import ImageError
 from srlite.pictures.levels import join_channels
-from srlite.pictures.picture import Picture, picture_from_array, read_picture
+from srlite.pictures.picture import Picture, picture_from_array, read_picture, read_rgb
 from srlite.pictures.writing import write_picture
 
 
@@ -115,6 +115,33 @@ def test_separate_planes_are_refused(tmp_path):
             read_picture(tmp_path / "deep.tif")
 
 
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("tile", [None, (16, 16)])
+def test_alpha_in_a_plane_of_its_own_is_refused(tmp_path, compression, tile):
+    """Pillow takes alpha for opaque, or grey levels from the wrong place."""
+    for extra in ("unassalpha", "assocalpha"):
+        tifffile.imwrite(
+            tmp_path / "lr.tif",
+            np.ascontiguousarray(LEVELS[..., [0, 3]].transpose(2, 0, 1)),
+            photometric="minisblack",
+            planarconfig="separate",
+            extrasamples=[extra],
+            compression=compression,
+            tile=tile,
+        )
+        for read in (read_picture, read_rgb):
+            with pytest.raises(ImageError, match="save it with interleaved channels"):
+                read(tmp_path / "lr.tif")
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "uint16"])
+def test_a_tiff_that_pillow_does_not_open_is_said_to_be_one(tmp_path, dtype):
+    levels = DEEP[..., [0, 1, 2, 3, 0]].astype(dtype)
+    tifffile.imwrite(tmp_path / "lr.tif", levels, photometric="rgb")
+    with pytest.raises(ImageError, match="is a TIFF of a kind that srlite does not"):
+        read_picture(tmp_path / "lr.tif")
+
+
 def png(bits, colour_type, rows, transparent):
     def chunk(kind, data):
         check = struct.pack(">I", zlib.crc32(kind + data))
@@ -132,6 +159,7 @@ def png(bits, colour_type, rows, transparent):
     )
 
 
+@pytest.mark.parametrize("above", [b"\0", b"\xff"])
 @pytest.mark.parametrize(
     ("bits", "row", "levels"),
     [
@@ -142,15 +170,25 @@ def png(bits, colour_type, rows, transparent):
         (16, b"\0\0\0\1\1\0\xff\xff", [0, 1, 256, 65535]),
     ],
 )
-def test_the_transparent_level_of_a_png(tmp_path, bits, row, levels):
-    """It is counted in the file's own levels, of 1 to 16 bits."""
+def test_the_transparent_level_of_a_png(tmp_path, bits, row, levels, above):
+    """It is counted in the file's own levels; bits above their depth do not count."""
     path = tmp_path / "key.png"
-    path.write_bytes(png(bits, 0, [row], b"\0\1"))
+    path.write_bytes(png(bits, 0, [row], (above if bits < 16 else b"\0") + b"\1"))
     picture = read_picture(path)
     assert picture.grey
     assert picture.pixels[0, :, 0].tolist() == levels
     clear = [level == (255 if bits == 1 else levels[1]) for level in levels]
     assert (picture.alpha[0] == 0).tolist() == clear
+
+
+def test_the_transparent_colour_of_a_png(tmp_path):
+    row, key = LEVELS[0, :4, :3], LEVELS[0, 2, :3].astype(">u2")
+    for above in (0, 0x300):
+        content = png(8, 2, [row.tobytes()], (key | above).astype(">u2").tobytes())
+        (tmp_path / "key.png").write_bytes(content)
+        picture = read_picture(tmp_path / "key.png")
+        np.testing.assert_array_equal(picture.pixels[0], row)
+        assert picture.alpha.tolist() == [[255, 255, 0, 255]]
 
 
 def test_the_transparent_colour_of_a_deep_png(tmp_path):

@@ -69,6 +69,49 @@ def test_heic_is_read_or_what_reads_it_is_named(tmp_path):
         assert read_picture(path).pixels.shape == FULL.shape
 
 
+def jpeg2000(path, mode="RGB", depths=b"", steps=b""):
+    """Write a JPEG 2000 and change what it says of its channels."""
+    Image.fromarray(FULL).convert(mode).save(path)
+    content = bytearray(path.read_bytes())
+    start = content.index(b"\xff\x4f\xff\x51") + 42
+    for channel, depth in enumerate(depths):
+        content[start + 3 * channel] = depth - 1
+    for channel, step in enumerate(steps):
+        content[start + 3 * channel + 1] = step
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA"])
+def test_jpeg_2000_that_pillow_misreads_is_refused(tmp_path, mode):
+    """It shifts levels to 8 bits: white turns black, or grey."""
+    path = tmp_path / "lr.jp2"
+    jpeg2000(path, mode)
+    expected = Image.fromarray(FULL).convert(mode).convert("RGB")
+    for read in (lambda path: read_picture(path).pixels, read_rgb):
+        np.testing.assert_array_equal(read(path), expected)
+    for depth in (1, 4, 9, 12, 16):
+        if mode == "L" and depth > 9:
+            continue
+        jpeg2000(path, mode, depths=bytes([depth]) * len(mode))
+        for read in (read_picture, read_rgb):
+            with pytest.raises(ImageError, match=f"of up to {depth} bits a channel"):
+                read(path)
+
+
+def test_jpeg_2000_whose_colours_are_misplaced_is_refused(tmp_path):
+    path = tmp_path / "lr.jp2"
+    jpeg2000(path, steps=bytes([1, 7, 7]))  # 60 pixels
+    with pytest.raises(ImageError, match="with subsampled colours and odd sides"):
+        read_picture(path)
+
+
+def test_deep_grey_jpeg_2000_is_read(tmp_path):
+    levels = FULL[..., 0].astype(np.uint16) * 257
+    Image.fromarray(levels).save(tmp_path / "lr.jp2")
+    picture = read_picture(tmp_path / "lr.jp2")
+    np.testing.assert_array_equal(picture.pixels[..., 0], levels)
+
+
 def test_training_reads_what_enlarging_reads(tmp_path):
     endings = (".jpe", ".jfif", ".gif", ".tga", ".pgm", ".jp2", ".tif", ".bmp")
     for n, ending in enumerate(endings):
