@@ -4,6 +4,7 @@ Levels are uint8 or uint16, channels last. Only `to_float` and `to_levels` conve
 between them and the float32 [0, 1] that networks see; they round.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -176,6 +177,7 @@ def resize(
     size: tuple[int, int],
     box: tuple[float, float, float, float] | None = None,
     resample: Image.Resampling = Image.Resampling.LANCZOS,
+    wrap: bool = False,
 ) -> np.ndarray:
     """Resize by a filter of Pillow, which widens when it reduces.
 
@@ -185,12 +187,20 @@ def resize(
         box: (left, top, right, bottom) of the part to resize, in pixels or fractions of
             them; the filter also sees pixels around it. All of the picture when None.
         resample: `PIL.Image.Resampling` filter.
+        wrap: whether the picture, which needs no box then, is a seamless texture.
 
     Returns:
         Array of the same dtype for levels, else float32, which may exceed the input's
         range a little.
     """
     height, width = size
+    if wrap:
+        old = image.shape[:2]
+        # Lanczos, the widest filter, reaches 3 pixels of the smaller picture.
+        y, x = (math.ceil(3 * max(1, o / n)) for o, n in zip(old, size))
+        around = [(y, y), (x, x)] + [(0, 0)] * (image.ndim - 2)
+        image = np.pad(image, around, "wrap")
+        box = x, y, x + old[1], y + old[0]
     if image.dtype == np.uint8:
         return np.asarray(Image.fromarray(image).resize((width, height), resample, box))
     planes = image.reshape(*image.shape[:2], -1)

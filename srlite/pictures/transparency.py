@@ -7,34 +7,44 @@ fine ones (push-pull; Gortler et al. 1996, "The Lumigraph", section 3.4).
 """
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, ImageOps
 
 # Of full opacity. Rounding leaves little of fainter colours, so they cause fringes too.
 _FAINT = 1 / 16
-_AROUND = ImageFilter.MinFilter(5)  # LR pixels, as far as bicubic looks
+_AROUND = 2  # LR pixels, as far as bicubic looks
 
 
-def settle_alpha(sr_alpha: np.ndarray, alpha: np.ndarray) -> None:
+def settle_alpha(sr_alpha: np.ndarray, alpha: np.ndarray, wrap: bool = False) -> None:
     """Make SR pixels, in place, opaque or empty where all LR pixels around them are.
 
     A model may miss the end of the range by a level. Both arrays are (height, width) of
-    one dtype, uint8 or uint16.
+    one dtype, uint8 or uint16; `wrap` says that they go on at their opposite edges.
     """
     size = sr_alpha.shape[1], sr_alpha.shape[0]
+    smallest = ImageFilter.MinFilter(2 * _AROUND + 1)
+    alpha = np.pad(alpha, _AROUND, "wrap" if wrap else "edge")
     for level in (0, np.iinfo(alpha.dtype).max):
-        flat = Image.fromarray(np.uint8(alpha == level)).filter(_AROUND)
-        sr_alpha[np.asarray(flat.resize(size, Image.Resampling.NEAREST)) > 0] = level
+        flat = Image.fromarray(np.uint8(alpha == level)).filter(smallest)
+        flat = ImageOps.crop(flat, _AROUND).resize(size, Image.Resampling.NEAREST)
+        sr_alpha[np.asarray(flat) > 0] = level
 
 
-def extend_colours(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+def extend_colours(
+    pixels: np.ndarray, alpha: np.ndarray | None, around: int = 0
+) -> np.ndarray:
     """Replace the colours under transparent pixels by those of visible neighbours.
 
     `pixels` are levels or float (height, width, 3), `alpha` uint8 or uint16 (height,
     width), 0 is transparent, or None. Pixels of at least 1/16 opacity keep their exact
     colour; `pixels` itself is returned if that holds for all, or if none is visible.
+    A seamless texture is looked at `around` pixels beyond its edges.
     """
     if alpha is None:
         return pixels
+    if around:
+        inside = slice(around, -around)
+        pixels = np.pad(pixels, [(around, around)] * 2 + [(0, 0)], "wrap")
+        return extend_colours(pixels, np.pad(alpha, around, "wrap"))[inside, inside]
     weight = alpha * np.float32(1 / np.iinfo(alpha.dtype).max)
     faint = weight < _FAINT
     if not faint.any() or not alpha.any():

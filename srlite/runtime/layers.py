@@ -57,7 +57,7 @@ def upscale_picture(
     colours = picture.pixels
     size = size or tuple(upscaler.scale * side for side in colours.shape[:2])
     if not keep_hidden_colours:
-        colours = extend_colours(colours, picture.alpha)
+        colours = extend_colours(colours, picture.alpha, upscaler.overlap * wrap)
     if picture.alpha is None:
         sr = upscaler.upscale(colours, progress, size, degradation, wrap)
         sr = to_grey(sr)[..., None] if picture.grey else sr
@@ -72,10 +72,10 @@ def upscale_picture(
         plane = np.repeat(picture.alpha[..., None], 3, axis=2)
         clean = told.replace(CLEAN) if told else degradation
         channels[..., -1] = upscaler.upscale(plane, second, size, clean, wrap)[..., 0]
-        settle_alpha(channels[..., -1], picture.alpha)
+        settle_alpha(channels[..., -1], picture.alpha, wrap)
     else:
         channels[..., -1] = resize(
-            picture.alpha, size, resample=Image.Resampling.BICUBIC
+            picture.alpha, size, resample=Image.Resampling.BICUBIC, wrap=wrap
         )
     pixels, alpha_plane, _ = split_channels(channels)
     return replace(picture, pixels=pixels, alpha=alpha_plane)

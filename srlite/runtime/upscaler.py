@@ -223,8 +223,9 @@ class Upscaler:
             dtype: of the result.
 
         Returns:
-            (height, width) in LR pixels: the network's fixed input, what `tile` asks
-            for, or what computes the fewest pixels in the memory that is free now.
+            (height, width) in LR pixels: the network's fixed input; what `tile` asks
+            for, but no less than 8; or what computes the fewest pixels in the memory
+            that is free now.
         """
         if self.network.size is not None:
             return self.network.size
@@ -279,7 +280,7 @@ class Upscaler:
         size = check_size(usual if size is None else size)
         runs = plan_runs(image.shape[:2], size, self.scale)
         if not runs:
-            reduced = resize(image, size)
+            reduced = resize(image, size, wrap=wrap)
             return reduced if reduced.dtype == dtype else to_levels(reduced, dtype)
         told = self.tell(image, degradation)
         starts = [image.shape[:2], *(reached for reached, _ in runs)]

@@ -5,7 +5,11 @@ import pytest
 
 from srlite.enhance.inference import enhance_image
 from srlite.errors import ConfigError
+from srlite.pictures.levels import join_channels
+from srlite.pictures.picture import picture_from_array
 from srlite.pictures.transparency import extend_colours
+from srlite.runtime.layers import upscale_picture
+from srlite.runtime.upscaler import Upscaler
 
 RED = np.array([220, 30, 40])
 
@@ -128,3 +132,22 @@ def test_a_wrapped_texture_has_no_seam(tiny_tflite):
         moved = enhance_image(np.roll(texture, (7, 5), (0, 1)), tile=tile, **options)
         difference = np.roll(whole, (28, 20), (0, 1)).astype(int) - moved
         assert np.abs(difference).max() <= 1
+
+
+@pytest.mark.parametrize("alpha", ["model", "bicubic"])
+@pytest.mark.parametrize("size", [(192, 192), (32, 32)])
+def test_a_transparent_texture_has_no_seam(alpha, size):
+    """Moved over its edge, it becomes what it was, moved; a red and a blue stripe."""
+    lr = np.zeros((48, 48, 4), np.uint8)
+    lr[:, 36:] = (*RED, 255)
+    lr[:, 8:20] = (30, 40, 220, 255)
+    upscaler = Upscaler.from_preset("light_rt")
+    seen = []
+    for moved in (0, 24):
+        picture = picture_from_array(np.roll(lr, moved, axis=1))
+        sr = upscale_picture(
+            upscaler, picture, None, size, "clean", alpha=alpha, wrap=True
+        )
+        rgba = np.roll(join_channels(sr.pixels, sr.alpha), -moved * size[1] // 48, 1)
+        seen.append(over(rgba, 255))
+    assert np.abs(seen[0] - seen[1]).max() <= 10
