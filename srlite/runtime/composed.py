@@ -17,7 +17,25 @@ def in_colour(network: Any) -> Any:
     return LumaNetwork(network) if network.channels == 1 else network
 
 
-class LumaNetwork:
+class _Wrapped:
+    """A network around another one, whose attributes it shares."""
+
+    def __init__(self, network: Any):
+        self.scale, self.size = network.scale, network.size
+        self.overlap = getattr(network, "overlap", None)
+        self.step = getattr(network, "step", 1)
+        self.conditional = getattr(network, "conditional", False)
+        self.eight_bit = network.eight_bit
+        # Two pictures more than the network: float32 of three channels.
+        self.bytes_per_pixel = network.bytes_per_pixel + 2 * 12 * self.scale**2
+        self._network = network
+
+    def release(self) -> None:
+        """Free the memory that the last call took; the next takes it anew."""
+        self._network.release()
+
+
+class LumaNetwork(_Wrapped):
     """A network of one channel for RGB: luma by the network, colours by bicubic.
 
     Luma is that of `srlite.pictures.levels.to_grey`, so a grey picture is enlarged by
@@ -26,25 +44,11 @@ class LumaNetwork:
 
     channels = 3
 
-    def __init__(self, network: Any):
-        """Wrap a network whose `channels` is 1."""
-        self.scale, self.size = network.scale, network.size
-        self.overlap, self.conditional = network.overlap, network.conditional
-        self.step = network.step
-        self.eight_bit = network.eight_bit
-        # The plain enlargement and the result: float32 of three channels.
-        self.bytes_per_pixel = network.bytes_per_pixel + 2 * 12 * self.scale**2
-        self._network = network
-
     def __call__(self, lr: np.ndarray, *degradation: np.ndarray) -> np.ndarray:
         """Upscale float32 (1, h, w, 3) in [0, 1] to (1, scale * h, scale * w, 3)."""
         sr = self._network(_luma(lr), *degradation)
         plain = enlarge_bicubic(lr[0], self.scale)[None]
         return np.clip(plain + (sr - _luma(plain)), 0, 1)
-
-    def release(self) -> None:
-        """Free the memory that the last call took; the next takes it anew."""
-        self._network.release()
 
 
 def _luma(rgb: np.ndarray) -> np.ndarray:
@@ -93,7 +97,7 @@ class MixedNetwork:
         self._sharp.release()
 
 
-class EnsembleNetwork:
+class EnsembleNetwork(_Wrapped):
     """A network whose picture is the mean of what it makes of several views.
 
     A view is the picture flipped or turned, and its result is put upright again. Two
@@ -116,14 +120,8 @@ class EnsembleNetwork:
                 f"the model's input of {network.size[0]} x {network.size[1]} pixels "
                 "cannot be turned by 90 degrees, as an ensemble of 8 does; use 4"
             )
-        self.scale, self.size = network.scale, network.size
-        self.overlap = getattr(network, "overlap", None)
-        self.eight_bit = network.eight_bit
-        self.conditional = getattr(network, "conditional", False)
-        self.step = getattr(network, "step", 1)
-        # The sum of the results, and one of them upright: float32 of three channels.
-        self.bytes_per_pixel = network.bytes_per_pixel + 2 * 12 * self.scale**2
-        self._network, self._count = network, count
+        super().__init__(network)
+        self._count = count
 
     def __call__(self, lr: np.ndarray, *degradation: np.ndarray) -> np.ndarray:
         """Upscale float32 (1, h, w, 3) in [0, 1] to (1, scale * h, scale * w, 3)."""
@@ -138,7 +136,3 @@ class EnsembleNetwork:
                     sr = sr.swapaxes(1, 2)
                 total = total + np.flip(sr, flipped)
         return total / np.float32(self._count)
-
-    def release(self) -> None:
-        """Free the memory that the last call took; the next takes it anew."""
-        self._network.release()
