@@ -167,7 +167,7 @@ def one_line(text: object) -> str:
 
 
 def error_reason(error: BaseException) -> str:
-    """Say in a few words, on one line, why another library gave up."""
+    """Return another library's reason for an error, on one line."""
     if isinstance(error, MemoryError):
         return "there is not enough memory"
     reason = getattr(error, "strerror", None) or f"{error}".strip().split("\n")[0]

@@ -201,7 +201,7 @@ def is_preview(image: Image.Image) -> bool:
 
 
 def in_kinds(endings: Iterable[str]) -> str:
-    """Say how many files there are of each kind that is not a picture."""
+    """Count, in words, the files of each kind that is not a picture."""
     words = {
         "video{} of a kind that srlite does not read": _UNREAD_VIDEOS,
         "video{}, to be named one by one": VIDEO_ENDINGS,

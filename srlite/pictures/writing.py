@@ -130,7 +130,7 @@ def check_writable(
 
 
 def check_quality(quality: float | None) -> None:
-    """Refuse a quality outside 1 to 100 by a `ConfigError`."""
+    """Raise `ConfigError` for a quality outside 1 to 100."""
     if quality is not None and quality not in range(1, 101):
         raise ConfigError(f"quality must be 1 to 100; received {quality!r}")
 

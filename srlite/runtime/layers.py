@@ -82,7 +82,7 @@ def upscale_picture(
 
 
 def _halves(progress: _Progress | None) -> tuple[_Progress | None, _Progress | None]:
-    """Make two functions of one, for two works of as many steps each."""
+    """Split progress between two jobs with equally many steps."""
     if progress is None:
         return None, None
     return (
@@ -92,6 +92,6 @@ def _halves(progress: _Progress | None) -> tuple[_Progress | None, _Progress | N
 
 
 def check_alpha(alpha: str) -> None:
-    """Refuse a way to enlarge transparency that there is not by a `ConfigError`."""
+    """Raise `ConfigError` for an unknown way to enlarge transparency."""
     if alpha not in ALPHA:
         raise ConfigError(f"alpha must be {' or '.join(ALPHA)}; received {alpha!r}")

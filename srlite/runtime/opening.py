@@ -90,12 +90,12 @@ def fit_tile(
 
 
 def check_threads(num_threads: int | None) -> None:
-    """Refuse a number of threads below 1 by a `ConfigError`."""
+    """Raise `ConfigError` for a number of threads below 1."""
     if num_threads is not None and num_threads < 1:
         raise ConfigError(f"threads must be 1 or more; received {num_threads}")
 
 
 def check_strength(strength: float) -> None:
-    """Refuse a strength outside 0 to 1 by a `ConfigError`."""
+    """Raise `ConfigError` for a strength outside 0 to 1."""
     if not 0 <= strength <= 1:
         raise ConfigError(f"strength must be from 0 to 1; received {strength}")

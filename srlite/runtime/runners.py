@@ -1,17 +1,22 @@
 """Model files as plain functions on arrays: a `.tflite` by LiteRT, a `.keras` by Keras.
 
-Both kinds are called with float32 (1, h, w, channels) and return float32
-(1, scale * h, scale * w, channels), both in [0, 1]. They have a method `release`, which
-gives back the memory of calls until the next one, and attributes: `channels`, 3 of RGB
-or 1 of luma; `conditional`, whether it is called with the picture's degradation
-besides, float32 (10,); `scale`; `size`, the fixed input (height, width) or None when
-the model takes any; `overlap`, the LR pixels of context that a tile should have, or
-None when the file does not say it; `step`, of which the sides of what it sees should be
-multiples; `bytes_per_pixel`, roughly what a call takes for each LR pixel; and
-`eight_bit`, whether it rounds pictures to 256 levels, as a `.tflite` does that takes or
-gives uint8, which must be quantised with (1/255, 0). One with `takes_levels` may be
-called with uint8 too, and returns uint8 then. The interpreters are imported when a file
-is opened.
+Both take float32 (1, h, w, channels) and return float32 (1, scale * h, scale * w,
+channels), both in [0, 1]. Their method `release` frees the memory of calls until the
+next one. Their attributes:
+
+- `scale`: SR pixels per LR pixel
+- `channels`: 3 for RGB, 1 for luma
+- `conditional`: whether a call also takes the picture's degradation, float32 (10,)
+- `size`: the fixed input (height, width), or None when the model takes any
+- `overlap`: LR pixels of context that a tile should have, or None when the file does
+  not say
+- `step`: the sides of an input should be multiples of it, LR pixels
+- `bytes_per_pixel`: roughly what a call takes for each LR pixel
+- `eight_bit`: whether pictures are rounded to 256 levels, as by a `.tflite` with uint8
+  input or output, which must be quantised with (1/255, 0)
+- `takes_levels`: whether a call may also take uint8, and then returns uint8
+
+The interpreters are imported when a file is opened.
 """
 
 import functools
@@ -40,7 +45,7 @@ _PROBED = (16, 16)
 
 
 class LiteRTNetwork:
-    """A `.tflite` with a picture as input, perhaps a degradation, and one as output."""
+    """A `.tflite` from picture, and perhaps degradation, to picture."""
 
     def __init__(self, path: str | os.PathLike, num_threads: int):
         """Load `path`; raises `ModelError` when it is damaged or of another kind."""
@@ -97,10 +102,7 @@ class LiteRTNetwork:
         self.scale = _scale_of(probe, sr, path)
 
     def __call__(self, lr: np.ndarray, degradation: Any = None) -> np.ndarray:
-        """Upscale float32 (1, h, w, channels) in [0, 1], as the head says.
-
-        Or uint8 levels to levels, where it `takes_levels`.
-        """
+        """Upscale float32 (1, h, w, channels) in [0, 1], or uint8 if `takes_levels`."""
         levels = lr.dtype == np.uint8
         with self._lock:
             self._interpreter = self._interpreter or self._open()
@@ -130,7 +132,7 @@ class LiteRTNetwork:
 
 
 class KerasNetwork:
-    """A `keras.Model` from picture to picture, perhaps with a degradation besides."""
+    """A `keras.Model` from picture, and perhaps degradation, to picture."""
 
     bytes_per_pixel = _BYTES_PER_PIXEL
     eight_bit = False
@@ -154,7 +156,7 @@ class KerasNetwork:
         self.scale = _scale_of(probe, sr, name)
 
     def __call__(self, lr: np.ndarray, degradation: Any = None) -> np.ndarray:
-        """Upscale float32 (1, h, w, channels) in [0, 1], as the head says."""
+        """Upscale float32 (1, h, w, channels) in [0, 1]."""
         inputs: Any = lr
         if self.conditional:
             inputs = [lr, np.asarray(degradation, np.float32)[None]]
@@ -180,7 +182,7 @@ def open_network(path: Path, num_threads: int | None = None) -> Any:
 
 
 def hide_retracing() -> None:
-    """Hide what TensorFlow warns of: pictures of many sizes are not a mistake here."""
+    """Hide TensorFlow's warnings about many input sizes, which are normal here."""
     logging.getLogger("tensorflow").addFilter(_is_no_retracing)
 
 

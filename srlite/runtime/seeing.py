@@ -1,8 +1,8 @@
-"""What an estimator sees of a picture: a model file as a function to a `Degradation`.
+"""An estimator: a model file as a function from picture to `Degradation`.
 
-The estimator (`estimator`) looks at up to nine parts of a picture, spread over it, once
-for each picture and never for a tile, so that tiles stay equal to the whole. It is a
-`.tflite`, run by LiteRT, or a `.keras`, run by Keras.
+It looks at up to nine parts, spread over the picture, once for each picture and never
+for a tile, so that tiles stay equal to the whole. It is a `.tflite`, run by LiteRT, or
+a `.keras`, run by Keras.
 """
 
 import os

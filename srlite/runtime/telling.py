@@ -1,6 +1,6 @@
-"""What a conditional model is told of a picture: what a person says, and what is seen.
+"""What a conditional model is told about a picture.
 
-A person may say all of it, parts of it or nothing; an estimator says the rest.
+A person may state all of it, parts of it or nothing; an estimator states the rest.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from srlite.data.degradation_vector import Degradation, parse_degradation
 from srlite.errors import ConfigError
 
-# What a person may say of how a picture was made; see `parts_of`.
+# What a person may state about how a picture was made; see `parts_of`.
 Told = Degradation | str | Mapping[str, Any] | npt.ArrayLike
 
 _NOT_TOLD = "the model is not told how a picture was made"
@@ -21,15 +21,15 @@ _PARTS = {field.name for field in fields(Degradation)}
 
 
 def parts_of(degradation: Told) -> dict[str, Any]:
-    """Read what a person says of how a picture was made.
+    """Read what a person states about how a picture was made.
 
     Args:
         degradation: text for `parse_degradation`; a mapping of its names to values, or
             what it returns; a `Degradation`; or its vector (10,), [0, 1].
 
     Returns:
-        dict of attributes of `Degradation` to their values; what is missing is to be
-        estimated, and after "auto" all is.
+        dict of attributes of `Degradation` to their values. What is missing is to be
+        estimated; "auto" leaves everything out.
 
     Raises:
         ConfigError: it is none of these, or a name or a value is impossible.
@@ -57,7 +57,7 @@ def is_whole(parts: Mapping[str, Any]) -> bool:
 
 
 def in_words(seen: Degradation | None, told: Degradation | None) -> str:
-    """Write what was seen of a picture and, where it differs, what the model was told.
+    """Describe what was seen of a picture and, if it differs, what the model was told.
 
     Both may be None, for a model that is told nothing.
     """
@@ -67,7 +67,7 @@ def in_words(seen: Degradation | None, told: Degradation | None) -> str:
 
 
 def left_aside(upscaler: Any, degradation: Told) -> tuple[str, ...]:
-    """Return sentences for a user who says what the model does not listen to.
+    """Return a sentence for a user who states what the model ignores.
 
     Raises:
         ConfigError: as `parts_of`.

@@ -24,7 +24,7 @@ from srlite.pictures.levels import resize
 from srlite.runtime.sizes import Run
 
 _HALF = Fraction(1, 2)
-_LEAST = 32  # LR pixels that a window has besides its overlap, however little memory
+_LEAST = 32  # LR pixels that a window has beside its overlap, even in little memory
 Window = tuple[int, int]  # (height, width) in LR pixels
 
 
@@ -116,16 +116,22 @@ def filled(image: np.ndarray, step: int) -> np.ndarray:
     return np.pad(image, [(0, height), (0, width), (0, 0)], mode="edge")
 
 
-def window_of(lr_size: tuple[int, ...], tile: int, overlap: int) -> Window:
+def window_of(
+    lr_size: tuple[int, ...], tile: int, overlap: int, least: int = 1
+) -> Window:
     """Return the smallest window by which a picture divides into tiles of a side.
 
     Args:
         lr_size: (height, width) of the picture.
         tile: largest side of what is kept of a window inside the picture, LR pixels.
         overlap: as for `tiles`.
+        least: LR pixels along each side, if the picture has as many.
     """
     height, width = (
-        _seen(side, _count(side, tile + 2 * overlap, overlap), overlap)
+        max(
+            _seen(side, _count(side, tile + 2 * overlap, overlap), overlap),
+            min(side, least),
+        )
         for side in lr_size[:2]
     )
     return height, width
@@ -137,8 +143,8 @@ def best_window(lr_size: tuple[int, ...], overlap: int, most_pixels: int) -> Win
     Args:
         lr_size: (height, width) of the picture.
         overlap: as for `tiles`.
-        most_pixels: LR pixels of a window, by the memory that there is; a window has
-            32 more than its overlap along each axis even so.
+        most_pixels: LR pixels of a window that fit into memory; even so, a window has
+            32 more than its overlap along each axis.
     """
     height, width = lr_size[:2]
     least = 2 * overlap + _LEAST
@@ -163,14 +169,14 @@ def computed_pixels(lr_size: tuple[int, ...], window: Window, overlap: int) -> i
 
 
 def _count(length: int, seen: int, overlap: int) -> int:
-    """How many windows of `seen` LR pixels cover an axis."""
+    """Count the windows of `seen` LR pixels that cover an axis."""
     if seen >= length:
         return 1
     return math.ceil((length - 2 * overlap) / (seen - 2 * overlap))
 
 
 def _seen(length: int, count: int, overlap: int) -> int:
-    """The fewest LR pixels with which so many windows cover an axis."""
+    """Return the fewest LR pixels that so many windows need to cover an axis."""
     return math.ceil((length + 2 * overlap * (count - 1)) / count)
 
 

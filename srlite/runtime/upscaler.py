@@ -26,7 +26,8 @@ from srlite.runtime.telling import Told, is_whole, parts_of
 from srlite.runtime.tiling import Window, best_window, filled, tiles, window_of
 
 # LR pixels along a side. Of a smaller picture the network sees mostly what lies beyond
-# its edges, nothing, and makes a white pixel 23 levels too dark.
+# its edges, nothing, and makes a white pixel 23 levels too dark. A window of a larger
+# picture has as many, because mirrored pixels would stand beyond the picture's edge.
 _LEAST = 8
 # What a network in floats returns, and the same scaled to levels: float32 RGB.
 _BYTES_PER_SR_PIXEL = 2 * 12
@@ -46,7 +47,7 @@ class Upscaler:
         network: the function on float32 (1, h, w, 3) behind it, of
             `srlite.runtime.runners`.
         conditional: whether the network is told how a picture was made.
-        estimator: `srlite.runtime.seeing.Estimator` that says it; None where the
+        estimator: `srlite.runtime.seeing.Estimator` that estimates it; None when the
             network is told nothing.
     """
 
@@ -67,8 +68,8 @@ class Upscaler:
             tile: as the attribute; when None, by the picture and the free memory.
             overlap: LR pixels; that of the network, else 20, at most a
                 quarter of a fixed input, when None.
-            estimator: of a conditional network, which without one is told that nothing
-                is known of a picture.
+            estimator: for a conditional network; without one, the network is told
+                that nothing is known about a picture.
             ensemble: 1, or 2, 4 or 8 for the mean over as many views, before rounding;
                 see `srlite.runtime.composed.EnsembleNetwork`. Takes as many times as
                 long.
@@ -169,13 +170,9 @@ class Upscaler:
         return self.upscale(images, **options)
 
     def estimate(self, image: np.ndarray) -> Degradation:
-        """Estimate how a picture was made.
+        """Estimate the `Degradation` of a picture, which is as of `upscale`.
 
-        Args:
-            image: as of `upscale`.
-
-        Returns:
-            `Degradation`; without an estimator one that says nothing.
+        Without an estimator, the result says nothing.
 
         Raises:
             ImageError: wrong shape, dtype or range.
@@ -189,7 +186,7 @@ class Upscaler:
         degradation: Told = "auto",
         seen: Degradation | None = None,
     ) -> Degradation | None:
-        """Return what the network is told of a picture.
+        """Return what the network is told about a picture.
 
         Args:
             image: as of `upscale`.
@@ -223,18 +220,13 @@ class Upscaler:
             dtype: of the result.
 
         Returns:
-            (height, width) in LR pixels: the network's fixed input; what `tile` asks
-            for, but no less than 8; or what computes the fewest pixels in the memory
-            that is free now.
+            (height, width) in LR pixels: the network's fixed input, what `tile` asks
+            for, or what computes the fewest pixels in the memory that is free now.
         """
         if self.network.size is not None:
             return self.network.size
         if self.tile is not None:
-            high, wide = window_of(lr_size, self.tile, self.overlap)
-            # Mirrored up to the least size, a window would see the picture beyond its
-            # edge, where the whole picture ends.
-            least_high, least_wide = (min(side, _LEAST) for side in lr_size[:2])
-            return max(high, least_high), max(wide, least_wide)
+            return window_of(lr_size, self.tile, self.overlap, _LEAST)
         room = tile_memory(math.prod(size), np.dtype(dtype).itemsize)
         needed = self.network.bytes_per_pixel
         levels = np.dtype(dtype) == np.uint8
