@@ -28,49 +28,73 @@ _LAYOUTS = ("RGB", "RGBX", "RGBA", "RGBa")
 _SHALLOW = {"1": (1, 255), "L;2": (3, 85), "L;4": (15, 17)}
 
 
-class _OtherTiff(SyntaxError):
-    """A TIFF that is not of 16-bit grey with alpha."""
+class _UnknownTiff(SyntaxError):
+    """A TIFF with a page that Pillow does not know."""
 
 
-class _GreyAlphaTiff(TiffImagePlugin.TiffImageFile):
-    """A TIFF of 16-bit grey with alpha, opened as one of four bytes a pixel."""
+class _Tiff(TiffImagePlugin.TiffImageFile):
+    """A TIFF whose pages of 16-bit grey with alpha are opened as four bytes a pixel.
+
+    `associated` says whether the levels of such a page are multiplied with alpha; None
+    on other pages.
+    """
+
+    associated: bool | None = None
 
     def _setup(self) -> None:
         tags = self.tag_v2
-        bits = tags.get(_BITS)
-        if (tags.get(_PHOTOMETRIC), bits) != (1, (16, 16)) or tags.get(_PLANES, 1) != 1:
-            raise _OtherTiff
-        if tags.get(_EXTRA_SAMPLES, (2,)) not in ((1,), (2,)):
-            raise _OtherTiff
-        self.associated = tags.get(_EXTRA_SAMPLES) == (1,)
-        tags[_PHOTOMETRIC], tags[_BITS], tags[_SAMPLES] = 2, (8,) * 4, 4
-        tags[_EXTRA_SAMPLES] = (2,)
-        super()._setup()
+        self.associated = None
+        extra = tags.get(_EXTRA_SAMPLES, (2,))
+        grey_alpha = tags.get(_PHOTOMETRIC) == 1 and tags.get(_BITS) == (16, 16)
+        if grey_alpha and tags.get(_PLANES, 1) == 1 and extra in ((1,), (2,)):
+            self.associated = extra == (1,)
+            tags[_PHOTOMETRIC], tags[_BITS], tags[_SAMPLES] = 2, (8,) * 4, 4
+            tags[_EXTRA_SAMPLES] = (2,)
+        try:
+            super()._setup()
+        except SyntaxError:
+            raise _UnknownTiff from None
 
 
 def open_page(source: Any, name: object, max_pixels: int, page: int) -> Image.Image:
     """Open a picture file at a page, also a TIFF of 16-bit grey with alpha.
 
     Decode it by `read_deep`, since Pillow alone would misread it. Raises as
-    `open_image` and `turn_to_page`.
+    `open_image` and `turn_to_page`, and ImageError for a TIFF that Pillow does not
+    know.
     """
     try:
-        image = open_image(source, name, max_pixels)
-    except UnidentifiedImageError as error:
-        if hasattr(source, "seek"):
-            source.seek(0)
         try:
-            image = _GreyAlphaTiff(source)
-        except _OtherTiff:
-            raise ImageError(
-                f"{name} is a TIFF of a kind that srlite does not read; convert it to "
-                "8 bits, or to 16 bits a channel"
-            ) from None
-        except SyntaxError:
-            raise error from None
-        prepare(image)
-    turn_to_page(image, page, name)
+            image = open_image(source, name, max_pixels)
+            if page != 1 and image.format == "TIFF":
+                if not hasattr(source, "seek"):
+                    image.close()
+                image = _open_tiff(source)
+        except UnidentifiedImageError as error:
+            image = _open_tiff(source, error)
+        turn_to_page(image, page, name)
+    except _UnknownTiff:
+        raise ImageError(
+            f"{name} is a TIFF of a kind that srlite does not read; convert it to 8 "
+            "bits, or to 16 bits a channel"
+        ) from None
     check_size(image, name, max_pixels)
+    return image
+
+
+def _open_tiff(source: Any, otherwise: Exception | None = None) -> _Tiff:
+    """Open a TIFF, or raise an error if it is none."""
+    if hasattr(source, "seek"):
+        source.seek(0)
+    try:
+        image = _Tiff(source)
+    except _UnknownTiff:
+        raise
+    except SyntaxError:
+        if otherwise is None:
+            raise
+        raise otherwise from None
+    prepare(image)
     return image
 
 
@@ -82,7 +106,7 @@ def read_deep(image: Any, path: object, reopen: Callable[[], Any]) -> np.ndarray
     channels. Raises ImageError if the channels are stored apart.
     """
     raw = _raw_mode(image)
-    if isinstance(image, _GreyAlphaTiff):
+    if getattr(image, "associated", None) is not None:
         native = image.tile[0][0] == "libtiff"  # which swaps bytes itself
         little = sys.byteorder == "little" if native else image.tag_v2.prefix == b"II"
         return _join_grey_alpha(image, "<u2" if little else ">u2", image.associated)

@@ -134,6 +134,32 @@ def test_alpha_in_a_plane_of_its_own_is_refused(tmp_path, compression, tile):
                 read(tmp_path / "lr.tif")
 
 
+PAGES = {
+    "RGB": (LEVELS[..., :3], {"photometric": "rgb"}),
+    "RGB16": (DEEP[..., :3], {"photometric": "rgb"}),
+    "L16": (DEEP[..., 0], {"photometric": "minisblack"}),
+    "LA16": (
+        DEEP[..., [0, 3]],
+        {"planarconfig": "contig", "extrasamples": ["unassalpha"]},
+    ),
+}
+
+
+@pytest.mark.parametrize("first", PAGES)
+@pytest.mark.parametrize("second", PAGES)
+def test_pages_of_all_kinds(tmp_path, first, second):
+    path = tmp_path / "pages.tif"
+    with tifffile.TiffWriter(path) as file:
+        for levels, options in (PAGES[first], PAGES[second]):
+            file.write(levels, **options)
+        file.write(LEVELS.astype(np.float32), photometric="rgb")
+    for page, kind in enumerate((first, second), start=1):
+        expected = PAGES[kind][0].reshape(*LEVELS.shape[:2], -1)
+        np.testing.assert_array_equal(joined(read_picture(path, page=page)), expected)
+    with pytest.raises(ImageError, match="is a TIFF of a kind that srlite does not"):
+        read_picture(path, page=3)
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float32", "uint16"])
 def test_a_tiff_that_pillow_does_not_open_is_said_to_be_one(tmp_path, dtype):
     levels = DEEP[..., [0, 1, 2, 3, 0]].astype(dtype)
