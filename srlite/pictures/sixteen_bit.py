@@ -52,7 +52,7 @@ class _Tiff(TiffImagePlugin.TiffImageFile):
             tags[_EXTRA_SAMPLES] = (2,)
         try:
             super()._setup()
-        except SyntaxError:
+        except (SyntaxError, KeyError, TypeError):  # a mode, a compression, no size
             raise _UnknownTiff from None
 
 
