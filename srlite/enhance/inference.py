@@ -34,9 +34,8 @@ from srlite.pictures.picture import (
     picture_from_image,
     read_picture,
 )
-from srlite.pictures.transparency import extend_colours
 from srlite.pictures.writing import check_writable, fit_to_format, write_picture
-from srlite.runtime.layers import upscale_picture
+from srlite.runtime.layers import upscale_picture, visible_colours
 from srlite.runtime.opening import check_strength
 from srlite.runtime.sizes import plan_runs, target_size
 from srlite.runtime.telling import Told, in_words, left_aside, parts_of
@@ -175,7 +174,10 @@ def enhance_image(
         warnings.warn(note, stacklevel=2) if warn is None else warn(note)
 
     if say is not None:
-        degradation = _tell(upscaler, picture, sr_size, degradation, say)
+        seen = picture.pixels
+        if not keep_hidden_colours:
+            seen = visible_colours(upscaler, picture, wrap)
+        degradation = _tell(upscaler, seen, sr_size, degradation, say)
     enlarged = upscale_picture(
         upscaler,
         picture,
@@ -200,7 +202,7 @@ def enhance_image(
 
 def _tell(
     upscaler: Upscaler,
-    picture: Picture,
+    pixels: np.ndarray,
     sr_size: tuple[int, int],
     degradation: Told,
     say: Callable[[str], object],
@@ -209,10 +211,9 @@ def _tell(
     if not upscaler.conditional:
         say(in_words(None, None))
         return degradation
-    if not plan_runs(picture.pixels.shape[:2], sr_size, upscaler.scale):
+    if not plan_runs(pixels.shape[:2], sr_size, upscaler.scale):
         say("the result is no larger than the picture, so no model runs")
         return degradation
-    pixels = extend_colours(picture.pixels, picture.alpha)
     seen = upscaler.estimate(pixels)
     told = upscaler.tell(pixels, degradation, seen)
     say(in_words(seen, told))

@@ -57,7 +57,7 @@ def upscale_picture(
     colours = picture.pixels
     size = size or tuple(upscaler.scale * side for side in colours.shape[:2])
     if not keep_hidden_colours:
-        colours = extend_colours(colours, picture.alpha, upscaler.overlap * wrap)
+        colours = visible_colours(upscaler, picture, wrap)
     if picture.alpha is None:
         sr = upscaler.upscale(colours, progress, size, degradation, wrap)
         sr = to_grey(sr)[..., None] if picture.grey else sr
@@ -79,6 +79,11 @@ def upscale_picture(
         )
     pixels, alpha_plane, _ = split_channels(channels)
     return replace(picture, pixels=pixels, alpha=alpha_plane)
+
+
+def visible_colours(upscaler: Upscaler, picture: Picture, wrap: bool) -> np.ndarray:
+    """Extend visible colours under transparent pixels, as far as the model looks."""
+    return extend_colours(picture.pixels, picture.alpha, upscaler.overlap * wrap)
 
 
 def _halves(progress: _Progress | None) -> tuple[_Progress | None, _Progress | None]:

@@ -151,3 +151,15 @@ def test_a_transparent_texture_has_no_seam(alpha, size):
         rgba = np.roll(join_channels(sr.pixels, sr.alpha), -moved * size[1] // 48, 1)
         seen.append(over(rgba, 255))
     assert np.abs(seen[0] - seen[1]).max() <= 10
+
+
+@pytest.mark.parametrize("options", [{"keep_hidden_colours": True}, {"wrap": True}])
+def test_what_is_said_does_not_change_the_picture(options):
+    rng = np.random.default_rng(0)
+    lr = rng.integers(0, 256, (40, 40, 4), dtype=np.uint8)
+    lr[:, :20] = 0  # flat and hidden, so that the estimate depends on what is seen
+    quiet, said = (
+        enhance_image(lr, model="light_rt", say=say, **options)
+        for say in (None, lambda line: None)
+    )
+    np.testing.assert_array_equal(quiet, said)
