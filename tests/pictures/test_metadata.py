@@ -259,7 +259,7 @@ def test_a_page_says_what_is_its_own(tmp_path):
     for page in (1.5, float("nan"), "2", None):
         with pytest.raises(ImageError, match=f"4 pages; received page {page!r}"):
             read_picture(path, page=page)
-    with pytest.raises(ImageError, match="cannot read .*lr.tif"):
+    with pytest.raises(ImageError, match="lr.tif is a TIFF of a kind that srlite"):
         read_picture(path, page=4)  # of five channels
     Image.fromarray(RGB).save(tmp_path / "lr.png")
     with pytest.raises(ImageError, match="lr.png has 1 page; received page 2"):
