@@ -259,6 +259,19 @@ def inputs_of(generator: keras.Model, lr: Any, degradation: Any) -> Any:
     return [lr, degradation] if is_conditional(generator) else lr
 
 
+def last_convolutions(generator: keras.Model) -> list[layers.Layer]:
+    """Return the convolutions that no other convolution follows."""
+    makers = {id(step.output): step for step in generator.operations}
+    found, tensors = [], list(generator.outputs)
+    while tensors:
+        step = makers[id(tensors.pop())]
+        if isinstance(step, layers.Conv2D):
+            found.append(step)
+        elif not isinstance(step, layers.InputLayer):
+            tensors += keras.tree.flatten(step.input)
+    return found
+
+
 def told_layers(generator: keras.Model) -> set[str]:
     """Return the names of the layers that only a conditional generator has."""
     beginnings = ("degradation", "told")

@@ -77,17 +77,18 @@ def transfer_weights(
         base: `keras.Model`; `model` must have all its weights, by name.
         trained: `keras.Model` of the architecture of `base`.
         alpha: factor on the difference of `trained` from `base`.
-        hold_colour: change only the luma of the last convolution, the same amount in
+        hold_colour: change only the luma of the last convolutions, the same amount in
             red, green and blue, because an adversarial stage roughens colour, which
             nobody takes for texture.
 
     Raises:
         ModelError: the architectures differ, or `model` lacks weights of `base`.
     """
+    from srlite.models.generators import last_convolutions
+
     _check_layers(base, trained)
     own = {variable.path: variable for variable in model.variables}
-    convolutions = [x.path for x in model.layers if type(x).__name__ == "Conv2D"]
-    last = f"{convolutions[-1]}/" if hold_colour else None
+    last = {v.path for x in last_convolutions(model) for v in x.variables}
     for before, after in zip(base.variables, trained.variables, strict=True):
         variable = own.get(before.path)
         if variable is None or variable.shape != before.shape:
@@ -96,7 +97,7 @@ def transfer_weights(
                 "which the first model has not"
             )
         change = np.asarray(after) - np.asarray(before)
-        if last and variable.path.startswith(last):
+        if hold_colour and variable.path in last:
             change = _luma_of(change)
         variable.assign(np.asarray(variable) + np.float32(alpha) * change)
 

@@ -18,6 +18,7 @@ import collections
 import keras
 from keras import ops
 
+from srlite.models.generators import last_convolutions
 from srlite.training.replicas import global_sum
 
 _NETWORKS = ("generator", "discriminator", "estimator")
@@ -33,14 +34,18 @@ def set_precision(network, precision, exact_last=False):
     Args:
         network: Functional `keras.Model`, changed in place.
         precision: "float32" (no change), "bfloat16" or "float16".
-        exact_last: keep the last convolution in float32. A generator needs it, because
-            a bfloat16 cannot hold all levels of a picture.
+        exact_last: keep the `last_convolutions` in float32. A generator needs it,
+            because a bfloat16 cannot hold all levels of a picture.
     """
     if precision == "float32":
         return
     kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
-    convolutions = [layer for layer in network.layers if isinstance(layer, kinds)]
-    short = convolutions[:-1] if exact_last else convolutions
+    exact = last_convolutions(network) if exact_last else []
+    short = [
+        layer
+        for layer in network.layers
+        if isinstance(layer, kinds) and layer not in exact
+    ]
     readers = collections.defaultdict(list)
     for step in network.operations:
         for tensor in keras.tree.flatten(step.input):

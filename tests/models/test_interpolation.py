@@ -7,7 +7,7 @@ from told_models import conditional_generator
 
 from srlite.errors import ConfigError, ModelError
 from srlite.models import interpolation
-from srlite.models.generators import rrdb_net
+from srlite.models.generators import half_net, rrdb_net
 from srlite.models.interpolation import interpolate_weights, transfer_weights
 from srlite.pictures.levels import BT601
 
@@ -187,6 +187,17 @@ def test_colour_is_held(files, tmp_path):
     whole, held = (k.reshape(-1, 3) for k in kernels)
     np.testing.assert_allclose(held, np.stack([whole @ BT601] * 3, -1), atol=1e-5)
     assert np.abs(whole - held).max() > 1e-3
+
+
+def test_colour_is_held_by_a_network_of_two_last_convolutions():
+    model, base, trained = (half_net(filters=4, num_convolutions=1) for _ in range(3))
+    random = np.random.default_rng(0)
+    tail = trained.get_layer("tail").kernel
+    tail.assign(0.1 * random.normal(size=tail.shape))
+    transfer_weights(model, base, trained, 1.0, hold_colour=True)
+    held = np.asarray(model.get_layer("tail").kernel).reshape(-1, 3)
+    luma = np.asarray(tail).reshape(-1, 3) @ BT601
+    np.testing.assert_allclose(held, np.stack([luma] * 3, -1), atol=1e-6)
 
 
 def test_refusals_leave_the_output_alone(files, tmp_path):

@@ -8,7 +8,7 @@ import tensorflow as tf
 from srlite.data.patches import PatchSampler
 from srlite.models.discriminators import vgg_discriminator
 from srlite.models.features import vgg19_features
-from srlite.models.generators import rrdb_net
+from srlite.models.generators import build_generator, rrdb_net
 from srlite.training.guard import LossScale, set_precision
 from srlite.training.losses import ContentLoss, PixelLoss, RelativisticAverageLoss
 from srlite.training.objective import Objective
@@ -47,6 +47,35 @@ def test_bfloat16_is_near_and_pictures_are_float32():
             assert 0 < np.abs(a - b).max() < 0.02 * np.abs(a).max() + 1e-3
         dtypes = {v.dtype for v in rounded.variables}
         assert dtypes == {"float32"}
+
+
+@pytest.mark.parametrize(
+    ("options", "exact"),
+    [
+        ({"name": "rrdb_net", "num_dense_blocks": 1}, {"tail"}),
+        (
+            {
+                "name": "rrdb_net",
+                "num_dense_blocks": 1,
+                "upsampling": "nearest",
+                "anchor": False,
+            },
+            {"tail2"},
+        ),
+        ({"name": "srresnet", "num_blocks": 1}, {"tail"}),
+        ({"name": "half_net", "num_convolutions": 1}, {"tail", "anchor"}),
+    ],
+)
+def test_all_that_makes_the_picture_is_exact(options, exact):
+    generator = build_generator({"filters": 8, **options}, scale=4)
+    set_precision(generator, "bfloat16", exact_last=True)
+    dtypes = {
+        layer.name: layer.compute_dtype
+        for layer in generator.layers
+        if isinstance(layer, keras.layers.Conv2D)
+    }
+    assert {name for name, dtype in dtypes.items() if dtype == "float32"} == exact
+    assert set(dtypes.values()) == {"bfloat16", "float32"}
 
 
 def test_what_only_convolutions_read_is_in_16_bits():
