@@ -199,10 +199,12 @@ def configure(name: str | None, *changes: dict) -> Config:
         ConfigError: as `preset` and `Config.updated`; two presets are named.
     """
     named = [options["preset"] for options in changes if "preset" in options]
-    known = [other for other in named if other in [*PRESETS]]  # others are the user's
+    # Others are the user's, and need a preset to begin with.
+    known = [other for other in named if other in [*PRESETS]]
     names = list(dict.fromkeys(known if name is None else [name, *known]))
     if len(names) > 1:
         raise ConfigError(f"name one preset; received {' and '.join(names)}")
+    names += [other for other in named if isinstance(other, str)]
     config = preset(names[0] if names else DEFAULT_PRESET)
     for options in changes:
         config = config.updated(options)

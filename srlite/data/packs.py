@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from srlite.errors import DataError
-from srlite.files import replacing
+from srlite.files import replacing, writing
 
 MAGIC, VERSION = b"SRLPACK\0", 1
 _HEADER = struct.Struct("<8sIIQQ")
@@ -123,7 +123,7 @@ def keep(photographs, max_bytes, pack):
     """List `Photograph`s from an iterable, in order.
 
     They stay in memory, unless they pass `max_bytes` (None: never): then a pack takes
-    all of them.
+    all of them, and its folder is made if missing.
     """
     photographs = iter(photographs)
     kept, size = [], 0
@@ -134,6 +134,8 @@ def keep(photographs, max_bytes, pack):
             break
     else:
         return kept
+    with writing(pack, DataError):
+        os.makedirs(os.path.dirname(os.path.abspath(pack)), exist_ok=True)
     with writing_pack(pack) as add:
         while kept:  # one by one, so that memory is freed on the way
             add(kept.pop(0))

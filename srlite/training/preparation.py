@@ -76,7 +76,7 @@ def find_sources(config, stages, data_dirs):
 
 
 def check_sources(trained, measured, pack, validation_pack):
-    """Raise DataError for a missing source, ConfigError for one that may be replaced.
+    """Raise DataError for a missing source, ConfigError for what may be overwritten.
 
     Args:
         trained: sources to train on, without weight.
@@ -84,6 +84,8 @@ def check_sources(trained, measured, pack, validation_pack):
         pack: path for pictures of `trained` that are in no pack yet.
         validation_pack: path for those of `measured`.
     """
+    if not os.fspath(pack).endswith(".pack"):
+        raise ConfigError(f"--pack must end in .pack; received {pack}")
     written = [validation_pack] if measured else []
     if any(not source.endswith(".pack") for source in trained):
         written.append(pack)

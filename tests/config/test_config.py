@@ -252,9 +252,11 @@ def test_a_preset_may_be_named_among_the_options():
     changed = configure(None, written, {"gan.steps": 7})
     assert changed == preset("tiny").updated({"seed": 3, "gan.steps": 7})
     assert configure("tiny", written) == preset("tiny").updated({"seed": 3})
-    # Another name is one for the record.
-    mine = configure(None, {"preset": "mine"})
-    assert mine == preset("light").updated({"preset": "mine"})
+    # Another name is one for the record, beside a preset to begin with.
+    mine = configure("tiny", {"preset": "mine"})
+    assert mine == preset("tiny").updated({"preset": "mine"})
+    with pytest.raises(ConfigError, match="unknown preset tinny; there are light"):
+        configure(None, {"preset": "tinny"})
     with pytest.raises(ConfigError, match="name one preset; received light and tiny"):
         configure("light", written)
     with pytest.raises(ConfigError, match="preset must be of type str"):

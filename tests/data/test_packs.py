@@ -59,3 +59,16 @@ def test_failure_leaves_no_pack(tmp_path):
     with pytest.raises(RuntimeError):
         keep(failing(), 10, tmp_path / "y.pack")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_photographs_that_memory_does_not_hold_find_a_folder(tmp_path):
+    """Made when it is needed: a worker has none of its own."""
+    pack = tmp_path / "not" / "there" / "data.pack"
+    photograph = Photograph("a", numbered(4, 4))
+    assert keep([photograph], None, pack) == [photograph]
+    assert not pack.parent.exists()
+    (kept,) = keep([photograph], 0, pack)
+    np.testing.assert_array_equal(kept.hr, photograph.hr)
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="cannot write .*file.x.pack"):
+        keep([photograph], 0, tmp_path / "file" / "x.pack")

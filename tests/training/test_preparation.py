@@ -136,6 +136,9 @@ def test_packs_that_are_sources_stay(photos, tmp_path):
         with pytest.raises(ConfigError, match="is a source, and pictures that do not"):
             train(config, data_dirs, run, val_dir=val_dir, pack=own)
     assert [path.read_bytes() for path in packs] == before
+    photo = next(photos.iterdir())
+    with pytest.raises(ConfigError, match="--pack must end in .pack; received"):
+        train(config, photos, run, pack=photo)
 
 
 def test_an_estimator_learns_from_colour_alone(photos, tmp_path):
