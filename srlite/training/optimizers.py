@@ -30,9 +30,9 @@ class ScaledAdam(keras.optimizers.Adam):
 class Muon(ScaledAdam):
     """Momentum made orthogonal for the inner kernels, `ScaledAdam` for all else.
 
-    Each kernel except a network's first and last is a matrix of (inputs of an output
-    channel, output channels). Its momentum, with all singular values near 1, is the
-    direction of the update (Jordan et al. 2024,
+    Each kernel except the first and the last of a network's variables is a matrix of
+    (inputs of an output channel, output channels). Its momentum, with all singular
+    values near 1, is the direction of the update (Jordan et al. 2024,
     https://kellerjordan.github.io/posts/muon/), scaled so that its values are on
     average as large as Adam's (Liu et al. 2025, https://arxiv.org/abs/2502.16982,
     section 2.2). So one learning rate serves both.
