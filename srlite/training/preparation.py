@@ -14,7 +14,7 @@ from srlite.data.sources import check_source, listed, split_weight
 from srlite.errors import ConfigError, DataError
 from srlite.files import is_same_file, replacing
 from srlite.memory import available_memory
-from srlite.metrics.psnr_ssim import centre_crop, smallest_side
+from srlite.metrics.psnr_ssim import smallest_side
 from srlite.models.model_files import find_model, load_generator, scale_of, step_of
 from srlite.training.distribution import distribute
 from srlite.training.run_directory import STAGES, RunDirectory
@@ -139,31 +139,33 @@ def memory_limit(config):
 def load_validation(config, stages, sources, folder, say):
     """Decode validation pictures, as a list of `Photograph` cut to the measured part.
 
-    For the estimator's stage that is all of them. `folder` gets a pack if they do not
-    fit in memory, and the names of files left out.
+    With the estimator's stage they stay whole, as it is measured on any part of them.
+    Pictures of one colour where they are measured are left out. `folder` gets a pack if
+    they do not fit in memory, and the names of files left out.
 
     Raises:
         DataError: a source cannot be read, or has no usable picture.
     """
-    from srlite.training.validation import cut_pair
+    from srlite.training.validation import cut
 
     scale, crop = config.scale, config.data.validation_crop
-    crop = 0 if "estimator" in stages else crop
+    whole = "estimator" in stages
+    crop = 0 if whole and len(stages) == 1 else crop
     least = dict.fromkeys(listed(sources), smallest_photo(config))
     flat = []
     names = folder / "left_out_validation.txt"
 
     def measured():
-        for _, (name, hr, lr) in usable_photographs(least, scale, say, names):
-            # Copies, because views would keep the whole pictures.
-            if lr is not None:
-                lr, hr = (x.copy() for x in cut_pair(lr, hr, crop, scale))
-            elif crop:
-                hr = centre_crop(hr, scale, crop).copy()
+        for _, photograph in usable_photographs(least, scale, say, names):
+            name, hr, lr = photograph
+            lr, hr = cut(lr, hr, crop, scale)
             if (hr == hr[:1, :1]).all():
                 flat.append(name)  # any answer would do
+            elif whole:
+                yield photograph
             else:
-                yield Photograph(name, hr, lr)
+                # Copies, because views would keep the whole pictures.
+                yield Photograph(name, hr.copy(), None if lr is None else lr.copy())
 
     photographs = keep(measured(), memory_limit(config), folder / VALIDATION_PACK)
     if flat:

@@ -156,7 +156,7 @@ def validate(
     damages = DAMAGES if is_conditional(generator) else ()
     grey = generator.inputs[0].shape[-1] == 1
     for number, image in enumerate(images):
-        real, hr = _cut(lr_images[number] if lr_images else None, image, crop, scale)
+        real, hr = cut(lr_images[number] if lr_images else None, image, crop, scale)
         if grey and hr.shape[-1] == 3:
             hr, real = (
                 None if x is None else to_grey(x)[..., None] for x in (hr, real)
@@ -215,8 +215,8 @@ def cut_pair(lr, hr, crop, scale):
     return lr[small], hr[large]
 
 
-def _cut(lr, hr, crop, scale):
-    """Return (lr, hr) cut for `validate`; LR may be None."""
+def cut(lr, hr, crop, scale):
+    """Return views of what `validate` measures, (lr, hr); LR may be None."""
     if lr is None:
         return None, centre_crop(hr, scale, crop or None)
     return cut_pair(lr, hr, crop, scale)
@@ -226,7 +226,7 @@ def bicubic_psnr(images, scale, crop=CROP, lr_images=None):
     """Measure plain bicubic enlargement, in dB, as `validate` measures a generator."""
     values, paired = [], []
     for number, image in enumerate(images):
-        real, hr = _cut(lr_images[number] if lr_images else None, image, crop, scale)
+        real, hr = cut(lr_images[number] if lr_images else None, image, crop, scale)
         lr = _shrunk(hr, scale) if real is None else real[None]
         hr = _to_rgb(hr)
         sr = [enlarge_bicubic(_to_rgb(one), scale) for one in lr]

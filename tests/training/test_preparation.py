@@ -112,7 +112,17 @@ def test_pictures_to_validate_on(tmp_path):
     # The estimator is measured on any part of a picture.
     found = load_validation(config, ["estimator"], sources, tmp_path, said.append)
     assert [p.hr.shape for p in found] == [(300, 400, 3)] * 2
-    (black / "c.png").unlink()
+    # The generator's stages leave out the same pictures with and without it.
+    framed = photo.copy()
+    framed[118:182, 168:232] = 0
+    Image.fromarray(framed).save(black / "d.png")
+    for stages in (["pretrain"], ["estimator", "pretrain"]):
+        found = load_validation(config, stages, sources, tmp_path, said.append)
+        assert len(found) == 2
+        assert "pictures of one colour (2, such as" in said[-1]
+    assert len(load_validation(config, ["estimator"], sources, tmp_path, print)) == 3
+    for name in "cd":
+        (black / f"{name}.png").unlink()
     with pytest.raises(DataError, match="nothing to validate on but pictures of one"):
         load_validation(config, ["pretrain"], black, tmp_path, said.append)
 
