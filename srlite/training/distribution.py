@@ -180,7 +180,8 @@ def distribute(backend, single_device=False):
         devices = jax.local_devices()
         if single_device:
             jax.config.update("jax_default_device", devices[0])
-        if single_device or len(devices) == 1:
+        # A default device is one that was chosen, here or by the caller, to train on.
+        if len(devices) == 1 or jax.config.jax_default_device is not None:
             return Distribution()
         return Distribution(
             note=f"training on {len(devices)} devices", num_replicas=len(devices)

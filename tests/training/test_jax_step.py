@@ -259,6 +259,19 @@ def test_two_devices_do_what_one_does(finished, photos, vgg19_file, tmp_path):
         assert_same_update(ours[1], theirs[1], start[1])
 
 
+def test_a_single_device_stays_the_one_of_its_process(tmp_path):
+    """`JaxStep` trains on the default device, so nothing may count on the others."""
+    script = tmp_path / "devices.py"
+    script.write_text(
+        "from srlite.training.distribution import distribute\n"
+        "for single in (False, True, False):\n"
+        "    found = distribute('jax', single)\n"
+        "    print(found.num_replicas, found.note)\n"
+    )
+    lines = run_on_jax(script, devices=2).stdout.splitlines()
+    assert lines == ["2 training on 2 devices", "1 None", "1 None"]
+
+
 @pytest.mark.slow
 def test_backends_take_over_from_each_other(finished, photos, vgg19_file, tmp_path):
     """JAX, TensorFlow, JAX: they end where JAX alone did."""
