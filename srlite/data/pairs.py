@@ -17,7 +17,7 @@ import numpy as np
 from srlite.errors import DataError
 
 # The marks. Without a separator before it, `lr` may be the end of a word, but hardly in
-# capitals or after a number. Groups are atomic (?>), or long names would take for ever.
+# capitals or after a number. Groups are atomic (?>), or long names would take forever.
 _SIDE = (
     r"(?:(?:bic(?:ubic)?[ ._-]?)?(?:srf[ ._-]?\d+|lr|hr|gt|sr|out)|bic(?:ubic)?)"
     r"(?:[ ._-]?[x×]?\d+)?"
@@ -82,7 +82,7 @@ def match_pairs(
 def fit_pair(
     lr: np.ndarray, hr: np.ndarray, scale: int, name: str = "a picture"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Cut the pictures of a pair to views (lr, hr) of which HR is `scale` times LR.
+    """Cut the pictures of a pair to views (lr, hr) whose HR is `scale` times LR.
 
     Sides of HR that are not multiples of the scale make sides of LR that were rounded
     up or down, so less than an LR pixel is cut off at the end.

@@ -136,7 +136,7 @@ class _Events:
     """A TensorBoard file, written by the caller.
 
     tensorboardX's own `SummaryWriter` has a thread. On a full disk the thread dies, and
-    the training waits for it for ever.
+    the training waits for it forever.
     """
 
     def __init__(self, folder, first_step):

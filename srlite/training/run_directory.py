@@ -19,7 +19,6 @@ from srlite.files import locked, remove_leftovers, replacing, writing
 from srlite.models import checkpoints
 from srlite.models.model_files import CHECKPOINTS, RESULTS
 from srlite.training.logs import NoLogger, RunLogger
-from srlite.training.stages import trained_score
 
 STAGES = tuple(RESULTS)
 
@@ -220,6 +219,8 @@ class RunDirectory:
 
         def keep_best(step, scores):
             if "psnr" in scores and step >= config.log.best_after:
+                from srlite.training.validation import trained_score
+
                 score = trained_score(config, scores)
                 options = config.to_dict()
                 checkpoints.save_best(

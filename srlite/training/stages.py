@@ -296,23 +296,3 @@ def _enlarged(generator, lr):
 
     told = np.full((1, SIZE), 0.5, np.float32)
     return np.asarray(generator(inputs_of(generator, lr, told), training=False))
-
-
-def trained_score(config, scores):
-    """Average the PSNR of `validation.validate` as training weighs kernels and damages.
-
-    Returns:
-        (dB, text): the average, and how it was made.
-    """
-    odds = dataclasses.asdict(config.kernels)
-    known = {kernel: odds[kernel] for kernel in odds if f"psnr_{kernel}" in scores}
-    if not any(known.values()):
-        return scores["psnr"], "psnr"
-    clean = sum(odds * scores[f"psnr_{kernel}"] for kernel, odds in known.items())
-    clean /= sum(known.values())
-    ways = ("blur", "noise", "jpeg", "sharpening")
-    damages = any(getattr(config.augmentation, way) for way in ways)
-    share = config.augmentation.damaged if damages else 0.0
-    share = share if "psnr_damaged" in scores else 0.0
-    score = (1.0 - share) * clean + share * scores.get("psnr_damaged", 0.0)
-    return score, f"{known}, {share:g} damaged"

@@ -4,6 +4,8 @@ PSNR and SSIM are measured on luma with the usual border (`metrics`), on centre 
 whole pictures, after rounding to 8 bit as users get them.
 """
 
+import dataclasses
+
 import keras
 import numpy as np
 
@@ -251,3 +253,37 @@ def _to_rgb(x):
 def _pictures(number, lr, sr, hr):
     k = KERNELS.index("bicubic")
     return {f"{number}/lr": lr[k], f"{number}/sr": sr[k], f"{number}/hr": hr}
+
+
+def trained_score(config, scores):
+    """Average the PSNR of `validate` as training weighs kernels and damages.
+
+    Returns:
+        (dB, text): the average, and how it was made.
+    """
+    odds = dataclasses.asdict(config.kernels)
+    known = {kernel: odds[kernel] for kernel in odds if f"psnr_{kernel}" in scores}
+    if not any(known.values()):
+        return scores["psnr"], "psnr"
+    clean = sum(odds * scores[f"psnr_{kernel}"] for kernel, odds in known.items())
+    clean /= sum(known.values())
+    damages = [
+        name
+        for name in DAMAGES
+        if f"psnr_{name}" in scores and _is_trained(name, config.augmentation)
+    ]
+    share = config.augmentation.damaged if damages else 0.0
+    how = f"{known}, {share:g} damaged"
+    if not share:
+        return clean, how
+    if len(damages) < len(DAMAGES):
+        how += f" by {', '.join(damages)}"
+    damaged = float(np.mean([scores[f"psnr_{name}"] for name in damages]))
+    return (1.0 - share) * clean + share * damaged, how
+
+
+def _is_trained(name, augmentation):
+    """Whether patches meet a part of the damage of this name."""
+    damage = parse_damage(name)
+    ways = ("blur", "noise", "jpeg", "sharpening")
+    return any(getattr(damage, way) and getattr(augmentation, way) for way in ways)

@@ -13,7 +13,7 @@ from srlite.data.kernels import KERNELS
 from srlite.errors import CheckpointError, ConfigError, ModelError
 from srlite.models import checkpoints
 from srlite.training.run_directory import ChiefsRunDirectory, RunDirectory
-from srlite.training.stages import trained_score
+from srlite.training.validation import DAMAGES, trained_score
 
 CONFIG = preset("tiny")
 
@@ -260,8 +260,25 @@ def test_the_best_is_that_of_the_trained_kernels(tmp_path):
 
 def test_damages_count_by_their_share():
     scores = {f"psnr_{name}": 30.0 for name in KERNELS}
+    scores |= {f"psnr_{name}": 20.0 for name in DAMAGES}
     scores |= {"psnr": 30.0, "psnr_damaged": 20.0}
     for share, expected in ((0.0, 30.0), (0.25, 27.5), (1.0, 20.0)):
         config = CONFIG.updated({"augmentation.damaged": share})
         assert trained_score(config, scores)[0] == pytest.approx(expected)
     assert trained_score(CONFIG, {"psnr": 21.0, "psnr_paired": 21.0})[0] == 21.0
+
+
+def test_only_trained_damages_count():
+    """A model that learns JPEG alone is not judged by blur, which it never sees."""
+    ways = ("blur", "noise", "jpeg", "sharpening")
+    never = {f"augmentation.{way}": 0.0 for way in ways} | {"augmentation.damaged": 1.0}
+    scores = {f"psnr_{name}": 30.0 for name in KERNELS} | {"psnr": 30.0}
+    scores |= {f"psnr_{name}": 20.0 + n for n, name in enumerate(DAMAGES)}
+    scores["psnr_damaged"] = 22.0
+    found = {None: trained_score(CONFIG.updated(never), scores)}
+    for way in ways:
+        config = CONFIG.updated(never | {f"augmentation.{way}": 0.1})
+        found[way] = trained_score(config, scores)
+    assert [score for score, _ in found.values()] == [30.0, 23.0, 22.0, 20.5, 24.0]
+    # Scores of different measures are not compared.
+    assert len({how for _, how in found.values()}) == 5
