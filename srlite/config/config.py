@@ -236,8 +236,8 @@ class Config:
             if size < least:
                 yield (
                     name,
-                    f"must be at least {least}, {SMALLEST} LR pixels, as an estimator "
-                    f"takes no smaller picture; received {size}",
+                    f"must be at least {least} ({SMALLEST} LR pixels, the least that "
+                    f"an estimator takes); received {size}",
                 )
         if self.generator.conditional and self.channels != 3:
             yield (

@@ -178,11 +178,11 @@ def test_bad_option_is_named(assignment, says):
         ),
         (
             ["pretrain.patch_size=56", "pretrain.context_size=none"],
-            "pretrain.patch_size must be at least 60, of wh",
+            "pretrain.patch_size must be at least 60 (15 LR",
         ),
         (
             ["scale=8", "gan.patch_size=112", "gan.context_size=none"],
-            "gan.patch_size must be at least 120, of w",
+            "gan.patch_size must be at least 120 (15 LR",
         ),
         (["gan.told_truth=1.5"], "gan.told_truth must be between 0 and 1; received 1"),
         (["estimator.patch_sizes=[]"], "estimator.patch_sizes must name at least one"),
