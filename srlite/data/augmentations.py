@@ -240,7 +240,12 @@ def _halve(chroma):
 
 
 def _double(chroma):
-    """Double height and width: 3/4 of the nearer pixel, 1/4 of the farther one."""
+    """Double height and width: 3/4 of the nearer pixel, 1/4 of the farther one.
+
+    As in libjpeg, two columns or fewer are only repeated.
+    """
+    if chroma.shape[2] <= 2:
+        return ops.repeat(ops.repeat(chroma, 2, axis=1), 2, axis=2)
 
     def neighbours(x, axis):
         places = np.arange(x.shape[axis])

@@ -90,6 +90,14 @@ def test_odd_sizes(photo, shape, subsampled):
     assert np.abs(result - expected).max() <= 4
 
 
+@pytest.mark.parametrize("width", range(1, 7))
+def test_few_columns_of_halved_chroma(photo, width):
+    picture = photo[40:97, 60 : 60 + width]
+    expected = through_pillow(picture, 60, subsampled=True)
+    (result,) = computed(picture[None], np.array([60]), None, np.array([True]))
+    assert_equal_but_for_roundings(result, expected)
+
+
 @pytest.mark.parametrize("quality", [30, 75, 97])
 def test_grey_is_a_file_of_luma_alone(photo, quality):
     """Whatever the phase, and with no chroma to halve."""
