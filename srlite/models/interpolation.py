@@ -202,22 +202,24 @@ def main(
     else:
         generator.set_weights(interpolate_weights(generator, gan, args.alpha))
         made = f"{1 - args.alpha:g} of A and {args.alpha:g} of B"
+    from srlite.models.generators import is_conditional
+
+    source, beside = None, estimator_beside(output)
+    if is_conditional(generator):
+        try:
+            source = find_estimator(args.psnr_model)
+        except ModelError as error:
+            print(f"note: {error}")
+    if source and source.suffix != beside.suffix and beside.exists():
+        raise ModelError(
+            f"{beside} is there, and would be used instead of {source.name}, which "
+            "belongs to A; remove it, or give another --output"
+        )
     with replacing(output, ModelError) as temporary:
         generator.save(temporary)
     print(f"{output}: {made}")
-    if len(generator.inputs) == 2:
-        _bring_estimator(args.psnr_model, output)
+    if source:
+        with replacing(beside.with_suffix(source.suffix), ModelError) as temporary:
+            temporary.write_bytes(source.read_bytes())
     return 0
-
-
-def _bring_estimator(model: str | os.PathLike, output: Path) -> None:
-    """Copy the estimator of a conditional model to a place beside `output`."""
-    try:
-        source = find_estimator(model)
-    except ModelError as error:
-        print(f"note: {error}")
-        return
-    beside = estimator_beside(output).with_suffix(source.suffix)
-    with replacing(beside, ModelError) as temporary:
-        temporary.write_bytes(source.read_bytes())
     print(f"{beside}: its estimator")

@@ -171,6 +171,20 @@ def test_what_training_changed_is_carried_to_a_network_that_is_told(files, tmp_p
         )
 
 
+def test_an_estimator_of_another_kind_is_in_the_way(files, tmp_path):
+    conditional_generator(5, **SHAPE).save(tmp_path / "told.keras")
+    (tmp_path / "told_estimator.tflite").write_bytes(b"of A")
+    both = {"psnr_model": tmp_path / "told.keras", "gan_model": tmp_path / "told.keras"}
+    beside = tmp_path / "c_estimator.keras"
+    beside.write_bytes(b"of another")
+    with pytest.raises(ModelError, match="c_estimator.keras is there, and would be"):
+        interpolation.main(arguments(tmp_path, **both))
+    assert not (tmp_path / "c.keras").exists() and beside.read_bytes() == b"of another"
+    beside.unlink()
+    assert interpolation.main(arguments(tmp_path, **both)) == 0
+    assert (tmp_path / "c_estimator.tflite").read_bytes() == b"of A"
+
+
 def test_colour_is_held(files, tmp_path):
     """Luma is that of the whole change; the colour of the last layer is not touched."""
     told = conditional_generator(5, **SHAPE)
