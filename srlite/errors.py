@@ -151,9 +151,10 @@ def arguments_of(argv: Sequence[str] | None) -> list[str]:
     set: an empty path would stand for the current folder.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
-    for before, argument in zip(["the command", *argv], argv):
+    for before, argument in zip(["", *argv], argv):
         if not argument or (argument.startswith("--") and argument.endswith("=")):
-            place = argument.removesuffix("=") or before
+            option = argument.removesuffix("=") or before
+            place = option if option.startswith("-") else "an argument"
             raise ConfigError(f"{place} is empty; give a value, or leave it out")
     return argv
 

@@ -21,6 +21,8 @@ from srlite.pictures.writing import can_write
 from srlite.runtime.layers import ALPHA
 from srlite.runtime.opening import DEFAULT_OVERLAP
 
+_STDOUT = "/dev/stdout"  # which would never end as an input
+
 
 def parse_options(argv: Sequence[str] | None, prog: str) -> dict[str, Any]:
     """Parse the arguments of the command behind `inference.py` to a dict of options.
@@ -29,14 +31,17 @@ def parse_options(argv: Sequence[str] | None, prog: str) -> dict[str, Any]:
     can be an output; with `--overwrite`, it may not be a folder: ConfigError.
     """
     parser = _parser(prog)
-    # Intermixed, so that options may stand between IN and OUT.
-    options = vars(parser.parse_intermixed_args(arguments_of(argv)))
+    argv = arguments_of(argv)
+    end = argv.index("--") if "--" in argv else len(argv)
+    # Intermixed, so that options may stand between IN and OUT; such a parser would read
+    # options even after "--".
+    options = vars(parser.parse_intermixed_args(argv[:end]))
     if options["size"] and not options["visualize"]:
         parser.error("--size is for the figure of --visualize; give both")
     if options.pop("fast"):
         options |= _fast_files(options)
     options["ending"] = with_dot(options["ending"], video=True)
-    paths = options.pop("paths")
+    paths = options.pop("paths") + argv[end + 1 :]
     if bool(paths) == bool(options["lr_path"]):
         parser.error("give either IN [OUT] or --lr-path")
     if len(paths) == 2 and _is_output(paths[1]):
@@ -50,6 +55,8 @@ def parse_options(argv: Sequence[str] | None, prog: str) -> dict[str, Any]:
         options["sr_path"] = paths.pop()
     if paths:
         options["lr_path"] = paths
+    if options["sr_path"] == _STDOUT:
+        options["sr_path"] = STREAM
     return options
 
 
@@ -78,7 +85,8 @@ def _is_output(path: str) -> bool:
 
     A shell may have made both of a pattern, so an existing file is an input.
     """
-    return path == STREAM or not os.path.lexists(path) or os.path.isdir(path)
+    outputs = (STREAM, _STDOUT)
+    return path in outputs or not os.path.lexists(path) or os.path.isdir(path)
 
 
 def with_dot(ending: str | None, video: bool = False) -> str | None:

@@ -58,6 +58,7 @@ def test_command(tiny_tflite, tmp_path):
         (["--sr-path="], "--sr-path is empty"),
         (["--degradation", ""], "--degradation is empty"),
         (["--lr-path", ""], "--lr-path is empty"),
+        (["--threads", "1", ""], "an argument is empty"),
     ],
 )
 def test_options_without_a_value(arguments, says):

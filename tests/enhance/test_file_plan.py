@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from srlite.enhance.file_plan import plan_files
+from srlite.enhance.options import parse_options
 from srlite.errors import ConfigError, ImageError
 
 
@@ -151,6 +152,27 @@ def test_inputs_without_pictures_stop_no_other(tree):
         "there are no pictures in x*.png; check its path",
     )
     assert len(plan.pairs) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "-- -a.png",
+        "--overwrite -- -a.png",
+        "-- -a.png --b.png --quiet",
+        "b.png --overwrite -- -a.png",
+    ],
+)
+def test_names_after_two_dashes_are_no_options(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    named = [name for name in arguments.split() if "png" in name or "quiet" in name]
+    for name in named:
+        Path(name).touch()
+    options = parse_options(arguments.split(), "srlite enhance")
+    assert (options["lr_path"], options["sr_path"]) == (named, None)
+    assert not options["quiet"]
+    options = parse_options(["c.png", "--", "-d.png"], "srlite enhance")
+    assert (options["lr_path"], options["sr_path"]) == (["c.png"], "-d.png")
 
 
 def test_odd_names_and_links(tree):

@@ -45,6 +45,17 @@ def test_standard_input_and_output(lr, tiny_tflite):
     np.testing.assert_array_equal(sr, enhance_image(lr, model=tiny_tflite))
 
 
+@pytest.mark.parametrize("arguments", [["/dev/stdout"], ["--sr-path", "/dev/stdout"]])
+def test_standard_output_by_its_path(lr, tiny_tflite, arguments):
+    command = [sys.executable, ROOT / "inference.py", "a.png", *arguments]
+    done = subprocess.run(
+        [*command, "--model", tiny_tflite], capture_output=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    sr = np.asarray(Image.open(io.BytesIO(done.stdout)))
+    np.testing.assert_array_equal(sr, enhance_image(lr, model=tiny_tflite))
+
+
 def test_without_a_place_for_temporary_files(lr, tiny_tflite, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", "nowhere")
     assert main(["a.png", "b.png", "--model", str(tiny_tflite)]) == 0
