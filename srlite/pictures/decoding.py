@@ -46,8 +46,8 @@ _UNREAD_VIDEOS = frozenset(
     ".asf .dv .flv .ivf .mxf .ogm .ogv .rm .rmvb .wmv .wtv .y4m".split()
 )
 _UNREAD_PICTURES = frozenset(
-    ".ai .cdr .dds .emf .eps .exr .fits .hdr .icns .ico .jpm .jxl .jxr .kra .pct .pdf "
-    ".psb .psd .svg .svgz .wdp .wmf .xcf".split()
+    ".ai .cdr .cur .dds .emf .eps .exr .fits .hdr .icns .ico .jpm .jxl .jxr .kra .pam "
+    ".pct .pdf .psb .psd .qoi .ras .sgi .svg .svgz .wdp .wmf .xbm .xcf .xpm".split()
 )
 _SUBFILE, _PHOTOMETRIC, _SUB_IFDS, _DNG_VERSION = 254, 262, 330, 50706  # TIFF tags
 

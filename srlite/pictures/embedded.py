@@ -41,7 +41,7 @@ CREDENTIALS_LOST = (
 )
 _MOST = 2**24  # bytes of a block
 _KEY = 80  # bytes in which the name of a PNG's text ends
-_HEAD = 2**16  # bytes in which an AVIF or HEIC says what it is
+HEAD = 2**16  # bytes in which an AVIF or HEIC says what it is
 # Primaries and curves by their numbers in ITU-T H.273, "unknown" among them.
 _LIKE_SRGB = ((1, 2), (1, 2, 6, 13, 14, 15))
 # Public chunks of a PNG that are kept, are read otherwise, or describe the old pixels.
@@ -175,7 +175,7 @@ def read_cicp(image: Image.Image, chunks: dict[bytes, bytes]) -> bytes | None:
     """
     with from_start(image, "AVIF", "HEIF") as file:
         if file:
-            return _nclx(file.read(_HEAD))
+            return _nclx(file.read(HEAD))
     cicp = chunks.get(b"cICP", b"")
     return cicp if len(cicp) == 4 else None
 
@@ -195,7 +195,7 @@ def _nclx(head: bytes) -> bytes | None:
 def has_gain_map(image: Image.Image) -> bool:
     """Whether an AVIF or HEIC has a gain map of ISO 21496."""
     with from_start(image, "AVIF", "HEIF") as file:
-        return bool(file) and b"tmap" in file.read(_HEAD)
+        return bool(file) and b"tmap" in file.read(HEAD)
 
 
 def has_credentials(image: Image.Image) -> bool:
@@ -211,7 +211,7 @@ def has_credentials(image: Image.Image) -> bool:
         if file and image.format == "WEBP":
             return b"C2PA" in _webp_chunks(file)
         if file:
-            return _CREDENTIALS in file.read(_HEAD)
+            return _CREDENTIALS in file.read(HEAD)
     return _CREDENTIALS_TAG in getattr(image, "tag_v2", {})
 
 

@@ -44,6 +44,7 @@ from srlite.pictures.metadata import (
 from srlite.pictures.sixteen_bit import (
     grey_levels,
     is_halved,
+    lost_depth,
     open_page,
     read_deep,
     transparent_colour,
@@ -198,6 +199,9 @@ def _from_image(image: Image.Image, name: object, said: _Said) -> Picture:
         )
     if key is not None:
         alpha = opaque_but(pixels, key)
+    # Programs that know no transparency fill the fourth byte of a pixel with zeros.
+    if image.format in ("BMP", "DIB", "TGA") and alpha is not None and not alpha.any():
+        alpha = None
     return _with_metadata(image, said, pixels, alpha, grey, notes)
 
 
@@ -241,7 +245,7 @@ def opaque_levels(picture: Picture) -> np.ndarray:
 def _before_decoding(image: Image.Image) -> _Said:
     """Read what Pillow forgets once it decodes the pixels."""
     chunks = read_chunks(image)
-    notes = (*left_in_file(image), *lost_chunks(chunks))
+    notes = (*left_in_file(image), *lost_chunks(chunks), *lost_depth(image))
     first = dict(reversed(chunks))
     time = first.get(b"tIME", b"")
     cicp = read_cicp(image, first)

@@ -8,7 +8,7 @@ The kind of file decides, never its levels: a dark 16-bit file stays a 16-bit fi
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,11 @@ from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from srlite.errors import ImageError
 from srlite.pictures.decoding import check_size, open_image, prepare, turn_to_page
+from srlite.pictures.embedded import HEAD, from_start
 
 _PHOTOMETRIC, _BITS, _SAMPLES, _PLANES = 262, 258, 277, 284  # TIFF tags
-_EXTRA_SAMPLES = 338
+_EXTRA_SAMPLES, _SAMPLE_FORMAT = 338, 339
+_SIGNED = 2
 
 # Pillow's raw modes, less depth and byte order; colours of "RGBa" are multiplied by
 # alpha, and are read as "RGBA".
@@ -73,10 +75,15 @@ def open_page(source: Any, name: object, max_pixels: int, page: int) -> Image.Im
         except UnidentifiedImageError as error:
             image = _open_tiff(source, error)
         turn_to_page(image, page, name)
+        kinds = getattr(image, "tag_v2", {}).get(_SAMPLE_FORMAT, 1)
+        # Pillow takes -1 for 255.
+        if image.mode == "L" and _SIGNED in np.atleast_1d(kinds):
+            image.close()
+            raise _UnknownTiff
     except _UnknownTiff:
         raise ImageError(
-            f"{name} is a TIFF of a kind that srlite does not read; convert it to 8 "
-            "bits, or to 16 bits a channel"
+            f"{name} is a TIFF of a kind that srlite does not read; save it as a PNG, "
+            "or as a plain TIFF of 8 or 16 bits a channel"
         ) from None
     check_size(image, name, max_pixels)
     return image
@@ -169,6 +176,26 @@ def transparent_colour(image: Image.Image) -> tuple[int, ...] | None:
 def is_halved(image: Image.Image) -> bool:
     """Whether Pillow keeps only 8 of the 16 bits of a file that it has opened."""
     return ";16" in _raw_mode(image) and image.mode in ("LA", "RGB", "RGBA", "RGBX")
+
+
+def lost_depth(image: Any) -> Iterator[str]:
+    """Yield a sentence if a file has more than 8 bits a channel, and no more are read.
+
+    Call it before the pixels are decoded.
+    """
+    bits = 8
+    if image.mode == "CMYK" and ";16" in _raw_mode(image):
+        bits = 16
+    elif image.format == "PPM" and image.mode == "RGB" and image.tile:
+        arguments = image.tile[0][3]
+        bits = 8 if isinstance(arguments, str) else int(arguments[1]).bit_length()
+    with from_start(image, "AVIF", "HEIF") as file:
+        head = file.read(HEAD) if file else b""
+    at = head.find(b"pixi")  # a version, the number of channels, the bits of each
+    if at >= 0:
+        bits = max(head[at + 9 :][: head[at + 8]], default=8)
+    if bits > 8:
+        yield f"8 of the file's {bits} bits a channel are read"
 
 
 def _raw_mode(image: Any) -> str:

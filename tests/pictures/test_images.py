@@ -137,6 +137,26 @@ def test_grey_palette_and_one_bit_are_grey(tmp_path):
     assert read_picture(tmp_path / "palette.png").grey
 
 
+@pytest.mark.parametrize("ending", [".tga", ".bmp"])
+@pytest.mark.parametrize("alpha", [0, 7])
+def test_an_empty_fourth_byte_is_no_transparency(tmp_path, ending, alpha):
+    """Written by programs that know no transparency."""
+    path = tmp_path / f"lr{ending}"
+    levels = np.dstack([RGB, np.zeros(RGB.shape[:2], np.uint8)])
+    levels[0, 0, 3] = alpha
+    Image.fromarray(levels).save(path)
+    if ending == ".bmp":
+        content = bytearray(path.read_bytes())
+        header = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000).ljust(68, b"\0")
+        content[54:54] = header
+        content[10:18] = struct.pack("<II", 54 + len(header), 40 + len(header))
+        content[30:34] = struct.pack("<I", 3)  # masks say where the channels are
+        path.write_bytes(content)
+    picture = read_picture(path)
+    np.testing.assert_array_equal(picture.pixels, RGB)
+    assert (picture.alpha is not None) == (alpha > 0)
+
+
 def test_cmyk_becomes_rgb_without_its_profile(tmp_path):
     path = tmp_path / "cmyk.tif"
     cmyk = Image.fromarray(RGB).convert("CMYK")
