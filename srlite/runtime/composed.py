@@ -121,7 +121,7 @@ class EnsembleNetwork(_Wrapped):
                 "cannot be turned by 90 degrees, as an ensemble of 8 does; use 4"
             )
         super().__init__(network)
-        self._count = count
+        self._count = int(count)  # 2.0 is 2
 
     def __call__(self, lr: np.ndarray, *degradation: np.ndarray) -> np.ndarray:
         """Upscale float32 (1, h, w, 3) in [0, 1] to (1, scale * h, scale * w, 3)."""

@@ -9,6 +9,7 @@ from srlite.models.model_files import find_estimator, find_model
 from srlite.runtime.composed import MixedNetwork, in_colour
 from srlite.runtime.runners import open_network
 from srlite.runtime.seeing import Estimator
+from srlite.runtime.sizes import whole_number
 
 # LR pixels. The convolutions of the shipped models reach 27 pixels, but what lies
 # beyond 20 changed no result by a hundredth of a level where it was measured.
@@ -36,7 +37,7 @@ def open_models(
         ModelError: a file is missing or damaged, or the two do not go together.
         ConfigError: impossible strength or number of threads.
     """
-    check_threads(num_threads)
+    num_threads = check_threads(num_threads)
     check_strength(strength)
     if strength and sharp_path is None:
         raise ConfigError(f"a strength of {strength} needs a sharp model too")
@@ -70,17 +71,15 @@ def fit_tile(
         overlap = getattr(network, "overlap", None)
         overlap = DEFAULT_OVERLAP if overlap is None else overlap
         overlap = min(overlap, side // 4) if side else overlap
-    if overlap < 0:
-        raise ConfigError(f"overlap must be 0 or more LR pixels; received {overlap}")
+    overlap = whole_number(overlap, "overlap must be 0 or more whole LR pixels", 0)
     room = side - 2 * overlap if side else None
     if room is not None and room < 1:
         raise ConfigError(
             f"the model's input of {side} pixels has no room for an overlap of "
             f"{overlap} on both sides; use less than {(side + 1) // 2}"  # type: ignore[operator]
         )
-    tile = room if tile is None else tile
-    if tile is not None and tile < 1:
-        raise ConfigError(f"tile must be 1 or more LR pixels; received {tile}")
+    rule = "tile must be 1 or more whole LR pixels"
+    tile = room if tile is None else whole_number(tile, rule)
     if room is not None and tile > room:
         raise ConfigError(
             f"the model's input of {side} pixels holds tiles of at most {room} "
@@ -89,10 +88,10 @@ def fit_tile(
     return tile, overlap
 
 
-def check_threads(num_threads: int | None) -> None:
-    """Raise `ConfigError` for a number of threads below 1."""
-    if num_threads is not None and num_threads < 1:
-        raise ConfigError(f"threads must be 1 or more; received {num_threads}")
+def check_threads(num_threads: int | None) -> int | None:
+    """Return a number of threads as an int; raise `ConfigError` if it is below 1."""
+    rule = "threads must be 1 or more, and whole"
+    return None if num_threads is None else whole_number(num_threads, rule)
 
 
 def check_strength(strength: float) -> None:

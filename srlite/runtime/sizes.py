@@ -113,13 +113,20 @@ def _factor(outscale: float) -> Fraction:
 
 
 def _whole_pixels(name: str, pixels: float) -> int:
-    """Return whole pixels as an int, from whatever type of number."""
+    return whole_number(pixels, f"{name} must be 1 or more whole pixels")
+
+
+def whole_number(number: Any, rule: str, least: int = 1) -> int:
+    """Return a whole number as an int, from whatever type of number.
+
+    Raises ConfigError, which states the rule, if it is none or below `least`.
+    """
     try:
-        whole = int(pixels)
+        whole = int(number)
     except (TypeError, ValueError, OverflowError):
-        whole = 0
-    if whole < 1 or whole != pixels:
-        raise ConfigError(f"{name} must be 1 or more whole pixels; received {pixels}")
+        whole = least - 1
+    if whole < least or whole != number:
+        raise ConfigError(f"{rule}; received {number}")
     return whole
 
 

@@ -116,7 +116,9 @@ def test_nothing_could_be_done(folder, tiny_tflite, capsys):
         main(["--lr-path", "in", "--model", "none.tflite"])
     with pytest.raises(ConfigError, match="workers must be 1 or more; received 0"):
         main(["--lr-path", "in", "--workers", "0", *model])
-    with pytest.raises(ConfigError, match="threads must be 1 or more; received -3"):
+    with pytest.raises(
+        ConfigError, match="threads must be 1 or more, and whole; received -3"
+    ):
         main(["--lr-path", "in", "--workers", "2", "--threads", "-3", *model])
     with pytest.raises(ConfigError, match="files ending in .gif cannot be written"):
         main(["--lr-path", "in", "--ending", "gif", *model])

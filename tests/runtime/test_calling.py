@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from srlite.enhance.inference import enhance_image
 from srlite.errors import ImageError, ModelError, SrliteError
 from srlite.runtime.upscaler import Upscaler
 
@@ -52,6 +53,17 @@ def test_sizes_of_every_kind_of_number(tiny_tflite, size):
     upscaler = Upscaler.from_file(tiny_tflite)
     picture = np.zeros((3, 4, 3), np.uint8)
     assert upscaler.upscale(picture, size=size).shape == (7, 9, 3)
+
+
+@pytest.mark.parametrize("kind", [float, np.float32, np.int64])
+def test_options_of_every_kind_of_number(tiny_tflite, kind):
+    """As a slider or JSON gives them; none may be kept for the calls after it."""
+    picture = np.random.default_rng(0).integers(0, 256, (9, 8, 3), np.uint8)
+    numbers = {"tile": 6, "overlap": 4, "num_threads": 1, "ensemble": 2}
+    others = {name: kind(number) for name, number in numbers.items()}
+    sr = enhance_image(picture, model=tiny_tflite, **others)
+    expected = enhance_image(picture, model=tiny_tflite, **numbers)
+    np.testing.assert_array_equal(sr, expected)
 
 
 def test_shipped_models_by_name():

@@ -275,9 +275,13 @@ def test_a_callback_cancels_and_the_upscaler_lives_on(tiny_tflite, photo):
 
 def test_unusable_options(tiny_tflite):
     for options, message in (
-        ({"tile": 0}, "tile must be 1 or more LR pixels; received 0"),
-        ({"overlap": -1}, "overlap must be 0 or more LR pixels; received -1"),
-        ({"num_threads": 0}, "threads must be 1 or more; received 0"),
+        ({"tile": 0}, "tile must be 1 or more whole LR pixels; received 0"),
+        ({"overlap": -1}, "overlap must be 0 or more whole LR pixels; received -1"),
+        ({"tile": 8.5}, "tile must be 1 or more whole LR pixels; received 8.5"),
+        ({"overlap": "4"}, "overlap must be 0 or more whole LR pixels; received 4"),
+        ({"num_threads": 1.5}, "threads must be 1 or more, and whole; received 1.5"),
+        ({"num_threads": "2"}, "threads must be 1 or more, and whole; received 2"),
+        ({"num_threads": 0}, "threads must be 1 or more, and whole; received 0"),
         ({"strength": 1.1}, "strength must be from 0 to 1; received 1.1"),
         ({"strength": float("nan")}, "strength must be from 0 to 1; received nan"),
         ({"strength": 0.5}, "a strength of 0.5 needs a sharp model too"),
