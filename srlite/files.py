@@ -135,9 +135,11 @@ def locked(folder: Path, says: str) -> Iterator[None]:
             ) from None
         except OSError:  # a disk in the cloud may know no locks
             pass
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-        file.flush()
+        note = f"process {os.getpid()} on {socket.gethostname()}\n"
+        # On a full disk the lock holds without it. A buffer would raise again later.
+        with contextlib.suppress(OSError):
+            file.truncate(0)
+            os.write(file.fileno(), note.encode())
         yield
 
 

@@ -157,16 +157,16 @@ def segment_folder(sr_path: str | os.PathLike, identity: str) -> Iterator[Path]:
         contextlib.ExitStack() as unlocked,
         locked(folder, f"{sr_path} is in the making in"),
     ):
-        with writing(sr_path):
-            remove_leftovers(folder)
-            note = folder / "work.json"
-            if not note.is_file() or note.read_text(errors="replace") != identity:
-                for path in (note, *segments_in(folder)):  # The note goes first.
-                    path.unlink(missing_ok=True)
-                with replacing(note) as temporary:
-                    temporary.write_text(identity)
         succeeded = False
         try:
+            with writing(sr_path):
+                remove_leftovers(folder)
+                note = folder / "work.json"
+                if not note.is_file() or note.read_text(errors="replace") != identity:
+                    for path in (note, *segments_in(folder)):  # The note goes first.
+                        path.unlink(missing_ok=True)
+                    with replacing(note) as temporary:
+                        temporary.write_text(identity)
             yield folder
             succeeded = True
         finally:

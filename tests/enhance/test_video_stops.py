@@ -7,7 +7,7 @@ import pytest
 from clips import make_clip
 
 from srlite.enhance.video import enhance_video
-from srlite.errors import Cancelled, ConfigError
+from srlite.errors import Cancelled, ConfigError, ImageError
 
 STEPS = [0, 1, 2, 3, 4, 6, 8, 10, 11, 12, 14, 20]  # variable: of 1/10 s
 
@@ -56,6 +56,21 @@ def test_stop_before_the_first_segment_leaves_nothing(repeating_upscaler, tmp_pa
         enhance_video(
             tmp_path / "lr.mp4", tmp_path / "sr.mp4", repeating_upscaler, stop
         )
+    assert [path.name for path in tmp_path.iterdir()] == ["lr.mp4"]
+
+
+@pytest.mark.parametrize("room", [0, 100])
+def test_a_disk_without_room_leaves_nothing(room, repeating_upscaler, tmp_path):
+    """The limit holds for each file: 100 bytes take the lock, and not the note."""
+    resource = pytest.importorskip("resource")
+    make_film(tmp_path / "lr.mp4")
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, former[1]))
+        with pytest.raises(ImageError, match=r"cannot write .*sr\.mp4: File too large"):
+            enhance_video(tmp_path / "lr.mp4", tmp_path / "sr.mp4", repeating_upscaler)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
     assert [path.name for path in tmp_path.iterdir()] == ["lr.mp4"]
 
 
