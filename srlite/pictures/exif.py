@@ -25,7 +25,7 @@ _DESCRIPTIVE = (
     *range(0x9C9B, 0x9CA0),  # XPTitle, XPComment, XPAuthor, XPKeywords, XPSubject
 )
 # Tags about the old pixels: sizes, places, and pixels on the sensor.
-_STALE = (0xA002, 0xA003, 0x9214, 0xA214, 0xA20E, 0xA20F, 0xA210)
+_STALE = (0xA002, 0xA003, 0x9214, 0xA214, 0xA20E, 0xA20F, 0xA210, 0x1001, 0x1002)
 _BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 _BYTES |= {13: 4, 129: 1, 16: 8, 17: 8, 18: 8}  # an offset, UTF-8, BigTIFF's
 # Bytes of each number in a value.

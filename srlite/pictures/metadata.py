@@ -38,7 +38,10 @@ from srlite.pictures.exif import (
     resolution,
 )
 
-_STALE_XMP = b"(?:tiff:(?:Orientation|ImageWidth|ImageLength)|exif:Pixel[XY]Dimension)"
+_STALE_XMP = (
+    rb"(?:tiff:(?:Orientation|ImageWidth|ImageLength)|exif:(?:Pixel[XY]Dimension"
+    rb"|Subject(?:Area|Location)|FocalPlane(?:[XY]Resolution|ResolutionUnit)))"
+)
 # What announces other pictures in the file, or more XMP than this packet.
 _ANNOUNCING = (
     rb"(?:(?:hdrgm|HDRGainMap|GContainer|Container|GDepth|GImage|Device|Camera):\w+"

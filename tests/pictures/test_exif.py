@@ -16,7 +16,9 @@ from srlite.pictures.exif import (
     INTEROP_IFD,
     Directories,
     encode,
+    portable,
     read_directories,
+    shorts,
 )
 from srlite.pictures.picture import Picture, read_picture
 from srlite.pictures.writing import fit_to_format, write_picture
@@ -36,6 +38,19 @@ def test_words_are_kept_byte_for_byte(ending, tmp_path):
         write_picture(path, read_picture(tmp_path / "lr.jpg"))
         content = path.read_bytes()
         assert UTF_8 + b"\0" in content and b"\xa9 2024 \xe4\0" in content
+
+
+def test_sizes_of_the_old_picture_are_left_out():
+    sizes = {
+        EXIF_IFD: (0xA002, 0xA003, 0x9214, 0xA214, 0xA20E, 0xA20F, 0xA210),
+        INTEROP_IFD: (0x1001, 0x1002),
+    }
+    kept = {EXIF_IFD: {0x8822: shorts(3)}, INTEROP_IFD: {2: shorts(4)}}
+    found = {
+        pointer: dict.fromkeys(tags, shorts(9)) | kept[pointer]
+        for pointer, tags in sizes.items()
+    }
+    assert portable(Directories(found)) == {0: {}} | kept
 
 
 @pytest.mark.parametrize("order", "<>")

@@ -208,6 +208,25 @@ def test_what_is_left_out_of_xmp():
     )
 
 
+@pytest.mark.parametrize("kind", ["attribute", "element"])
+def test_xmp_loses_what_exif_loses(kind):
+    """Sizes and places in pixels, by the names that XMP has for EXIF's tags."""
+    names = (
+        "PixelXDimension PixelYDimension SubjectLocation SubjectArea "
+        "FocalPlaneXResolution FocalPlaneYResolution FocalPlaneResolutionUnit"
+    ).split()
+    image = Image.fromarray(RGB)
+    words = "".join(f'<rdf:Description exif:{name}="9"/>' for name in names)
+    left = "<rdf:Description/>" * len(names)
+    if kind == "element":
+        values = "<rdf:Seq><rdf:li>9</rdf:li></rdf:Seq>"
+        words = "".join(f"<exif:{name}>{values}</exif:{name}>" for name in names)
+        left = ""
+    kept = b"<exif:SubjectDistance>9</exif:SubjectDistance>"
+    image.info["xmp"] = XMP % (words.encode() + kept)
+    assert portable_xmp(image) == XMP % (left.encode() + kept)
+
+
 @pytest.mark.parametrize(
     "encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"]
 )
