@@ -255,7 +255,12 @@ def _join(plan, segments, last, lr_path, sr_path, warn):
 
 def _lost_streams(source, path):
     """Yield a sentence about subtitles and the like, and one about damaged sound."""
-    audio, count = source.streams.audio, len(source.streams)
+    audio, data = source.streams.audio, source.streams.data
+    # The chapters of an MP4 are a track of text too, which FFmpeg leaves unread.
+    unread = [
+        s for s in data if getattr(s, "discard", None) and s.discard.name == "all"
+    ]
+    count = len(source.streams) - len(unread if source.chapters() else [])
     if others := count - len(audio) - 1:
         yield (
             f"{path}: of {count} streams, the video and the audio are kept; {others} "

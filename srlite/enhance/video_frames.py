@@ -27,6 +27,7 @@ _HDR = {
     *("DOVI_RPU_BUFFER", "DOVI_METADATA"),
 }
 _FULL, _LIMITED = 2, 1
+_COVER = 1024  # flag of a stream that is the picture of a song
 # Number of a matrix: number in the converter, whose 5 is both forms of BT.601. It takes
 # BT.2020 with constant luminance, 10, for the usual form, as players do.
 _MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
@@ -93,7 +94,7 @@ def opened(path):
 def video_stream(source, path):
     """Return the stream that players show; refuse one too large."""
     stream = source.streams.best("video")
-    if stream is None:
+    if stream is None or stream.disposition & _COVER:
         raise ImageError(f"{path} holds no video")
     if stream.codec_context is None:
         raise ImageError(f"{path} holds a video of an unknown codec")

@@ -7,6 +7,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from clips import LEVELS
 from conftest import PHOTO
 from PIL import Image
 
@@ -214,8 +215,29 @@ def test_what_cannot_be_is_one_sentence(repeating_upscaler, tmp_path):
     foreign.write_bytes(lr_path.read_bytes().replace(b"avc1", b"zzzz"))
     with pytest.raises(ImageError, match="foreign.mp4 holds a video of an unknown co"):
         enhance_video(foreign, tmp_path / "sr.mp4", repeating_upscaler)
+    song = tmp_path / "song.mp4"
+    make_song(song)
+    with pytest.raises(ImageError, match="song.mp4 holds no video"):
+        enhance_video(song, tmp_path / "sr.mp4", repeating_upscaler)
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["foreign.mp4", "list.mp4", "lr.mp4"]
+    assert names == ["foreign.mp4", "list.mp4", "lr.mp4", "song.mp4"]
+
+
+def make_song(path):
+    """Sound with a picture of its cover."""
+    with av.open(str(path), "w") as out:
+        sound = out.add_stream("aac", rate=48000, layout="mono")
+        cover = out.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 48, 32, "yuvj420p"
+        cover.disposition = 1024  # attached_pic
+        frame = av.VideoFrame.from_ndarray(LEVELS, "rgb24")
+        out.mux(cover.encode(frame.reformat(format="yuvj420p")))
+        out.mux(cover.encode(None))
+        silence = np.zeros((1, 1024), np.float32)
+        frame = av.AudioFrame.from_ndarray(silence, "fltp", "mono")
+        frame.sample_rate, frame.pts = 48000, 0
+        out.mux(sound.encode(frame))
+        out.mux(sound.encode(None))
 
 
 def test_one_sentence_without_pyav(repeating_upscaler, tmp_path, monkeypatch):

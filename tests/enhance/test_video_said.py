@@ -206,6 +206,17 @@ def test_what_an_enlarged_video_does_not_show_is_said(tmp_path, repeating_upscal
     assert said == ["the transparency of a video is left out"]
 
 
+@pytest.mark.parametrize("kind", [".mp4", ".mov", ".mkv"])
+def test_chapters_are_not_counted_as_left_out(kind, tmp_path, repeating_upscaler):
+    """An MP4 keeps them in a track of text."""
+    path, sr_path, said = tmp_path / f"lr{kind}", tmp_path / f"sr{kind}", []
+    make_clip(path, tracks=[("deu", "Deutsch", 1)])
+    enhance_video(path, sr_path, repeating_upscaler, outscale=1, warn=said.append)
+    with av.open(str(sr_path)) as file:
+        assert len(file.chapters()) == 1
+    assert not any("left out, such as subtitles" in note for note in said)
+
+
 @pytest.mark.parametrize("name", ["lr.mp4", "lr.mkv"])
 @pytest.mark.parametrize("ending", [".mp4", ".webm"])
 @pytest.mark.parametrize("seconds", [[0.5], [1, 0.5, 3]])
