@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from srlite.errors import ConfigError, ImageError
 from srlite.figures.slider_page import slider_page
 from srlite.files import is_same_file, replacing
 from srlite.pictures.levels import resize
-from srlite.pictures.picture import opaque_levels, picture_from_array, read_picture
+from srlite.pictures.picture import shown_levels, picture_from_array, read_picture
 from srlite.pictures.writing import check_place
 from srlite.runtime.sizes import MAX_SR_PIXELS, target_size
 
@@ -101,8 +102,8 @@ def write_comparison(
         SrliteError: as `enhance_image`.
     """
     picture = read_picture(lr_path, page=options.get("page", 1))
-    lr = opaque_levels(picture)
-    sr = opaque_levels(read_picture(sr_path, max_pixels=MAX_SR_PIXELS))
+    lr = shown_levels(picture)
+    sr = shown_levels(read_picture(sr_path, max_pixels=MAX_SR_PIXELS))
     size = sr.shape[:2]
     more = []
     for model in models:
@@ -114,10 +115,12 @@ def write_comparison(
         # Notes about the picture itself were printed before.
         for note in [note for note in notes if note not in picture.notes]:
             warn(f"{name}: {note}")
-        more.append((name, opaque_levels(picture_from_array(other))))
+        result = picture_from_array(other)
+        result = replace(result, icc_profile=picture.icc_profile)
+        more.append((name, shown_levels(result)))
     if hr_path is not None:
         hr = read_picture(hr_path, max_pixels=MAX_SR_PIXELS)
-        more.append(("HR", opaque_levels(hr)))
+        more.append(("HR", shown_levels(hr)))
     bicubic = resize(lr, size, resample=Image.Resampling.BICUBIC)
     if Path(path).suffix.lower() == ".png":
         from srlite.figures.figure import draw_comparison

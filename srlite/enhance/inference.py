@@ -29,7 +29,7 @@ from srlite.models.model_files import (
 from srlite.pictures.levels import join_channels, resize, to_grey
 from srlite.pictures.picture import (
     Picture,
-    opaque_levels,
+    shown_levels,
     picture_from_array,
     picture_from_image,
     read_picture,
@@ -283,7 +283,7 @@ def _show_comparison(
 
     from srlite.figures.figure import draw_comparison
 
-    lr, sr = opaque_levels(picture), opaque_levels(enlarged)
+    lr, sr = shown_levels(picture), shown_levels(enlarged)
     bicubic = resize(lr, sr.shape[:2], resample=Image.Resampling.BICUBIC)
     figure = draw_comparison(lr, bicubic, sr, size)
     silent = backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE)

@@ -143,6 +143,17 @@ def cmyk_to_rgb(image: Image.Image) -> tuple[Image.Image, str]:
     )
 
 
+def to_srgb(levels: np.ndarray, profile: bytes) -> np.ndarray:
+    """Convert uint8 levels (height, width, 3) of an RGB or grey profile to sRGB.
+
+    Returns them as they are if the profile is unusable.
+    """
+    grey = profile[16:20] == b"GRAY"
+    image = Image.fromarray(levels[..., 0] if grey else levels)
+    converted = _to_srgb(image, profile)
+    return levels if converted is None else np.asarray(converted)
+
+
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
     with contextlib.suppress(
         ImageCms.PyCMSError, OSError, SyntaxError, ValueError, TypeError, KeyError

@@ -14,7 +14,12 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from srlite.errors import ImageError
-from srlite.pictures.colour import cmyk_to_rgb, profile_of_exif, profile_of_png
+from srlite.pictures.colour import (
+    cmyk_to_rgb,
+    profile_of_exif,
+    profile_of_png,
+    to_srgb,
+)
 from srlite.pictures.decoding import MAX_PIXELS, decoding, refuse_animation
 from srlite.pictures.embedded import (
     lasting_resources,
@@ -232,14 +237,18 @@ def picture_from_array(image: Any) -> Picture:
     return Picture(pixels, alpha, grey)
 
 
-def opaque_levels(picture: Picture) -> np.ndarray:
-    """Return a picture flattened on white, uint8 (H, W, 3)."""
+def shown_levels(picture: Picture) -> np.ndarray:
+    """Return a picture as it is seen, on white and in sRGB, uint8 (H, W, 3)."""
     pixels, alpha = picture.pixels, picture.alpha
     if pixels.dtype.kind == "f":
         pixels = to_uint8(pixels)
     if alpha is not None:
         pixels = flatten_on_white(pixels, alpha)
-    return round_to_uint8(pixels)
+    levels = round_to_uint8(pixels)
+    profile = picture.icc_profile
+    if profile and profile[16:20] == (b"GRAY" if picture.grey else b"RGB "):
+        return to_srgb(levels, profile)
+    return levels
 
 
 def _before_decoding(image: Image.Image) -> _Said:

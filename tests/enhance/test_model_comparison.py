@@ -7,13 +7,14 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from srlite.enhance.command import main
 from srlite.enhance.inference import enhance_image
 from srlite.errors import ConfigError, ImageError
 from srlite.figures.slider_page import slider_page
 from srlite.models.generators import build_generator
+from srlite.pictures.colour import make_profile
 from srlite.runtime.upscaler import Upscaler
 
 
@@ -97,6 +98,33 @@ def test_all_models_are_told_the_same(lr, told_tflite, tiny_tflite, tmp_path, ca
     np.testing.assert_array_equal(pictures["SR"], pictures["again.tflite"])
     sr = enhance_image(lr, model=told_tflite, degradation=told, ensemble=2)
     np.testing.assert_array_equal(pictures["SR"], sr)
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_pictures_are_shown_by_their_profile(grey, tmp_path, monkeypatch):
+    """As viewers of the files show them, though the page has no profiles."""
+    monkeypatch.chdir(tmp_path)
+    places = None if grey else (0.3127, 0.329, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06)
+    profile = make_profile(1 / 1.4, places)
+    flat = np.full((16, 16), 90, np.uint8)
+    if not grey:
+        flat = np.dstack([flat, flat + 90, flat // 2])
+    Image.fromarray(flat).save("lr.png", icc_profile=profile)
+    Image.fromarray(flat.repeat(4, 0).repeat(4, 1)).save("hr.png", icc_profile=profile)
+    seen = ImageCms.profileToProfile(
+        Image.fromarray(flat),
+        ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+        ImageCms.createProfile("sRGB"),
+        outputMode="RGB",
+    ).getpixel((8, 8))
+    models = ["--model", "light_rt", "--compare-models", "light_rt_int8"]
+    files = ["lr.png", "sr.webp", "--compare", "c.html", "--hr-path", "hr.png"]
+    assert main([*files, *models, "--quality", "100"]) == 0
+    images = dict(_Page((tmp_path / "c.html").read_text()).images)
+    assert len(images) == 5
+    for name, picture in images.items():
+        difference = np.abs(picture.mean((0, 1)) - seen).max()
+        assert difference < (1 if name in ("LR", "bicubic", "HR") else 3), name
 
 
 def test_figure_has_a_column_for_each(lr, tiny_tflite):
