@@ -71,6 +71,8 @@ def decoding(name: object, kind: str = "a picture") -> Iterator[None]:
         reason = error_reason(error)
         if isinstance(error, UnidentifiedImageError):
             reason = "cannot identify its kind"  # Pillow names an object in memory.
+        elif reason.startswith("decoder error"):  # and a number
+            reason = "its pixels are damaged, or of a compression that Pillow lacks"
         raise ImageError(f"cannot read {name} as {kind}: {reason}") from error
 
 

@@ -170,6 +170,17 @@ def test_truncated_files(run, tmp_path, cut):
         assert outcome == "refused" or cut == 0.9, name
 
 
+def test_damaged_pixels_of_a_tiff_are_said_to_be_damaged(tmp_path):
+    """Pillow gives a number alone."""
+    path = tmp_path / "lr.tif"
+    levels = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
+    Image.fromarray(levels).save(path, compression="tiff_adobe_deflate")
+    content = path.read_bytes()
+    path.write_bytes(content[:1000] + b"\xff" * 500 + content[1500:])
+    with pytest.raises(ImageError, match="its pixels are damaged, or of a compression"):
+        read_picture(path)
+
+
 def test_damage_is_the_same_every_time(tmp_path):
     files = valid_files(tmp_path)
     first, again = (list(damaged_files(files, 40)) for _ in range(2))
