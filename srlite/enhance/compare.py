@@ -15,7 +15,7 @@ from srlite.errors import ConfigError, ImageError
 from srlite.figures.slider_page import slider_page
 from srlite.files import is_same_file, replacing
 from srlite.pictures.levels import resize
-from srlite.pictures.picture import shown_levels, picture_from_array, read_picture
+from srlite.pictures.picture import picture_from_array, read_picture, shown_levels
 from srlite.pictures.writing import check_place
 from srlite.runtime.sizes import MAX_SR_PIXELS, target_size
 

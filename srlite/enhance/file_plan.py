@@ -9,7 +9,7 @@ import itertools
 import os
 import tempfile
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,8 +112,10 @@ def plan_files(
         folder = Path(sr_path)
         found = [f for f in found if not _is_result(f, folder)]
         pairs = [
-            Pair(f.path, _with_ending(folder / f.path.relative_to(f.root), ending))
-            for f in found
+            Pair(
+                f.path, folder / f.path.relative_to(f.root).with_name(f.path.stem + end)
+            )
+            for f, end in zip(found, _endings(found, ending))
         ]
     else:
         names = {(f.path.parent, f.path.stem) for f in found}
@@ -124,8 +126,8 @@ def plan_files(
             or (f.path.parent, f.path.stem.removesuffix(SUFFIX)) not in names
         ]
         pairs = [
-            Pair(f.path, _with_ending(f.path, ending, f"{f.path.stem}{SUFFIX}"))
-            for f in found
+            Pair(f.path, f.path.with_name(f"{f.path.stem}{SUFFIX}{end}"))
+            for f, end in zip(found, _endings(found, ending))
         ]
     _refuse_clashes(pairs, named)
     shared = pairs[shard[0] - 1 :: shard[1]]
@@ -216,13 +218,18 @@ def _is_result(found: _Found, folder: Path) -> bool:
     return found.searched and root in folder.parents and parent.is_relative_to(folder)
 
 
-def _with_ending(path: Path, ending: str | None, stem: str | None = None) -> Path:
-    if ending is None and path.suffix.lower() in VIDEO_ENDINGS:
-        # The container of the others that holds every kind of sound.
-        ending = path.suffix if can_write_video(path.suffix) else ".mkv"
-    elif ending is None:
-        ending = path.suffix if can_write(path.suffix) else ".png"
-    return path.with_name((path.stem if stem is None else stem) + ending)
+def _endings(found: Sequence[_Found], ending: str | None) -> Iterator[str]:
+    """Yield the ending of each result: the one that is given, or one that fits."""
+    for path in (f.path for f in found):
+        own = path.suffix
+        if ending is not None:
+            yield ending
+        elif own.lower() in VIDEO_ENDINGS:
+            # The container of the others that holds every kind of sound.
+            yield own if can_write_video(own) else ".mkv"
+        else:
+            animated = own.lower() == ".gif" and is_animation(path)
+            yield own if animated or can_write(own) else ".png"
 
 
 def _refuse_clashes(pairs: list[Pair], named: list[Path]) -> None:

@@ -29,10 +29,10 @@ from srlite.models.model_files import (
 from srlite.pictures.levels import join_channels, resize, to_grey
 from srlite.pictures.picture import (
     Picture,
-    shown_levels,
     picture_from_array,
     picture_from_image,
     read_picture,
+    shown_levels,
 )
 from srlite.pictures.writing import check_writable, fit_to_format, write_picture
 from srlite.runtime.layers import upscale_picture, visible_colours

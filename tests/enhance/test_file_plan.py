@@ -5,6 +5,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from srlite.enhance.file_plan import plan_files
 from srlite.enhance.options import parse_options
@@ -228,3 +229,15 @@ def test_a_shard_of_a_folder_that_fills_with_results(tree):
         for _, sr in parts:
             Path(sr).touch()
     assert sorted(parts) == sorted(every)
+
+
+def test_an_animated_gif_stays_one_and_a_still_one_becomes_a_png(tmp_path):
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "still.gif")
+    frames[0].save(tmp_path / "moving.GIF", save_all=True, append_images=frames[1:])
+    (tmp_path / "broken.gif").write_bytes(b"GIF89a")
+    beside = plan_files([tmp_path])
+    names = {"broken_sr.png", "moving_sr.GIF", "still_sr.png"}
+    assert {pair.sr.name for pair in beside.pairs} == names
+    apart = plan_files([tmp_path], tmp_path / "out", ending=".webp")
+    assert {pair.sr.suffix for pair in apart.pairs} == {".webp"}
