@@ -15,6 +15,7 @@ from pathlib import Path
 
 from srlite.errors import CheckpointError, ConfigError, SrliteError, error_reason
 
+StrPath = str | os.PathLike
 PACKAGE = Path(__file__).parent
 SAMPLE = PACKAGE / "samples" / "astronaut_lr.png"  # NASA, public domain
 _MARK = ".unfinished"
@@ -23,7 +24,7 @@ _NO_ROOM = ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO", "ESTALE")
 
 @contextlib.contextmanager
 def writing(
-    path: str | os.PathLike,
+    path: StrPath,
     kind: type[SrliteError] | None,
     caught: type[Exception] | tuple[type[Exception], ...] = OSError,
 ) -> Iterator[None]:
@@ -42,9 +43,7 @@ def writing(
 
 
 @contextlib.contextmanager
-def replacing(
-    path: str | os.PathLike, kind: type[SrliteError] | None = None
-) -> Iterator[Path]:
+def replacing(path: StrPath, kind: type[SrliteError] | None = None) -> Iterator[Path]:
     """Yield a temporary name for a file that becomes `path` when the block succeeds.
 
     It has the same last part; a link is followed. On success the file is synced to the
@@ -66,7 +65,7 @@ def replacing(
 
 
 @contextlib.contextmanager
-def replacing_folder(path: str | os.PathLike) -> Iterator[Path]:
+def replacing_folder(path: StrPath) -> Iterator[Path]:
     """Yield a temporary folder that becomes `path` when the block succeeds.
 
     The block syncs the files. On failure the folder is removed, and `path` stays as it
@@ -85,12 +84,12 @@ def replacing_folder(path: str | os.PathLike) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def remove_folder(path: str | os.PathLike) -> None:
+def remove_folder(path: StrPath) -> None:
     """Remove a folder; if killed meanwhile, nothing is left under its name."""
     shutil.rmtree(put_away(path))
 
 
-def put_away(path: str | os.PathLike) -> Path:
+def put_away(path: StrPath) -> Path:
     """Move a folder into a hidden one, for removal, and return that."""
     path = Path(path)
     hidden = _hidden_folder(path)
@@ -102,7 +101,7 @@ def put_away(path: str | os.PathLike) -> Path:
     return hidden
 
 
-def remove_leftovers(folder: str | os.PathLike) -> None:
+def remove_leftovers(folder: StrPath) -> None:
     """Remove what a killed process was writing or removing in a folder, if that exists.
 
     No other process may write there.
@@ -163,7 +162,7 @@ def _hidden_folder(path):
     return Path(tempfile.mkdtemp(_MARK, f".{path.name[:50]}.", path.parent))
 
 
-def is_same_file(one: str | os.PathLike, other: str | os.PathLike) -> bool:
+def is_same_file(one: StrPath, other: StrPath) -> bool:
     """Whether two paths lead to one file, by links or where case does not count."""
     if os.path.exists(one) and os.path.exists(other):
         return os.path.samefile(one, other)

@@ -37,9 +37,7 @@ _TO_RGB = np.array([[1, 0, 1.402], [1, -0.344136, -0.714136], [1, 1.772, 0]], "f
 def quantisation_tables(quality):
     """Return the tables of the Independent JPEG Group (`jpeg_set_quality`), 1 to 100.
 
-    Returns:
-        int array (8, 8, 3) of steps 1..255 for Y, Cb and Cr; rows are vertical
-        frequencies.
+    They are int (8, 8, 3), steps 1..255 for Y, Cb, Cr; rows are vertical frequencies.
     """
     percent = 5000 // quality if quality < 50 else 200 - 2 * quality
     base = np.stack([_LUMA_TABLE, _CHROMA_TABLE, _CHROMA_TABLE], axis=-1)

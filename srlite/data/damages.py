@@ -56,11 +56,7 @@ class Damage(NamedTuple):
 
 
 def parse_damage(name: str) -> Damage:
-    """Read the name of a damage.
-
-    Raises:
-        DataError: there is no such damage.
-    """
+    """Read the name of a damage, or raise DataError."""
     whole = {
         "none": Damage(name),
         "blur": Damage(name, blur=_BLUR),
@@ -90,10 +86,9 @@ def parse_damage(name: str) -> Damage:
 
 
 def parse_damages(names):
-    """Read several names; `real` means all of `REAL`, and each name counts once.
+    """Read several names, as `parse_damage`; `real` means all of `REAL`.
 
-    Raises:
-        DataError: there is no such damage.
+    Each name counts once.
     """
     every = [n for name in names for n in (REAL if name == ALL_REAL else (name,))]
     return tuple(map(parse_damage, dict.fromkeys(every)))

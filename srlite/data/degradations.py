@@ -87,7 +87,7 @@ def _made(batch, scale):
     """LR of a batch, whole levels."""
     seen = ops.cast(batch["hr"], "float32")
     if "blur_sigma" in batch:
-        seen = _some(seen, batch["blur_sigma"], lambda x, values: blur(x, *values))
+        seen = _some(seen, blur, batch["blur_sigma"])
     if "hr_jpeg_quality" in batch:
         seen = _compressed(ops.clip(ops.round(seen), 0.0, 255.0), batch, "hr_jpeg")
     lr = downsample(seen, batch["kernel"], scale)
@@ -108,31 +108,27 @@ def _made(batch, scale):
 
 
 def _compressed(pictures, batch, name):
-    more = [batch.get(f"{name}_{option}") for option in ("phase", "subsampled")]
-    return _some(
-        pictures,
-        batch[f"{name}_quality"],
-        lambda x, values: compress_jpeg(x, *values),
-        *more,
-    )
+    options = [batch.get(f"{name}_{n}") for n in ("quality", "phase", "subsampled")]
+    return _some(pictures, compress_jpeg, *options)
 
 
-def _some(pictures, strength, change, *more):
+def _some(pictures, change, *options):
     """Change the pictures of a strength above 0, one by one, as most have none.
 
-    `change` is a function of a batch of one picture and a list of its values: the
-    strength and `more`, each (batch, ...) or None.
+    `change` is a function of a batch of one picture and of its options: the strength,
+    (batch,), and others, each (batch, ...) or None.
     """
-    values = [ops.convert_to_tensor(x) for x in (strength, *more) if x is not None]
-    given = [x is not None for x in more]
-    chosen = values[0] > 0
+    options = [None if x is None else ops.convert_to_tensor(x) for x in options]
+    chosen = options[0] > 0
     order = ops.argsort(ops.cast(ops.logical_not(chosen), "int32"))
 
     def one(i, pictures):
         place = ops.take(order, i)
-        own = iter([ops.take(x, place, axis=0)[None] for x in values])
-        own = [next(own), *[next(own) if there else None for there in given]]
-        changed = change(ops.take(pictures, place, axis=0)[None], own)
+        picture, *own = (
+            None if x is None else ops.take(x, place, axis=0)[None]
+            for x in (pictures, *options)
+        )
+        changed = change(picture, *own)
         return i + 1, ops.slice_update(pictures, (place, 0, 0, 0), changed)
 
     _, pictures = ops.while_loop(

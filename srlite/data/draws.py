@@ -80,10 +80,9 @@ class AugmentationDraws:
     def draw(self, seed, step, count, lr_size):
         """Draw for a batch of `count` patches of `lr_size` LR pixels a side.
 
-        Returns:
-            dict of the optional arrays of `degradations.degrade` except pairs, and of
-            `shrinking`, int32 (batch,), indices into `kernels.SHRINKINGS`, or -1 where
-            the kernel stays. It is a pure function of (seed, step).
+        Returns dict of the optional arrays of `degradations.degrade` except pairs, and
+        of `shrinking`, int32 (batch,), indices into `kernels.SHRINKINGS`, or -1 where
+        the kernel stays: a pure function of (seed, step).
         """
         arrays = {}
         damaged = self._stream(seed, step, len(_AUGMENTATIONS)).random(count)

@@ -80,11 +80,8 @@ def downsampling_matrix(kernel, size, scale):
 def resampling_matrix(kernel, size, new_size):
     """Return the weights of a reduction along one axis, float64 (new_size, size).
 
-    Their rows sum to 1. The kernel is one of `KERNELS` or "lanczos"; `new_size` is at
-    most `size`.
-
-    Raises:
-        ValueError: unknown kernel.
+    Their rows sum to 1. The kernel is one of `KERNELS` or "lanczos", else ValueError;
+    `new_size` is at most `size`.
     """
     scale = size / new_size
     rows = np.arange(new_size)
@@ -150,10 +147,9 @@ def kernel_odds(scale):
 
 
 def shrink(hr, kernel, scale):
-    """Shrink one uint8 picture (height, width, channels) as a file.
+    """Shrink one uint8 picture (height, width, channels), as for a file.
 
-    Raises:
-        ValueError: unknown kernel, or a side that is not a multiple of `scale`.
+    Raises ValueError for an unknown kernel, or a side that is no multiple of `scale`.
     """
     rows, columns = (downsampling_matrix(kernel, n, scale) for n in hr.shape[:2])
     # One channel at a time: large photographs would fill the memory as float64.

@@ -73,8 +73,7 @@ def writing_pack(path):
 def read_pack(path):
     """Map a pack into memory, as a list of `Photograph` that are read when used.
 
-    Raises:
-        DataError: the file is missing, damaged, or no pack of this version.
+    Raises DataError for a file that is missing, damaged, or no pack of this version.
     """
     try:
         with open(path, "rb") as file:

@@ -5,7 +5,6 @@ The names of a pair are equal except for endings, case, and marks that tell LR f
 called so too (`X4/0001x4.png` and `0001.png`).
 """
 
-import os
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -15,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from srlite.errors import DataError
+from srlite.files import StrPath
 
 # The marks. Without a separator before it, `lr` may be the end of a word, but hardly in
 # capitals or after a number. Groups are atomic (?>), or long names would take forever.
@@ -39,8 +39,8 @@ class Pair(NamedTuple):
 
 
 def match_pairs(
-    lr_folder: str | os.PathLike,
-    hr_folder: str | os.PathLike,
+    lr_folder: StrPath,
+    hr_folder: StrPath,
     lr_files: Iterable[Path],
     hr_files: Iterable[Path],
     spare: bool = False,
@@ -48,10 +48,7 @@ def match_pairs(
     """Match the files of two folders by name; return them ordered by name.
 
     Equal names match first, whatever marks they have. With `spare`, LR pictures without
-    a partner are passed over.
-
-    Raises:
-        DataError: a picture has no partner, or several.
+    a partner are skipped. Raises DataError if a picture has no partner, or several.
     """
     lr, hr = _by_stem(lr_files, lr_folder), _by_stem(hr_files, hr_folder)
     same = [stem for stem in hr if stem in lr]
@@ -85,10 +82,8 @@ def fit_pair(
     """Cut the pictures of a pair to views (lr, hr) whose HR is `scale` times LR.
 
     Sides of HR that are not multiples of the scale make sides of LR that were rounded
-    up or down, so less than an LR pixel is cut off at the end.
-
-    Raises:
-        DataError: the sizes of picture `name` differ by more than that.
+    up or down, so less than an LR pixel is cut off at the end. Raises DataError if the
+    sizes of picture `name` differ by more than that.
     """
     sides = list(zip(lr.shape[:2], hr.shape[:2]))
     if any(abs(large - scale * small) >= scale for small, large in sides):
@@ -100,7 +95,7 @@ def fit_pair(
     return lr[:height, :width], hr[: scale * height, : scale * width]
 
 
-def _by_stem(files: Iterable[Path], folder: str | os.PathLike) -> dict[str, Path]:
+def _by_stem(files: Iterable[Path], folder: StrPath) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in sorted(files):
         stem = path.relative_to(folder).with_suffix("").as_posix()

@@ -110,16 +110,9 @@ def load_photographs(
 def load_images(sources, min_size=1, warn=print):
     """Decode the HR pictures of one source or several into memory.
 
-    Args:
-        sources: as for `listed`.
-        min_size: shortest usable side in pixels.
-        warn: function of a sentence, called if files are left out.
-
-    Returns:
-        List of uint8 arrays (height, width, 3), ordered by source and name.
-
-    Raises:
-        DataError: a source cannot be read, or has no usable picture.
+    `min_size` is the shortest usable side in pixels; `warn` is a function of a
+    sentence, called if files are left out. Returns a list of uint8 arrays (height,
+    width, 3), ordered by source and name; raises as `usable_photographs`.
     """
     sources = listed(sources)
     found = load_photographs(

@@ -29,6 +29,7 @@ from typing import NamedTuple
 from srlite.data.packs import Photograph, read_pack
 from srlite.data.pairs import fit_pair, match_pairs
 from srlite.errors import DataError, ImageError, error_reason
+from srlite.files import StrPath
 from srlite.memory import in_order
 from srlite.pictures.decoding import is_picture_name
 from srlite.pictures.picture import read_rgb
@@ -45,8 +46,7 @@ _DECODED_AHEAD = 64  # pictures that wait for a slow consumer at most
 def split_weight(source):
     """Split a source, string or path, into its weight, or None, and the rest.
 
-    Raises:
-        DataError: the weight is 0, or too large for a number.
+    Raises DataError for a weight of 0, or one too large for a number.
     """
     match = _WEIGHT.fullmatch(str(source))
     if not match:
@@ -60,7 +60,7 @@ def split_weight(source):
 
 def listed(sources):
     """Return one source, string or path, or several as a list of strings."""
-    alone = isinstance(sources, str | os.PathLike)
+    alone = isinstance(sources, StrPath)
     return [str(source) for source in ([sources] if alone else sources)]
 
 
@@ -122,8 +122,7 @@ def read_source(source, scale=4):
 def pictures_in(folder):
     """List the pictures in a folder and its folders, links followed.
 
-    Raises:
-        DataError: there is no such folder, or one in it cannot be read.
+    Raises DataError if there is no such folder, or one in it cannot be read.
     """
     _require_folder(folder)
     files, refused = _walk(folder)
@@ -135,9 +134,8 @@ def pictures_in(folder):
 def _walk(folder):
     """List all files in a folder and its folders, each once, in order.
 
-    Returns:
-        (files, refused): paths, among them links to nothing; an OSError for each folder
-        that cannot be read.
+    Returns (paths, errors): also the paths of links to nothing; an OSError for each
+    folder that cannot be read.
     """
     found, refused, seen = [], [], set()
     walk = os.walk(folder, onerror=refused.append, followlinks=True)

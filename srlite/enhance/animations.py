@@ -4,7 +4,6 @@ Pillow gathers the enlarged frames before it writes the file, so the pixels of a
 frames together are limited.
 """
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from PIL import Image
 
 from srlite.enhance.scenes import told_by_scene
 from srlite.errors import ConfigError, ImageError
-from srlite.files import replacing
+from srlite.files import StrPath, replacing
 from srlite.pictures.animation_frames import (
     ANIMATED,
     Animation,
@@ -50,8 +49,8 @@ _OPAQUE_FROM = 128  # of 255: a GIF's pixels are transparent or not
 
 
 def enhance_animation(
-    lr_path: str | os.PathLike,
-    sr_path: str | os.PathLike,
+    lr_path: StrPath,
+    sr_path: StrPath,
     upscaler: Upscaler,
     progress: Callable[[int, int], object] | None = None,
     quality: int | None = None,
@@ -70,8 +69,8 @@ def enhance_animation(
 
     Args:
         lr_path: a file for which `is_animation` is true.
-        sr_path: where to write the result: .gif (up to 255 colours in each frame, each
-            pixel transparent or not), .png, .webp or .avif.
+        sr_path: the result: .gif (up to 255 colours in each frame, each pixel
+            transparent or not), .png, .webp or .avif.
         upscaler: `srlite.runtime.upscaler.Upscaler`.
         progress: function (frames done, frames in all). If it raises, nothing is
             written.
@@ -79,11 +78,11 @@ def enhance_animation(
             lossless WebP.
         degradation: as in `Upscaler.upscale`; the rest is estimated for each scene.
         say: function (line) for what was seen in each scene, and told.
-        alpha: as in `srlite.runtime.layers.upscale_picture`, like the next two.
+        alpha: as in `runtime.layers.upscale_picture`, like the next two.
         keep_hidden_colours: see there.
         wrap: see there.
         warn: function (sentence) for what is left out.
-        **size_options: as for `srlite.runtime.sizes.target_size`.
+        **size_options: as for `runtime.sizes.target_size`.
 
     Returns:
         (height, width) of the result.
@@ -182,7 +181,7 @@ def _timing(durations: Sequence[float], for_gif: bool) -> list[tuple[int, int]]:
 
 
 def _check_output(
-    path: str | os.PathLike,
+    path: StrPath,
     kind: str,
     size: tuple[int, int],
     quality: int | None,
@@ -210,9 +209,7 @@ def _check_output(
     check_place(path)
 
 
-def _timed(
-    path: str | os.PathLike,
-) -> Iterator[tuple[tuple[np.ndarray, np.ndarray], float]]:
+def _timed(path: StrPath) -> Iterator[tuple[tuple[np.ndarray, np.ndarray], float]]:
     """Yield (frame, seconds) for `scenes_of`."""
     milliseconds = 0.0
     for pixels, alpha, duration in frames_of(path):

@@ -76,13 +76,8 @@ def enhance_file(
 ) -> tuple[int, int]:
     """Enlarge a picture, an animation or a video, and make the folder of its result.
 
-    Args:
-        pair: the file and its result; a folder that the user named must exist.
-        progress: function (steps done, steps in all).
-        warn: function (sentence).
-        **options: of `enhance_image`, and `deinterlace`.
-
-    Returns (height, width) of the result; raises what `enhance_image` does.
+    A folder that the user named must exist. Options are those of `enhance_image`, and
+    `deinterlace`. Returns (height, width) of the result; raises as `enhance_image`.
     """
     if not pair.named:
         try:
@@ -135,7 +130,9 @@ def enhance_files(
     progress: Callable[[Pair, int, int], object] | None = None,
     verbose: bool = False,
 ) -> Generator[Outcome, None, None]:
-    """Enlarge files; close the iterator to stop, which leaves no partial file.
+    """Enlarge files, and yield the `Outcome` of each when it is done.
+
+    Close the iterator to stop, which leaves no partial file.
 
     Args:
         pairs: the files.
@@ -144,9 +141,6 @@ def enhance_files(
         progress: function (pair, steps done, steps in all), called within a file by a
             single worker.
         verbose: whether outcomes have `lines`.
-
-    Yields:
-        `Outcome` of each file when it is done.
 
     Raises:
         SrliteError: an unusable model or an impossible option; no file is begun.
@@ -162,8 +156,8 @@ def enhance_files(
         load_options(options)
     if workers > 1:
         yield from _in_processes(pairs, options, workers, verbose)
-        return
-    yield from _one_by_one(pairs, options, verbose, progress)
+    else:
+        yield from _one_by_one(pairs, options, verbose, progress)
 
 
 def choose_workers(pairs: Sequence[Pair], options: dict[str, Any]) -> int:

@@ -1,6 +1,5 @@
 """One picture by several models, next to LR, bicubic and HR: `--compare`."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from srlite.enhance.batch import SIZES, load_options
 from srlite.enhance.inference import enhance_image, save_figure
 from srlite.errors import ConfigError, ImageError
 from srlite.figures.slider_page import slider_page
-from srlite.files import is_same_file, replacing
+from srlite.files import StrPath, is_same_file, replacing
 from srlite.pictures.levels import resize
 from srlite.pictures.picture import picture_from_array, read_picture, shown_levels
 from srlite.pictures.writing import check_place
@@ -22,9 +21,7 @@ from srlite.runtime.sizes import MAX_SR_PIXELS, target_size
 _MAX_SIDE = 4096  # pixels of what a browser shows with ease
 
 
-def check_comparison(
-    path: str | os.PathLike, inputs: Sequence[str | os.PathLike]
-) -> None:
+def check_comparison(path: StrPath, inputs: Sequence[StrPath]) -> None:
     """Make sure, before the work begins, that a comparison can be written.
 
     Raises ImageError for an ending other than `.html` and `.png`, for a place where no
@@ -38,18 +35,16 @@ def check_comparison(
 
 
 def check_sizes(
-    lr_path: str | os.PathLike,
-    sr_path: str | os.PathLike,
-    models: Sequence[str | os.PathLike],
-    hr_path: str | os.PathLike | None,
+    lr_path: StrPath,
+    sr_path: StrPath,
+    models: Sequence[StrPath],
+    hr_path: StrPath | None,
     options: dict[str, Any],
 ) -> None:
     """Make sure, before the work begins, that all pictures will have the same size.
 
     `options` are those of `enhance_image` for the result; else as `write_comparison`.
-
-    Raises:
-        SrliteError: as `enhance_image`, and HR or a model's result has another size.
+    Raises as `enhance_image`, and if HR or a model's result has another size.
     """
     lr_size = read_picture(lr_path, page=options.get("page", 1)).pixels.shape[:2]
     asked = {name: options.get(name) for name in SIZES}
@@ -75,11 +70,11 @@ def check_sizes(
 
 
 def write_comparison(
-    path: str | os.PathLike,
-    lr_path: str | os.PathLike,
-    sr_path: str | os.PathLike,
-    models: Sequence[str | os.PathLike],
-    hr_path: str | os.PathLike | None,
+    path: StrPath,
+    lr_path: StrPath,
+    sr_path: StrPath,
+    models: Sequence[StrPath],
+    hr_path: StrPath | None,
     caption: str,
     warn: Callable[[str], object],
     **options: Any,
@@ -96,10 +91,7 @@ def write_comparison(
         warn: function (sentence) for notes on the further models.
         **options: of `enhance_image`, for these models.
 
-    All of them have the size of the result: `check_sizes`.
-
-    Raises:
-        SrliteError: as `enhance_image`.
+    All of them have the size of the result: `check_sizes`. Raises as `enhance_image`.
     """
     picture = read_picture(lr_path, page=options.get("page", 1))
     lr = shown_levels(picture)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from srlite.enhance.video import can_write_video
 from srlite.errors import ConfigError, ImageError
+from srlite.files import StrPath
 from srlite.pictures.animation_frames import is_animation
 from srlite.pictures.decoding import VIDEO_ENDINGS, in_kinds, is_picture_name
 from srlite.pictures.writing import can_write
@@ -52,8 +53,8 @@ class _Found:
 
 
 def plan_files(
-    lr_paths: Sequence[str | os.PathLike],
-    sr_path: str | os.PathLike | None = None,
+    lr_paths: Sequence[StrPath],
+    sr_path: StrPath | None = None,
     recursive: bool = False,
     ending: str | None = None,
     skip_existing: bool = False,
@@ -144,7 +145,7 @@ def plan_files(
     )
 
 
-def kind_of(path: str | os.PathLike) -> str:
+def kind_of(path: StrPath) -> str:
     """Return "video", by a file's ending, "animation", by its frames, or "picture"."""
     if Path(path).suffix.lower() in VIDEO_ENDINGS:
         return "video"
@@ -196,9 +197,7 @@ def _fixed_part(pattern: Path) -> Path:
 
 
 def _names_a_file(
-    sr_path: str | os.PathLike,
-    lr_paths: Sequence[str | os.PathLike],
-    found: list[_Found],
+    sr_path: StrPath, lr_paths: Sequence[StrPath], found: list[_Found]
 ) -> bool:
     """Whether `sr_path` is a file; raise ConfigError for one of several inputs."""
     is_folder = os.path.isdir(sr_path) or os.fspath(sr_path).endswith(("/", os.sep))

@@ -8,7 +8,6 @@ import contextlib
 import functools
 import io
 import itertools
-import os
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from srlite.errors import ConfigError, ImageError, ModelError
-from srlite.files import is_same_file
+from srlite.files import StrPath, is_same_file
 from srlite.models.model_files import (
     DEFAULT_MODEL,
     FAITHFUL_MODEL,
@@ -46,12 +45,12 @@ _MOST_INCHES = 100  # a side of a figure, whose 12,000 pixels take 600 MB
 
 def enhance_image(
     lr_image: Any = None,
-    sr_path: str | os.PathLike | None = None,
+    sr_path: StrPath | None = None,
     visualize: bool = False,
     size: tuple[float, float] | None = None,
     *,
-    lr_path: str | os.PathLike | None = None,
-    model: str | os.PathLike | None = None,
+    lr_path: StrPath | None = None,
+    model: StrPath | None = None,
     tile: int | None = None,
     overlap: int | None = None,
     num_threads: int | None = None,
@@ -61,7 +60,7 @@ def enhance_image(
     height: int | None = None,
     max_side: int | None = None,
     strength: float | None = None,
-    sharp_model: str | os.PathLike | None = None,
+    sharp_model: StrPath | None = None,
     degradation: Told = "auto",
     ensemble: int = 1,
     quality: int | None = None,
@@ -138,7 +137,7 @@ def enhance_image(
             threads, quality or figure size.
     """
     parts_of(degradation)
-    if isinstance(lr_image, str | os.PathLike) and lr_path is None:
+    if isinstance(lr_image, StrPath) and lr_path is None:
         lr_image, lr_path = None, lr_image
     if (lr_image is None) == (lr_path is None):
         received = "neither" if lr_image is None else "both"
@@ -221,8 +220,8 @@ def _tell(
 
 
 def load_upscaler(
-    model: str | os.PathLike | None = None,
-    sharp_model: str | os.PathLike | None = None,
+    model: StrPath | None = None,
+    sharp_model: StrPath | None = None,
     strength: float | None = None,
     tile: int | None = None,
     overlap: int | None = None,
@@ -233,23 +232,21 @@ def load_upscaler(
 
     Arguments and errors are those of `enhance_image`.
     """
-    if strength is None:
-        if sharp_model is not None:
-            raise ConfigError("a sharp model is mixed in by a strength; give one too")
-        model = DEFAULT_MODEL if model is None else model
-        paths: list[Path | None] = [find_model(model).resolve(), None]
-        strength = 0.0
-    else:
-        check_strength(strength)
-        models = (
-            FAITHFUL_MODEL if model is None else model,
-            SHARP_MODEL if sharp_model is None else sharp_model,
-        )
-        needed = (strength < 1, strength > 0)
-        paths = [find_model(m).resolve() if n else None for m, n in zip(models, needed)]
+    if strength is None and sharp_model is not None:
+        raise ConfigError("a sharp model is mixed in by a strength; give one too")
+    usual = DEFAULT_MODEL if strength is None else FAITHFUL_MODEL
+    strength = 0.0 if strength is None else strength
+    check_strength(strength)
+    models = (
+        usual if model is None else model,
+        SHARP_MODEL if sharp_model is None else sharp_model,
+    )
+    needed = (strength < 1, strength > 0)
+    paths = [find_model(m).resolve() if n else None for m, n in zip(models, needed)]
     modified = tuple(time for path in paths if path for time in _modified(path))
+    path, sharp_path = paths
     return _load_cached(
-        *paths, strength, modified, tile, overlap, num_threads, ensemble
+        modified, path, tile, overlap, num_threads, sharp_path, strength, ensemble
     )
 
 
@@ -262,20 +259,15 @@ def _modified(path: Path) -> Iterator[object]:
 
 
 @functools.lru_cache(maxsize=2)
-def _load_cached(
-    path: Any, sharp_path: Path | None, strength: float, _: object, *rest: Any
-) -> Upscaler:
-    tile, overlap, num_threads, ensemble = rest
-    return Upscaler.from_file(
-        path, tile, overlap, num_threads, sharp_path, strength, ensemble
-    )
+def _load_cached(_: object, *arguments: Any) -> Upscaler:
+    return Upscaler.from_file(*arguments)
 
 
 def _show_comparison(
     picture: Picture,
     enlarged: Picture,
     size: tuple[float, float] | None,
-    sr_path: str | os.PathLike | None,
+    sr_path: StrPath | None,
 ) -> None:
     """Show the figure, or save it where there is no display."""
     import matplotlib.pyplot as plt
@@ -299,7 +291,7 @@ def _show_comparison(
     print(f"comparison: {path}")
 
 
-def save_figure(figure: Any, path: str | os.PathLike) -> None:
+def save_figure(figure: Any, path: StrPath) -> None:
     """Write a figure of pyplot as a PNG, whole or not at all, and close it."""
     import matplotlib.pyplot as plt
 

@@ -89,11 +89,11 @@ def told_by_scene(
     """Yield the degradation for `Upscaler.upscale` of each frame from `begin` on.
 
     Args:
-        frames: as in `scenes_of`; not read if there is nothing to estimate.
+        frames: as in `scenes_of`, like `grey`; not read if nothing is estimated.
         upscaler: `srlite.runtime.upscaler.Upscaler`.
         degradation: as in `srlite.runtime.telling.parts_of`.
         pixels: function frame -> picture, for `Upscaler.estimate`.
-        grey: as in `scenes_of`.
+        grey: see there.
         begin: number of frames to skip.
         say: function (line) for what was seen in each scene, and told.
     """

@@ -27,7 +27,7 @@ from srlite.enhance.video_frames import (
     is_turned,
     packets_of,
 )
-from srlite.files import locked, put_away, remove_leftovers, replacing
+from srlite.files import StrPath, locked, put_away, remove_leftovers, replacing
 from srlite.pictures.writing import writing
 from srlite.runtime.telling import parts_of
 
@@ -139,7 +139,7 @@ def identity_of(lr_path, settings, upscaler, degradation, wrap):
 
 
 @contextlib.contextmanager
-def segment_folder(sr_path: str | os.PathLike, identity: str) -> Iterator[Path]:
+def segment_folder(sr_path: StrPath, identity: str) -> Iterator[Path]:
     """Yield the folder of a file's segments: those of the same work, or none yet.
 
     It is removed in the end, unless an error leaves segments in it. Raises ConfigError
@@ -182,7 +182,7 @@ def segments_in(folder: Path) -> list[Path]:
 def join(
     segments: list[Path],
     source: Any,
-    sr_path: str | os.PathLike,
+    sr_path: StrPath,
     form: Form,
     last: int,
     sound: bool = True,
@@ -243,7 +243,7 @@ def _said(source):
     return said
 
 
-def lost_words(source: Any, path: str | os.PathLike) -> Iterator[str]:
+def lost_words(source: Any, path: StrPath) -> Iterator[str]:
     """Yield sentences about metadata of an open file that its copy at `path` lacks.
 
     Languages, titles, flags, chapters, dates and places count.

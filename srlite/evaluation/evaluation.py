@@ -10,12 +10,12 @@ the same picture under the same settings, is taken from the records.
         print(row.model, row.metric, row.mean)
 """
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from srlite.data.damages import parse_damages
+from srlite.data.sources import listed
 from srlite.errors import ConfigError, DataError, ImageError, ModelError
 from srlite.evaluation.contenders import EDGES, open_contenders
 from srlite.evaluation.data_sets import hr_folder, rename_apart
@@ -29,6 +29,7 @@ from srlite.evaluation.protocol import (
 )
 from srlite.evaluation.records import FIELDS, Score, record_key
 from srlite.evaluation.statistics import Summary, aggregate
+from srlite.files import StrPath
 from srlite.metrics.frechet import check_count, fit_gaussian, frechet_distance
 from srlite.metrics.psnr_ssim import smallest_side
 from srlite.pictures.picture import read_rgb
@@ -46,8 +47,8 @@ class Results:
 
 
 def evaluate(
-    models: str | os.PathLike | Sequence[str | os.PathLike],
-    hr_dir: str | os.PathLike | Sequence[str | os.PathLike],
+    models: StrPath | Sequence[StrPath],
+    hr_dir: StrPath | Sequence[StrPath],
     *,
     kernels: str | Sequence[str] = KERNEL_ORDER,
     damages: str | Sequence[str] = "none",
@@ -80,18 +81,18 @@ def evaluate(
     Raises:
         SrliteError: something given cannot be used; its kind says what.
     """
-    texts, folders = _listed(models), _listed(hr_dir)
+    texts, folders = listed(models), listed(hr_dir)
     if not texts or not folders:
         raise ConfigError("give at least one model and one folder of HR pictures")
-    wanted = None if metrics is None else _listed(metrics)
+    wanted = None if metrics is None else listed(metrics)
     measures, _ = build_measures(wanted, {}, scale)
     if edges not in EDGES:
         raise ConfigError(f"edges must be one of {', '.join(EDGES)}; received {edges}")
-    damaged = parse_damages(_listed(damages))
-    protocol = Protocol(scale, tuple(_listed(kernels)), edges, damaged)
+    damaged = parse_damages(listed(damages))
+    protocol = Protocol(scale, tuple(listed(kernels)), edges, damaged)
     asked = () if degradation == "auto" else (degradation,)
     sets = rename_apart([hr_folder(folder) for folder in folders])
-    contenders = open_contenders(map(str, texts), protocol, sets, num_threads, asked)
+    contenders = open_contenders(texts, protocol, sets, num_threads, asked)
     evaluation = Evaluation(sets, contenders, protocol, measures)
     evaluation.run(progress)
     scores = [
@@ -103,11 +104,6 @@ def evaluate(
     ]
     summaries = [Summary(**entry) for entry in aggregate(evaluation.records)]
     return Results(scores, summaries, evaluation.left_out)
-
-
-def _listed(given):
-    """Return what may be given alone, text or a path, as a list."""
-    return [given] if isinstance(given, str | os.PathLike) else list(given)
 
 
 class Evaluation:

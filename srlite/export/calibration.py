@@ -8,7 +8,6 @@ people may do: of one damage at its strongest, of all at once, or of several.
 """
 
 import itertools
-import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -24,6 +23,7 @@ from srlite.data.degradation_vector import (
 from srlite.data.kernels import KERNELS, shrink
 from srlite.data.photographs import usable_photographs
 from srlite.export.checks import fit
+from srlite.files import StrPath
 
 SIZE = 96  # LR pixels, of the crops for a file of any size
 CALIBRATING, TRYING = 48, 12
@@ -39,7 +39,7 @@ class Sample(NamedTuple):
 
 
 def calibration_samples(
-    source: str | os.PathLike,
+    source: StrPath,
     scale: int,
     size: tuple[int, int],
     damage: str | Degradation | None = None,

@@ -24,7 +24,7 @@ from srlite.export.estimator import check_path, estimator_file
 from srlite.export.export import SEEING_PRECISIONS, export_tflite
 from srlite.export.psnr_drop import LossMeter
 from srlite.export.report import EstimatorReport
-from srlite.files import SAMPLE, replacing, writing
+from srlite.files import SAMPLE, StrPath, replacing, writing
 from srlite.models.model_files import (
     estimator_beside,
     find_estimator,
@@ -155,7 +155,7 @@ def _write_all(
 
 def _write(
     generator: Any,
-    path: str | os.PathLike,
+    path: StrPath,
     precision: str,
     input_size: tuple[int, int] | None,
     options: dict,
@@ -169,7 +169,7 @@ def _write(
     print(report)
 
 
-def _report_path(path: str | os.PathLike) -> Path:
+def _report_path(path: StrPath) -> Path:
     """Return where the report of a file goes; ExportError where other JSON stands."""
     beside = Path(path).with_suffix(".json")
     with writing(beside, ExportError):

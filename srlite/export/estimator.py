@@ -25,17 +25,14 @@ from srlite.export.checks import (
     check_size,
 )
 from srlite.export.report import EstimatorReport
-from srlite.files import SAMPLE, replacing
+from srlite.files import SAMPLE, StrPath, replacing
 from srlite.models.model_files import load_estimator
 from srlite.models.tflite import add_metadata, origin
 from srlite.pictures.picture import read_rgb
 
 
 def export_estimator(
-    estimator: Any,
-    path: Path,
-    photos: Sequence[np.ndarray],
-    source: str | os.PathLike | None,
+    estimator: Any, path: Path, photos: Sequence[np.ndarray], source: StrPath | None
 ) -> EstimatorReport:
     """Convert an estimator to a ``.tflite`` file and prove it, as `export_tflite`."""
     check_path(path)
@@ -63,7 +60,7 @@ def estimator_file(path: Path) -> tuple[bytes, EstimatorReport]:
     return content, EstimatorReport(path, len(content), ops)
 
 
-def check_path(path: str | os.PathLike) -> None:
+def check_path(path: StrPath) -> None:
     """Raise `ExportError` unless a file of this name can be a ``.tflite``."""
     path = Path(path)
     if path.suffix != ".tflite":
@@ -73,10 +70,7 @@ def check_path(path: str | os.PathLike) -> None:
 
 
 def _convert(
-    estimator: Any,
-    path: Path,
-    photos: Sequence[np.ndarray],
-    source: str | os.PathLike | None,
+    estimator: Any, path: Path, photos: Sequence[np.ndarray], source: StrPath | None
 ) -> tuple[bytes, EstimatorReport]:
     """Return the file's bytes, and its report with `path`; nothing stays on disk."""
     keras = import_keras("export", backends=("tensorflow",))

@@ -12,7 +12,6 @@ model on a real photo, and for int8 also the loss in PSNR (`psnr_drop`). A failu
 leaves nothing and harms nothing. Converting needs Keras on TensorFlow.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -40,7 +39,7 @@ from srlite.export.checks import (
 from srlite.export.estimator import check_path, export_estimator
 from srlite.export.psnr_drop import LossMeter, check_loss
 from srlite.export.report import EstimatorReport, ExportReport
-from srlite.files import SAMPLE, replacing
+from srlite.files import SAMPLE, StrPath, replacing
 from srlite.memory import check_memory
 from srlite.models.model_files import (
     check_generator,
@@ -62,15 +61,15 @@ MAX_REACH = 32  # LR pixels; the largest overlap that is chosen for a file
 
 def export_tflite(
     generator: Any,
-    path: str | os.PathLike,
+    path: StrPath,
     input_size: tuple[int, int] | None = None,
     precision: str = "float32",
     max_bytes: int | None = MAX_BYTES,
-    photos: Sequence[str | os.PathLike | np.ndarray] | None = None,
-    calibration: str | os.PathLike | None = None,
+    photos: Sequence[StrPath | np.ndarray] | None = None,
+    calibration: StrPath | None = None,
     meter: LossMeter | None = None,
     overlap: int | None = None,
-    source: str | os.PathLike | None = None,
+    source: StrPath | None = None,
     degradation: Told | None = None,
     estimator: Any = None,
     estimator_bytes: int = 0,
@@ -190,7 +189,7 @@ def _check_arguments(
     path: Path,
     input_size: Sequence[int] | None,
     precision: str,
-    calibration: str | os.PathLike | None,
+    calibration: StrPath | None,
     overlap: int | None,
 ) -> None:
     if precision not in PRECISIONS:

@@ -6,7 +6,6 @@ and files are told the truth: the kernel, and no damage.
 """
 
 import functools
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from srlite.data.kernels import KERNELS, shrink
 from srlite.errors import ExportError
+from srlite.files import StrPath
 from srlite.memory import cores
 from srlite.metrics.psnr_ssim import centre_crop, psnr
 from srlite.models.model_files import scale_of
@@ -50,7 +50,7 @@ class LossMeter:
     def _values(self) -> list[float]:
         return self._psnr_by_kernel(self._upscale)
 
-    def measure(self, path: str | os.PathLike) -> dict[str, tuple[float, float]]:
+    def measure(self, path: StrPath) -> dict[str, tuple[float, float]]:
         """Measure a ``.tflite``: kernel -> (dB of the model, of the file), means."""
         upscale = Upscaler(in_colour(LiteRTNetwork(path, cores()))).upscale
         return dict(zip(KERNELS, zip(self._values, self._psnr_by_kernel(upscale))))

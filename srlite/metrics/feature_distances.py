@@ -10,13 +10,13 @@ parts, to bound the memory.
 """
 
 import math
-import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from srlite.backend import import_keras
+from srlite.files import StrPath
 from srlite.pictures.levels import to_float
 
 VGG19_TAPS = ("block2_conv2", "block3_conv4", "block5_conv4")
@@ -71,18 +71,18 @@ class FeatureDistance:
         return [tap[0] for tap in (taps if isinstance(taps, list) else [taps])]
 
 
-def content_distance(weights: str | os.PathLike | None) -> FeatureDistance:
+def content_distance(weights: StrPath | None) -> FeatureDistance:
     """Build the distance in VGG19; `weights` are "imagenet", a path, or None: random.
 
     Raises BackendError without Keras, ModelError where the weights cannot be read.
     """
     import_keras("the content distance")
-    from srlite.models.features import vgg19_features
+    from srlite.models.features import vgg_features
 
-    return FeatureDistance(vgg19_features(VGG19_TAPS, weights), VGG19_SCALES)
+    return FeatureDistance(vgg_features("vgg19", VGG19_TAPS, weights), VGG19_SCALES)
 
 
-def style_distance(weights: str | os.PathLike | None) -> FeatureDistance:
+def style_distance(weights: StrPath | None) -> FeatureDistance:
     """Build the distance in EfficientNetB4; as `content_distance`."""
     import_keras("the style distance")
     from srlite.models.features import efficientnet_b4_features

@@ -18,6 +18,7 @@ import numpy as np
 
 from srlite.backend import import_keras
 from srlite.errors import DataError, ModelError, error_reason
+from srlite.files import StrPath
 from srlite.metrics.psnr_ssim import check_uint8
 from srlite.pictures.levels import resize
 
@@ -77,7 +78,7 @@ def check_count(name: str, count: int) -> None:
         )
 
 
-def inception_features(weights: str | os.PathLike | None, side: int = SIDE) -> Features:
+def inception_features(weights: StrPath | None, side: int = SIDE) -> Features:
     """Build the function from a picture to InceptionV3's 2048 pooled features.
 
     Args:

@@ -9,13 +9,13 @@ super-resolution, luma is rounded and a border is left out.
 """
 
 import math
-import os
 from pathlib import Path
 
 import numpy as np
 
 from srlite.data.kernels import downsampling_matrix
 from srlite.errors import DataError, error_reason
+from srlite.files import StrPath
 from srlite.metrics.psnr_ssim import check_uint8, gaussian_means
 from srlite.pictures.levels import luma
 
@@ -29,7 +29,7 @@ _GAMMAS = [[math.gamma(n / shape) for shape in _SHAPES] for n in (1, 2, 3)]
 _RATIOS = np.square(_GAMMAS[1]) / np.multiply(_GAMMAS[0], _GAMMAS[2])
 
 
-def read_niqe_parameters(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
+def read_niqe_parameters(path: StrPath) -> tuple[np.ndarray, np.ndarray]:
     """Read the Gaussian of pristine photographs: mean (36,), covariance (36, 36).
 
     `path` is an `.npz`, or an `.mat` as the authors published it, with the arrays

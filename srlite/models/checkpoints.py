@@ -24,7 +24,7 @@ import numpy as np
 
 from srlite.backend import import_safetensors
 from srlite.errors import CheckpointError, DamagedCheckpointError
-from srlite.files import remove_folder, replacing, replacing_folder, writing
+from srlite.files import StrPath, remove_folder, replacing, replacing_folder, writing
 from srlite.models import checkpoint_parts
 
 Parts = Mapping[str, Any]  # of name to anything with Keras `variables`
@@ -68,7 +68,7 @@ def _digest(tensors: Tensors, metadata: dict) -> str:
 
 
 def save(
-    directory: str | os.PathLike,
+    directory: StrPath,
     stage: str,
     step: int,
     parts: Parts,
@@ -81,7 +81,7 @@ def save(
 
     Args:
         directory: folder, made if missing.
-        stage: "pretrain" or "gan".
+        stage: name of the stage.
         step: optimizer updates done in this stage.
         parts: dict of name to anything with Keras `variables`.
         config: dict that JSON can hold.
@@ -105,7 +105,7 @@ def save(
 
 
 def save_best(
-    directory: str | os.PathLike,
+    directory: StrPath,
     stage: str,
     step: int,
     parts: Parts,
@@ -181,7 +181,7 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-def find(directory: str | os.PathLike, stage: str) -> list[tuple[int, Path]]:
+def find(directory: StrPath, stage: str) -> list[tuple[int, Path]]:
     """List a stage's checkpoints: (step, path), oldest first."""
     found: list[tuple[int, Path]] = []
     if not os.path.isdir(directory):
@@ -193,14 +193,14 @@ def find(directory: str | os.PathLike, stage: str) -> list[tuple[int, Path]]:
     return sorted(found)
 
 
-def remove_after(directory: str | os.PathLike, stage: str, step: int) -> None:
+def remove_after(directory: StrPath, stage: str, step: int) -> None:
     """Remove a stage's checkpoints of more than `step` updates."""
     for other, path in find(directory, stage):
         if other > step:
             _remove(path)
 
 
-def read(path: str | os.PathLike) -> tuple[dict, Tensors]:
+def read(path: StrPath) -> tuple[dict, Tensors]:
     """Read a checkpoint and make sure that it is whole.
 
     Returns:
@@ -249,14 +249,14 @@ def _read(path: Path) -> tuple[dict, Tensors]:
         return file.metadata() or {}, tensors
 
 
-def load(path: str | os.PathLike, parts: Parts) -> dict:
+def load(path: StrPath, parts: Parts) -> dict:
     """Read a checkpoint, `assign` it to `parts`, and return the `info` of `read`."""
     info, tensors = read(path)
     assign(tensors, parts, path)
     return info
 
 
-def assign(tensors: Tensors, parts: Parts, path: str | os.PathLike) -> None:
+def assign(tensors: Tensors, parts: Parts, path: StrPath) -> None:
     """Set the variables of `parts` to tensors read from `path`, all or none.
 
     Raises CheckpointError if names or shapes do not match.

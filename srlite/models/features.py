@@ -20,8 +20,9 @@ from typing import Any
 import keras
 
 from srlite.errors import ConfigError, ModelError, error_reason
+from srlite.files import StrPath
 
-Weights = str | os.PathLike | None
+Weights = StrPath | None
 # The mean of ImageNet's pixels in RGB, levels; VGG was trained with it subtracted.
 _CAFFE_MEAN = (123.68, 116.779, 103.939)
 # The mean and standard deviations of ImageNet's pixels in RGB, [0, 1].
@@ -165,13 +166,6 @@ def vgg_features(
     features = keras.Model(picture, [taps[name] for name in layers], name=network)
     features.trainable = False
     return _for_channels(features, channels)
-
-
-def vgg19_features(
-    layers: Sequence[str], weights: Weights = "imagenet", **options: Any
-) -> keras.Model:
-    """Build the frozen VGG19; arguments as those of `vgg_features`."""
-    return vgg_features("vgg19", layers, weights, **options)
 
 
 def efficientnet_b4_features(

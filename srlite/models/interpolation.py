@@ -36,12 +36,12 @@ _NO_MATTER_ENDINGS = ("_initializer", "_regularizer", "_constraint")
 
 
 def interpolate_weights(psnr: Any, gan: Any, alpha: float) -> list[np.ndarray]:
-    """Mix the weights of two networks of one architecture.
+    """Mix the weights of two Functional `keras.Model`s of one architecture.
 
     Args:
-        psnr: Functional `keras.Model`.
-        gan: another one, of the same architecture.
-        alpha: share of `gan`, in [0, 1]; 0 gives `psnr` and 1 gives `gan`, to the bit.
+        psnr: the model that `alpha` 0 gives, to the bit.
+        gan: the model that `alpha` 1 gives, to the bit.
+        alpha: share of `gan`, in [0, 1].
 
     Returns:
         List of every weight, NumPy arrays for `set_weights`.
@@ -219,7 +219,8 @@ def main(
         generator.save(temporary)
     print(f"{output}: {made}")
     if source:
-        with replacing(beside.with_suffix(source.suffix), ModelError) as temporary:
+        beside = beside.with_suffix(source.suffix)
+        with replacing(beside, ModelError) as temporary:
             temporary.write_bytes(source.read_bytes())
+        print(f"{beside}: its estimator")
     return 0
-    print(f"{beside}: its estimator")

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from srlite.backend import import_keras
 from srlite.data.degradation_vector import SIZE
 from srlite.errors import ModelError, error_reason, one_line
-from srlite.files import PACKAGE
+from srlite.files import PACKAGE, StrPath
 from srlite.models import checkpoint_parts, checkpoints
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def shipped_model_path(name: str) -> Path:
     return WEIGHTS_DIR / f"{name}.tflite"
 
 
-def find_model(model: str | os.PathLike, trained: bool = False) -> Path:
+def find_model(model: StrPath, trained: bool = False) -> Path:
     """Find the file that a model is read from.
 
     If the choice may surprise, a line on standard error states it.
@@ -109,7 +109,7 @@ def find_model(model: str | os.PathLike, trained: bool = False) -> Path:
     return path
 
 
-def fast_model(model: str | os.PathLike) -> Path:
+def fast_model(model: StrPath) -> Path:
     """Find the int8 file beside a model, named like it with `_int8` at the end.
 
     Raises ModelError if there is none.
@@ -157,7 +157,7 @@ def estimator_beside(path: Path) -> Path:
     return path.with_name(f"{path.stem}{_ESTIMATOR}{path.suffix}")
 
 
-def find_estimator(model: str | os.PathLike) -> Path:
+def find_estimator(model: StrPath) -> Path:
     """Find the estimator that goes with a model, or raise ModelError.
 
     It lies beside the model's file, and its name is `estimator` or that of the model
@@ -184,7 +184,7 @@ def find_estimator(model: str | os.PathLike) -> Path:
     )
 
 
-def load_generator(model: str | os.PathLike) -> "keras.Model":
+def load_generator(model: StrPath) -> "keras.Model":
     """Load a generator, not compiled; a shipped name stands for its ``.keras`` file.
 
     Raises:
@@ -203,7 +203,7 @@ def load_generator(model: str | os.PathLike) -> "keras.Model":
     return generator
 
 
-def load_estimator(path: str | os.PathLike) -> "keras.Model":
+def load_estimator(path: StrPath) -> "keras.Model":
     """Load an estimator from its ``.keras`` file, frozen and not compiled.
 
     Raises BackendError without Keras, and ModelError if the file is missing, damaged or

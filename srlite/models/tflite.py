@@ -20,7 +20,6 @@ Runtimes skip metadata that they do not know. Reading needs no TensorFlow.
 import collections
 import hashlib
 import json
-import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +29,7 @@ import numpy as np
 
 import srlite
 from srlite.errors import ModelError, error_reason
+from srlite.files import StrPath
 
 NAME = "srlite"
 # Fields that must be whole numbers, if they are there, and how large at least.
@@ -74,7 +74,7 @@ def add_metadata(content: bytes, fields: dict) -> bytes:
     return bytes(builder.Output())
 
 
-def origin(source: str | os.PathLike | None) -> dict:
+def origin(source: StrPath | None) -> dict:
     """Return the metadata fields about the origin of a model, read from `source`."""
     digest = None
     if source is not None:
@@ -114,7 +114,7 @@ def _checked(fields: Any) -> dict:
     return fields
 
 
-def describe(path: str | os.PathLike) -> str:
+def describe(path: StrPath) -> str:
     """Describe size, tensors, ops and metadata of any ``.tflite``, in several lines.
 
     Raises ModelError if the file is missing or damaged.

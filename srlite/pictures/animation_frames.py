@@ -9,7 +9,6 @@ Interchange Format, version 89a (CompuServe 1990).
 """
 
 import io
-import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from srlite.errors import ImageError
+from srlite.files import StrPath
 from srlite.pictures.decoding import MAX_PIXELS, count_frames, decoding, open_image
 from srlite.pictures.encoders import PNG_SIGNATURE, png_chunk, png_chunks
 from srlite.pictures.levels import round_to_uint8
@@ -48,7 +48,7 @@ class Animation:
     said: Picture  # the metadata, with one pixel
 
 
-def is_animation(path: str | os.PathLike) -> bool:
+def is_animation(path: StrPath) -> bool:
     """Whether a readable file is a GIF, WebP, PNG or AVIF of more than one frame."""
     try:
         with decoding(path), open_image(path, path) as image:
@@ -58,7 +58,7 @@ def is_animation(path: str | os.PathLike) -> bool:
         return False
 
 
-def read_animation(path: str | os.PathLike) -> Animation:
+def read_animation(path: StrPath) -> Animation:
     """Decode all frames once, to learn what the first written frame depends on."""
     with decoding(path), open_image(path, path) as image:
         check_pixels(path, count_frames(image), (image.height, image.width))
@@ -82,9 +82,7 @@ def read_animation(path: str | os.PathLike) -> Animation:
     return Animation(kind, size, tuple(durations), loop or 0, transparent, said)
 
 
-def frames_of(
-    path: str | os.PathLike,
-) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
+def frames_of(path: StrPath) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
     """Yield (colours, alpha, milliseconds) of each frame: whole, upright, uint8."""
     with decoding(path), open_image(path, path) as image:
         orientation = image.getexif().get(_ORIENTATION, 1)
@@ -95,9 +93,7 @@ def frames_of(
             yield rgba[..., :3], rgba[..., 3], milliseconds
 
 
-def _composed(
-    image: Any, path: str | os.PathLike
-) -> Iterator[tuple[np.ndarray, float]]:
+def _composed(image: Any, path: StrPath) -> Iterator[tuple[np.ndarray, float]]:
     composed = {"PNG": composed_frames, "GIF": composed_gif}.get(image.format)
     if composed is not None:
         yield from composed(Path(path).read_bytes())

@@ -19,6 +19,7 @@ from typing import Any
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from srlite.errors import ImageError, SrliteError, error_reason
+from srlite.files import StrPath
 from srlite.pictures.embedded import add_embedded, misread_jp2
 
 # Enlarged four times along each axis, this many pixels are 4.8 GB of uint8.
@@ -224,7 +225,7 @@ def in_kinds(endings: Iterable[str]) -> str:
     return "; ".join(parts)
 
 
-def is_picture_name(path: str | os.PathLike) -> bool:
+def is_picture_name(path: StrPath) -> bool:
     """Whether a name has the ending of a picture, and is not hidden."""
     path, ending = Path(path), Path(path).suffix.lower()
     _init()
@@ -234,7 +235,7 @@ def is_picture_name(path: str | os.PathLike) -> bool:
     return known and not path.name.startswith(".")
 
 
-def count_pixels(path: str | os.PathLike) -> int:
+def count_pixels(path: StrPath) -> int:
     """Read the number of pixels from a picture's header; 0 if that fails."""
     try:
         with decoding(path), open_image(path, path) as image:

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from srlite.errors import ImageError
+from srlite.files import StrPath
 from srlite.pictures.colour import (
     cmyk_to_rgb,
     profile_of_exif,
@@ -120,9 +121,7 @@ def read_rgb(source: Any, name: object = None) -> np.ndarray:
         return round_to_uint8(picture_from_image(image, name).pixels)
 
 
-def read_picture(
-    path: str | os.PathLike, max_pixels: int = MAX_PIXELS, page: int = 1
-) -> Picture:
+def read_picture(path: StrPath, max_pixels: int = MAX_PIXELS, page: int = 1) -> Picture:
     """Read a picture file with its transparency, depth and metadata.
 
     Args:

@@ -18,7 +18,7 @@ from PIL import Image
 from PIL import __version__ as pillow_version
 
 from srlite.errors import ConfigError, ImageError
-from srlite.files import replacing
+from srlite.files import StrPath, replacing
 from srlite.files import writing as writing_file
 from srlite.pictures.encoders import write_png, write_tiff
 from srlite.pictures.levels import (
@@ -74,14 +74,14 @@ def can_write(ending: str) -> bool:
     return form is not None and form.name in Image.SAVE
 
 
-def takes_quality(path: str | os.PathLike) -> bool:
+def takes_quality(path: StrPath) -> bool:
     """Whether the format of a file has a quality to set."""
     form = _FORMATS.get(Path(path).suffix.lower())
     return form is not None and form.quality
 
 
 def check_writable(
-    path: str | os.PathLike,
+    path: StrPath,
     height: int,
     width: int,
     picture: Any = None,
@@ -135,7 +135,7 @@ def check_quality(quality: float | None) -> None:
         raise ConfigError(f"quality must be 1 to 100; received {quality!r}")
 
 
-def check_place(path: str | os.PathLike) -> None:
+def check_place(path: StrPath) -> None:
     """Raise ImageError where no file can be made, or replaced, under a path."""
     path = Path(path)
     # Not by `Path`, which raises on an overlong name.
@@ -152,7 +152,7 @@ def check_place(path: str | os.PathLike) -> None:
             pass
 
 
-def fit_to_format(path: str | os.PathLike, picture: Any) -> Any:
+def fit_to_format(path: StrPath, picture: Any) -> Any:
     """Remove what the format of a path cannot hold, before work is spent on it.
 
     Takes and returns a `Picture`, whose pixels may be float in [0, 1]. Where the format
@@ -177,9 +177,7 @@ def fit_to_format(path: str | os.PathLike, picture: Any) -> Any:
     return fit_metadata(fitted, form.name, form.holds, form.grey)
 
 
-def write_picture(
-    path: str | os.PathLike, picture: Any, quality: float | None = None
-) -> None:
+def write_picture(path: StrPath, picture: Any, quality: float | None = None) -> None:
     """Write a picture, whole or not at all.
 
     The file is encoded under a temporary name in the same folder, synced and renamed;
@@ -230,7 +228,7 @@ class _WholeFile(io.FileIO):
         raise io.UnsupportedOperation("fileno")
 
 
-def _format_of(path: str | os.PathLike) -> _Format:
+def _format_of(path: StrPath) -> _Format:
     form = _FORMATS.get(Path(path).suffix.lower())
     if form is None:
         raise ImageError(
@@ -259,6 +257,6 @@ def encoder_options(kind: str, quality: float | None) -> dict[str, Any]:
     return {}
 
 
-def writing(path: str | os.PathLike) -> contextlib.AbstractContextManager[None]:
+def writing(path: StrPath) -> contextlib.AbstractContextManager[None]:
     """Turn whatever an encoder or the disk raises into an ImageError."""
     return writing_file(path, ImageError, Exception)

@@ -1,9 +1,9 @@
 """What an `Upscaler` is made of: networks behind names, and the tiles that fit them."""
 
-import os
 from typing import Any
 
 from srlite.errors import ConfigError
+from srlite.files import StrPath
 from srlite.memory import cores
 from srlite.models.model_files import find_estimator, find_model
 from srlite.runtime.composed import MixedNetwork, in_colour
@@ -17,10 +17,7 @@ DEFAULT_OVERLAP = 20
 
 
 def open_models(
-    path: str | os.PathLike,
-    sharp_path: str | os.PathLike | None,
-    strength: float,
-    num_threads: int | None,
+    path: StrPath, sharp_path: StrPath | None, strength: float, num_threads: int | None
 ) -> tuple[Any, Estimator | None]:
     """Open one model or two, and the estimator where one of them asks for it.
 

@@ -21,7 +21,6 @@ The interpreters are imported when a file is opened.
 
 import functools
 import logging
-import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ import numpy as np
 
 from srlite.data.degradation_vector import SIZE
 from srlite.errors import ModelError, error_reason
+from srlite.files import StrPath
 from srlite.memory import cores
 from srlite.models.model_files import load_generator, step_of
 from srlite.models.tflite import read_metadata
@@ -47,7 +47,7 @@ _PROBED = (16, 16)
 class LiteRTNetwork:
     """A `.tflite` from picture, and perhaps degradation, to picture."""
 
-    def __init__(self, path: str | os.PathLike, num_threads: int):
+    def __init__(self, path: StrPath, num_threads: int):
         """Load `path`; raises `ModelError` when it is damaged or of another kind."""
         from ai_edge_litert.interpreter import Interpreter
 

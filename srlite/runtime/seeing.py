@@ -5,7 +5,6 @@ for a tile, so that tiles stay equal to the whole. It is a `.tflite`, run by Lit
 a `.keras`, run by Keras.
 """
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,6 +16,7 @@ import numpy as np
 from srlite.data.degradation_vector import SIZE, SMALLEST, Degradation, fitting
 from srlite.data.kernels import KERNELS
 from srlite.errors import ConfigError, ModelError, error_reason
+from srlite.files import StrPath
 from srlite.models.model_files import load_estimator
 from srlite.pictures.levels import to_float
 from srlite.runtime.runners import hide_retracing
@@ -40,7 +40,7 @@ class Estimator:
         self._lock = threading.Lock()
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike, num_threads: int = 1) -> Self:
+    def from_file(cls, path: StrPath, num_threads: int = 1) -> Self:
         """Load an estimator from a `.tflite` or `.keras` file.
 
         Raises:
@@ -94,7 +94,7 @@ def _joined_odds(odds: np.ndarray) -> tuple[float, ...]:
 class _LiteRTEstimator:
     """A `.tflite` from LR to degradation."""
 
-    def __init__(self, path: str | os.PathLike, num_threads: int):
+    def __init__(self, path: StrPath, num_threads: int):
         from ai_edge_litert.interpreter import Interpreter
 
         try:

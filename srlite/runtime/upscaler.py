@@ -7,7 +7,6 @@ Memory: beside the two pictures, what one tile needs (`memory.tile_memory`).
 """
 
 import math
-import os
 from collections.abc import Callable
 from typing import Any, Self, overload
 
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from srlite.data.degradation_vector import CLEAN, Degradation
+from srlite.files import StrPath
 from srlite.memory import MAX_TILE_BYTES, tile_memory
 from srlite.models.model_files import DEFAULT_MODEL, shipped_model_path
 from srlite.pictures.levels import check_picture, resize, to_float, to_grey, to_levels
@@ -90,11 +90,11 @@ class Upscaler:
     @classmethod
     def from_file(
         cls,
-        path: str | os.PathLike,
+        path: StrPath,
         tile: int | None = None,
         overlap: int | None = None,
         num_threads: int | None = None,
-        sharp_path: str | os.PathLike | None = None,
+        sharp_path: StrPath | None = None,
         strength: float = 0.0,
         ensemble: int = 1,
     ) -> Self:

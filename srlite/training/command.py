@@ -9,11 +9,7 @@ from srlite.errors import arguments_of
 
 
 def main(argv: Sequence[str] | None = None, prog: str = "train.py") -> int:
-    """Run the command; return exit status 0.
-
-    Raises:
-        SrliteError: as `recipe.train`.
-    """
+    """Run the command; return exit status 0, or raise as `recipe.train`."""
     parser = _parser(prog)
     args = vars(parser.parse_args(arguments_of(argv)))
     summary, run_dir = args.pop("summary"), args.pop("run_dir")

@@ -71,9 +71,8 @@ class Distribution:
     def require_same(self, what, content):
         """Raise ConfigError on all workers when one differs from the chief.
 
-        Args:
-            what: name of what must be the same.
-            content: function that returns it as bytes.
+        `content` is a function that returns, as bytes, what must be the same; `what`
+        names it.
         """
         if self.num_workers == 1:
             return
@@ -161,10 +160,8 @@ class Distribution:
 def distribute(backend, single_device=False):
     """Choose the devices of a Keras backend: all that are visible, or the first.
 
-    Raises:
-        ConfigError: TF_CONFIG cannot be used.
-        BackendError: the backend cannot train on several hosts, or has already looked
-            for devices.
+    Raises ConfigError for an unusable TF_CONFIG; BackendError if the backend cannot
+    train on several hosts, or has already looked for devices.
     """
     worker, num_workers = _read_cluster(os.environ.get("TF_CONFIG"))
     if num_workers > 1:
@@ -224,8 +221,7 @@ def _several_hosts(backend, worker, num_workers):
 def _read_cluster(text):
     """Return (number of this worker, number of workers), chief first, from TF_CONFIG.
 
-    Raises:
-        ConfigError: it is not a cluster of workers.
+    Raises ConfigError if it is not a cluster of workers.
     """
     try:
         config = json.loads(text or "{}")

@@ -40,8 +40,7 @@ class RunLogger:
     def __init__(self, run_dir, wandb_project=None):
         """Open the logs of a folder, and a Weights & Biases project if one is named.
 
-        Raises:
-            BackendError: Weights & Biases is not installed, or refuses to start.
+        Raises BackendError if Weights & Biases is not installed, or refuses to start.
         """
         self._wandb = wandb_project and _wandb_run(Path(run_dir), wandb_project)
         self._path = Path(run_dir) / "metrics.jsonl"
@@ -223,12 +222,9 @@ def _is_repeated(line, stage, first_step):
 def read_metrics(path):
     """Read the complete rows of a `metrics.jsonl`.
 
-    Returns:
-        dict of stage to dict of name to (steps, values), two float64 arrays in the
-        order of the steps. Stages and names are in the order of the file.
-
-    Raises:
-        CheckpointError: there is no such file, or a line is damaged.
+    Returns dict of stage to dict of name to (steps, values), two float64 arrays in the
+    order of the steps. Stages and names are in the order of the file. Raises
+    CheckpointError if there is no such file, or a line is damaged.
     """
     try:
         lines = Path(path).read_text().split("\n")[:-1]

@@ -209,12 +209,9 @@ class AdversarialLoss(keras.losses.Loss):
     """
 
     def call(self, y_true, y_pred):
-        """Return (batch,).
+        """Return (batch,) from the logits to raise and to lower, each (batch, 1).
 
-        Args:
-            y_true: logits to raise, (batch, 1).
-            y_pred: logits to lower, (batch, 1), or a tuple of those and their labels in
-                [0, 1], (batch, 1).
+        `y_pred` may be a tuple of logits and their labels in [0, 1], (batch, 1).
         """
         logits, labels = y_pred if isinstance(y_pred, tuple) else (y_pred, 0.0)
         # softplus(-x) is -log(sigmoid(x)) without overflow and without log(0).

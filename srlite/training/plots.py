@@ -24,7 +24,7 @@ import numpy as np
 from srlite.data.kernels import KERNELS
 from srlite.errors import CheckpointError, ConfigError, arguments_of
 from srlite.figures.strips import OKABE_ITO
-from srlite.files import replacing
+from srlite.files import StrPath, replacing
 from srlite.training.logs import read_metrics
 
 _BLACK = "#000000"
@@ -201,8 +201,8 @@ def _dress(axes, name, ends):
 
 
 def plot_run(
-    run_dir: str | os.PathLike,
-    output: str | os.PathLike | None = None,
+    run_dir: StrPath,
+    output: StrPath | None = None,
     steps: tuple[float, float] | None = None,
 ) -> Path:
     """Draw the curves of a run directory to a PNG file.
@@ -214,8 +214,7 @@ def plot_run(
 
     Raises:
         CheckpointError: there is no such run, or a line of its metrics is damaged.
-        ConfigError: there is nothing to draw between these steps, or the file cannot
-            be written.
+        ConfigError: there is nothing to draw, or the file cannot be written.
     """
     path = Path(run_dir)
     path = path / "metrics.jsonl" if path.suffix != ".jsonl" else path

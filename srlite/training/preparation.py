@@ -12,7 +12,7 @@ from srlite.data.patches import PatchSampler, StageSampler
 from srlite.data.photographs import usable_photographs
 from srlite.data.sources import check_source, listed, split_weight
 from srlite.errors import ConfigError, DataError
-from srlite.files import is_same_file, replacing
+from srlite.files import StrPath, is_same_file, replacing
 from srlite.memory import available_memory
 from srlite.metrics.psnr_ssim import smallest_side
 from srlite.models.model_files import find_model, load_generator, scale_of, step_of
@@ -58,8 +58,8 @@ def check(config, stages):
 
 def smallest_photo(config):
     """Return the shortest side, in HR pixels, of a validation picture."""
-    seen = SMALLEST if config.generator.conditional else 0  # LR pixels
-    return max(smallest_side(config.scale), seen * config.scale)
+    seen = SMALLEST * config.scale if config.generator.conditional else 0
+    return max(smallest_side(config.scale), seen)
 
 
 def find_sources(config, stages, data_dirs):
@@ -78,11 +78,8 @@ def find_sources(config, stages, data_dirs):
 def check_sources(trained, measured, pack, validation_pack):
     """Raise DataError for a missing source, ConfigError for what may be overwritten.
 
-    Args:
-        trained: sources to train on, without weight.
-        measured: sources of pictures to validate on.
-        pack: path for pictures of `trained` that are in no pack yet.
-        validation_pack: path for those of `measured`.
+    Pictures of the sources `trained`, which have no weight, may be written to the path
+    `pack`, and those of `measured` to `validation_pack`.
     """
     if not os.fspath(pack).endswith(".pack"):
         raise ConfigError(f"--pack must end in .pack; received {pack}")
@@ -141,10 +138,8 @@ def load_validation(config, stages, sources, folder, say):
 
     With the estimator's stage they stay whole, as it is measured on any part of them.
     Pictures of one colour where they are measured are left out. `folder` gets a pack if
-    they do not fit in memory, and the names of files left out.
-
-    Raises:
-        DataError: a source cannot be read, or has no usable picture.
+    they do not fit in memory, and the names of files left out. Raises DataError if a
+    source cannot be read, or has no usable picture.
     """
     from srlite.training.validation import cut
 
@@ -251,9 +246,8 @@ def samplers_by_size(config, seed, images):
 def load_judge(config):
     """Load the frozen generator that teaches the estimator of a `Config`, or None.
 
-    Raises:
-        ConfigError: it is not conditional, or does not fit the sizes.
-        ModelError: there is none.
+    Raises ModelError for a missing file, ConfigError for a generator that is not
+    conditional, or does not fit the sizes.
     """
     from srlite.models.generators import is_conditional
 
@@ -289,11 +283,10 @@ def prepare_backend(single_device):
     return keras, devices
 
 
-def summarize(config: Config, run_dir: str | os.PathLike | None = None) -> str:
+def summarize(config: Config, run_dir: StrPath | None = None) -> str:
     """Describe the untrained networks of a config; write it to `run_dir`/summary.txt.
 
-    Raises:
-        ConfigError: the options do not go with each other, or `run_dir` cannot be made.
+    Raises ConfigError if options conflict, or `run_dir` cannot be made.
     """
     config.check()
     import_keras("the summary")

@@ -16,7 +16,7 @@ from srlite.data.draws import AugmentationDraws
 from srlite.data.photographs import load_photographs, training_set
 from srlite.data.sources import listed
 from srlite.errors import ConfigError
-from srlite.files import disk_errors
+from srlite.files import StrPath, disk_errors
 from srlite.models.model_files import load_estimator
 from srlite.training import preparation
 from srlite.training.distribution import Distribution
@@ -38,19 +38,19 @@ _SEEDS = {"pretrain": 0, "gan": 1, "estimator": 2, "validation": 3}
 
 def train(
     config: Config,
-    data_dirs: str | os.PathLike | Sequence[str | os.PathLike],
-    run_dir: str | os.PathLike,
+    data_dirs: StrPath | Sequence[StrPath],
+    run_dir: StrPath,
     *,
     stages: Sequence[str] | None = None,
-    val_dir: str | os.PathLike | Sequence[str | os.PathLike] | None = None,
-    pack: str | os.PathLike | None = None,
+    val_dir: StrPath | Sequence[StrPath] | None = None,
+    pack: StrPath | None = None,
     max_minutes: float | None = None,
     checkpoint_part_size: int | None = None,
-    vgg19_weights: str | os.PathLike | None = "imagenet",
-    efficientnet_weights: str | os.PathLike | None = "imagenet",
+    vgg19_weights: StrPath | None = "imagenet",
+    efficientnet_weights: StrPath | None = "imagenet",
     override: bool = False,
     skip_damaged: bool = False,
-    init_from: str | os.PathLike | None = None,
+    init_from: StrPath | None = None,
     wandb_project: str | None = None,
     single_device: bool = False,
 ) -> bool:

@@ -158,11 +158,8 @@ class RunDirectory:
         """Load a stage's newest checkpoint into `parts`; return the updates done, or 0.
 
         With `skip_damaged` it loads the newest whole one, and renames damaged ones to
-        begin with `damaged-`, which takes them out of the run.
-
-        Raises:
-            CheckpointError: the checkpoint is of another model or damaged, or none is
-                whole.
+        begin with `damaged-`, which takes them out of the run. Raises CheckpointError
+        for a checkpoint of another model or a damaged one, or if none is whole.
         """
         found = checkpoints.find(self.checkpoints, stage)
         damaged = []

@@ -113,9 +113,9 @@ def build_step(
         keras: the module.
         config: `Config`.
         stage: one of `run_directory.STAGES`.
-        start: the model whose weights the learner begins with, or None.
+        start: model whose weights the learner begins with, or None.
         losses: as from `build_losses`.
-        scope: function that returns the context to make variables in.
+        scope: function that returns the context in which variables are made.
         partner: frozen `keras.Model`: the estimator of a conditional generator, or the
             generator that judges an estimator.
 
@@ -200,12 +200,9 @@ def _objective(config, stage, parts, losses, partner):
 
 
 def find_estimator_file(model):
-    """Return the path of the estimator that an estimator's stage begins with.
+    """Find the estimator that an estimator's stage begins with, or raise ModelError.
 
     `model` is its ``.keras`` file, a run directory, or a model that it goes with.
-
-    Raises:
-        ModelError: there is none.
     """
     path = Path(model)
     checkpoint = os.path.isfile(path / checkpoint_parts.INDEX)
@@ -219,12 +216,9 @@ def find_estimator_file(model):
 
 
 def start_estimator_from(estimator, path):
-    """Set the weights of an estimator to those of another one.
+    """Copy the weights of the estimator that `find_estimator_file` finds.
 
-    `path` is as of `find_estimator_file`.
-
-    Raises:
-        ModelError: there is none, or it has other shapes.
+    Raises ModelError if there is none, or it has other shapes.
     """
     path = find_estimator_file(path)
     other = load_estimator(path)
@@ -249,13 +243,10 @@ def step_class(backend):
 
 
 def start_from(generator, path):
-    """Set the weights of a generator to those of the model `path`, by name.
+    """Copy the weights of the model `path` to a generator, by name.
 
     A conditional generator can start from one that is not: the degradation then changes
-    nothing at first.
-
-    Raises:
-        ModelError: the two differ in shape or options.
+    nothing at first. Raises ModelError if the two differ in shape or options.
     """
     import keras
 

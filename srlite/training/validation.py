@@ -36,10 +36,8 @@ def restore(generator, hr, scale, estimator=None, damages=()):
 
     HR is uint8 (height, width, channels), sides multiples of `scale`; `damages` are
     names of `data.damages`, each with the kernel bicubic. A conditional generator needs
-    an estimator.
-
-    Returns:
-        (lr, sr): uint8 arrays whose first axis follows `KERNELS`, then `damages`.
+    an estimator. Returns (lr, sr), uint8 arrays whose first axis follows `KERNELS`,
+    then `damages`.
     """
 
     def shrink(hr):
@@ -89,10 +87,9 @@ def told(generator, lr, estimator):
 def validate_estimator(estimator, samplers, scale=4, batches=8):
     """Measure an estimator on batches of the samplers from `samplers_by_size`.
 
-    Returns:
-        dict of `kernel_<size>`, the share of patches whose likeliest kernel is the
-        right one, and of mean absolute errors: `jpeg_<size>` in steps of quality,
-        `noise_<size>` in levels, `blur_<size>` in HR pixels, `sharpening_<size>`.
+    Returns dict of `kernel_<size>`, the share of patches whose likeliest kernel is
+    right, and of mean absolute errors: `jpeg_<size>` in steps of quality,
+    `noise_<size>` in levels, `blur_<size>` in HR pixels, `sharpening_<size>`.
     """
     scores = {}
     for size, sampler in samplers.items():
@@ -143,7 +140,7 @@ def validate(
             next one for the next picture.
         estimator: `keras.Model`, for a conditional generator, which is measured on
             `DAMAGES` too.
-        lr_images: for each picture its real LR picture, cut as by `cut_pair`, or None.
+        lr_images: for each picture its real LR picture, cut as by `cut`, or None.
 
     Returns:
         (scores, pictures): dict of `psnr` (mean over the kernels) and `psnr_<kernel>`
@@ -207,21 +204,16 @@ def _psnr(sr, hr, scale):
 _SCORES = {"psnr": _psnr, "ssim": ssim}
 
 
-def cut_pair(lr, hr, crop, scale):
-    """Return views of the middle of a pair, (lr, hr); `crop` is as of `validate`."""
+def cut(lr, hr, crop, scale):
+    """Return views of what `validate` measures, (lr, hr); LR may be None."""
+    if lr is None:
+        return None, centre_crop(hr, scale, crop or None)
     size = crop // scale or max(lr.shape)
     tops = [max(0, (side - size) // 2) for side in lr.shape[:2]]
     small, large = (
         tuple(slice(n * top, n * (top + size)) for top in tops) for n in (1, scale)
     )
     return lr[small], hr[large]
-
-
-def cut(lr, hr, crop, scale):
-    """Return views of what `validate` measures, (lr, hr); LR may be None."""
-    if lr is None:
-        return None, centre_crop(hr, scale, crop or None)
-    return cut_pair(lr, hr, crop, scale)
 
 
 def bicubic_psnr(images, scale, crop=CROP, lr_images=None):
@@ -258,8 +250,7 @@ def _pictures(number, lr, sr, hr):
 def trained_score(config, scores):
     """Average the PSNR of `validate` as training weighs kernels and damages.
 
-    Returns:
-        (dB, text): the average, and how it was made.
+    Returns (dB, how it was made in words).
     """
     odds = dataclasses.asdict(config.kernels)
     known = {kernel: odds[kernel] for kernel in odds if f"psnr_{kernel}" in scores}

@@ -98,10 +98,10 @@ def test_content_is_the_loss_of_training(hr_folder, vgg19_file, tmp_path):
     words += ["--vgg19-weights", vgg19_file, "--metrics", "content", "--out-dir", out]
     assert run(*words) == 0
     from srlite.config.presets import PRESETS
-    from srlite.models.features import vgg19_features
+    from srlite.models.features import vgg_features
 
     of = PRESETS["light"].gan.content_loss
-    features = vgg19_features(of.layers, vgg19_file)
+    features = vgg_features("vgg19", of.layers, vgg19_file)
     loss = ContentLoss(features, of.layer_weights, of.layer_scales, of.criterion)
     kept = [
         np.asarray(Image.open(out / f"pictures/photos/area/{name}/a.png"))[None] / 255

@@ -13,7 +13,6 @@ import pytest
 from srlite.errors import ConfigError, ModelError
 from srlite.models.features import (
     efficientnet_b4_features,
-    vgg19_features,
     vgg_features,
 )
 
@@ -40,7 +39,7 @@ def _assert_relu_of_taps_is_the_original(original, path, pictures):
     caffe = keras.applications.vgg19.preprocess_input(255.0 * pictures)
     layers = [original.get_layer(name).output for name in TAPS]
     expected = keras.Model(original.input, layers)(caffe)
-    taps = vgg19_features(TAPS, path)(pictures)
+    taps = vgg_features("vgg19", TAPS, path)(pictures)
     for name, tap, activation in zip(TAPS, taps, expected, strict=True):
         tap, activation = np.asarray(tap), np.asarray(activation)
         assert tap.min() < 0 < activation.max(), name
@@ -61,7 +60,7 @@ def test_vgg19_taps_with_imagenet_weights(pictures):
 
 
 def test_vgg19_is_as_deep_as_its_deepest_tap_and_frozen(vgg19):
-    features = vgg19_features(("block1_conv2", "block2_conv1"), str(vgg19[1]))
+    features = vgg_features("vgg19", ("block1_conv2", "block2_conv1"), str(vgg19[1]))
     assert [tap.shape[-1] for tap in features.outputs] == [64, 128]
     assert features.layers[-1].name == "block2_conv1"
     assert features.trainable_variables == []
@@ -72,8 +71,8 @@ def test_vgg19_is_as_deep_as_its_deepest_tap_and_frozen(vgg19):
 
 
 def test_taps_after_the_activation(vgg19, pictures):
-    before = vgg19_features(TAPS, vgg19[1])(pictures)
-    after = vgg19_features(TAPS, vgg19[1], before_activation=False)(pictures)
+    before = vgg_features("vgg19", TAPS, vgg19[1])(pictures)
+    after = vgg_features("vgg19", TAPS, vgg19[1], before_activation=False)(pictures)
     for linear, rectified in zip(before, after, strict=True):
         np.testing.assert_array_equal(np.maximum(linear, 0), rectified)
 
@@ -96,7 +95,7 @@ def test_torch_preprocessing(vgg19, pictures):
     mean, stddev = np.array([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]], np.float32)
     kernel, bias = vgg19[0].get_layer("block1_conv1").get_weights()
     expected = keras.ops.conv((pictures - mean) / stddev, kernel, padding="same") + bias
-    features = vgg19_features(["block1_conv1"], vgg19[1], preprocessing="torch")
+    features = vgg_features("vgg19", ["block1_conv1"], vgg19[1], preprocessing="torch")
     np.testing.assert_allclose(features(pictures), expected, atol=1e-5)
 
 
@@ -117,8 +116,8 @@ def test_grey_pictures_count_as_rgb(vgg19, pictures, built_once):
     rgb = np.repeat(grey, 3, axis=-1)
     style = efficientnet_b4_features(STYLE, None, channels=1)
     rgb_style = style.layers[-1]
-    content = vgg19_features(TAPS[:2], vgg19[1], channels=1)
-    rgb_content = vgg19_features(TAPS[:2], vgg19[1])
+    content = vgg_features("vgg19", TAPS[:2], vgg19[1], channels=1)
+    rgb_content = vgg_features("vgg19", TAPS[:2], vgg19[1])
     for one, three in ((style, rgb_style), (content, rgb_content)):
         assert one.trainable_variables == []
         for a, b in zip(one(grey), three(rgb), strict=True):
@@ -129,7 +128,7 @@ def test_other_networks_and_preprocessings():
     with pytest.raises(ConfigError, match="none of 11 or 13 layers.*'vgg13'"):
         vgg_features("vgg13", TAPS, None)
     with pytest.raises(ConfigError, match="'caffe' or 'torch'; received 'tf'"):
-        vgg19_features(TAPS, None, preprocessing="tf")
+        vgg_features("vgg19", TAPS, None, preprocessing="tf")
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +190,7 @@ def test_efficientnet_from_a_file_is_the_imagenet_network(
 
 
 def test_one_tap_is_a_bare_tensor(pictures, built_once):
-    vgg19 = vgg19_features(("block2_conv1",), None)
+    vgg19 = vgg_features("vgg19", ("block2_conv1",), None)
     assert vgg19(pictures).shape == (2, 24, 32, 128)
     efficientnet = efficientnet_b4_features(weights=None)
     assert efficientnet(pictures).shape == (2, 3, 4, 160)
@@ -199,11 +198,11 @@ def test_one_tap_is_a_bare_tensor(pictures, built_once):
 
 def test_unknown_layers_name_close_ones(built_once):
     with pytest.raises(ConfigError, match="VGG19.*'block3_conv5'.*block3_conv4"):
-        vgg19_features(("block3_conv5",), None)
+        vgg_features("vgg19", ("block3_conv5",), None)
     with pytest.raises(ConfigError, match="from block1_conv1 to block5_conv4"):
-        vgg19_features(("???",), None)
+        vgg_features("vgg19", ("???",), None)
     with pytest.raises(ConfigError, match="at least one layer of VGG19"):
-        vgg19_features((), None)
+        vgg_features("vgg19", (), None)
     with pytest.raises(ConfigError, match="'block5f_project'.*block5f_project_conv"):
         efficientnet_b4_features(("block5f_project",), None)
     with pytest.raises(ConfigError, match="no linear tap at 'block5f_se_reduce'"):
@@ -219,7 +218,7 @@ def _assert_one_sentence(error, *parts):
 def test_a_missing_file(tmp_path):
     path = tmp_path / "missing.h5"
     with pytest.raises(ModelError) as error:
-        vgg19_features(TAPS, path)
+        vgg_features("vgg19", TAPS, path)
     _assert_one_sentence(error, f"no file {path}", "--vgg19-weights", "without the top")
 
 
@@ -228,7 +227,7 @@ def test_a_file_that_is_no_weights_file(name, tmp_path):
     path = tmp_path / name
     path.write_text("not weights")
     with pytest.raises(ModelError) as error:
-        vgg19_features(TAPS, path)
+        vgg_features("vgg19", TAPS, path)
     _assert_one_sentence(error, str(path), "VGG19", "--vgg19-weights")
 
 
@@ -246,6 +245,6 @@ def test_a_download_without_network(tmp_path, monkeypatch):
         "keras.src.utils.file_utils.config.keras_home", lambda: str(tmp_path)
     )
     with pytest.raises(ModelError) as error:
-        vgg19_features(TAPS)
+        vgg_features("vgg19", TAPS)
     flag = "--vgg19-weights"
     _assert_one_sentence(error, "could not be downloaded", flag, "=none")

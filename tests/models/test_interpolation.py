@@ -171,7 +171,7 @@ def test_what_training_changed_is_carried_to_a_network_that_is_told(files, tmp_p
         )
 
 
-def test_an_estimator_of_another_kind_is_in_the_way(files, tmp_path):
+def test_an_estimator_of_another_kind_is_in_the_way(files, tmp_path, capsys):
     conditional_generator(5, **SHAPE).save(tmp_path / "told.keras")
     (tmp_path / "told_estimator.tflite").write_bytes(b"of A")
     both = {"psnr_model": tmp_path / "told.keras", "gan_model": tmp_path / "told.keras"}
@@ -183,6 +183,8 @@ def test_an_estimator_of_another_kind_is_in_the_way(files, tmp_path):
     beside.unlink()
     assert interpolation.main(arguments(tmp_path, **both)) == 0
     assert (tmp_path / "c_estimator.tflite").read_bytes() == b"of A"
+    said = capsys.readouterr().out.splitlines()
+    assert said[-1] == f"{tmp_path / 'c_estimator.tflite'}: its estimator"
 
 
 def test_colour_is_held(files, tmp_path):

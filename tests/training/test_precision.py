@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from srlite.data.patches import PatchSampler
 from srlite.models.discriminators import vgg_discriminator
-from srlite.models.features import vgg19_features
+from srlite.models.features import vgg_features
 from srlite.models.generators import build_generator, rrdb_net
 from srlite.training.guard import LossScale, set_precision
 from srlite.training.losses import ContentLoss, PixelLoss, RelativisticAverageLoss
@@ -21,7 +21,7 @@ def networks():
     return (
         rrdb_net(**shape),
         vgg_discriminator(filters=(4, 8), dense_units=4),
-        vgg19_features(["block1_conv2", "block2_conv1"], None),
+        vgg_features("vgg19", ["block1_conv2", "block2_conv1"], None),
     )
 
 

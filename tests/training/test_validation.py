@@ -16,7 +16,7 @@ from srlite.training.losses import ContentLoss, StyleLoss
 from srlite.training.validation import (
     DAMAGES,
     bicubic_psnr,
-    cut_pair,
+    cut,
     distance_model,
     restore,
     restore_pictures,
@@ -258,11 +258,11 @@ def test_odd_sides_of_real_lr():
 def test_pairs_are_cut_along_lr_pixels():
     lr = np.random.default_rng(0).integers(0, 256, (31, 90, 3), np.uint8)
     hr = lr.repeat(4, axis=0).repeat(4, axis=1)
-    small, large = cut_pair(lr, hr, 200, 4)
+    small, large = cut(lr, hr, 200, 4)
     assert small.shape == (31, 50, 3)
     np.testing.assert_array_equal(large, small.repeat(4, axis=0).repeat(4, axis=1))
     np.testing.assert_array_equal(small, lr[:, 20:70])
-    assert cut_pair(lr, hr, 0, 4)[0].shape == lr.shape
+    assert cut(lr, hr, 0, 4)[0].shape == lr.shape
 
 
 def test_bicubic_enlargement_is_measured_likewise(generator):
