@@ -56,8 +56,8 @@ def time_against(models, image, rounds, num_threads):
     """Time models on one uint8 picture (H, W, 3), by turns: a list of `Costs`.
 
     A first round does not count. Raises ModelError for a model that cannot be used,
-    takes one size only, or other sizes than the picture's, enlarges otherwise than the
-    first, or needs more memory than there is.
+    does not take this size, enlarges otherwise than the first, or needs more memory
+    than there is.
     """
     runs = [_prepare(model, image, num_threads) for model in models]
     for model, (upscaler, _) in zip(models, runs, strict=True):

@@ -94,10 +94,10 @@ class BareLiteRT:
 def time_overhead(path, image, rounds, num_threads, ending):
     """Time the whole command and bare calls of a `.tflite` of any size, by turns.
 
-    Returns dict of lists of seconds, one per round: `start`, of the command on one
-    pixel; `command`, of the command on the picture; `tiles`, of bare calls on the same
-    tiles; `whole`, of one bare call on the picture, empty where memory does not allow
-    it; and `window`, (height, width) in LR pixels of a tile.
+    Returns dict of lists of seconds, one per round: of the command on one pixel,
+    `start`, and on the picture, `command`; of bare calls on the same tiles, `tiles`,
+    and of one on the picture, `whole`, empty where memory does not allow it; and
+    `window`, (height, width) in LR pixels of a tile.
     """
     upscaler = Upscaler.from_file(path, num_threads=num_threads)
     window = _window(upscaler, image.shape[:2])

@@ -125,10 +125,9 @@ def wait(values):
 def time_portions(step, sampler, update_batch_norm, turns):
     """Time the portions of an update of a `TensorFlowStep`, in milliseconds.
 
-    Returns dict of the least of all turns, because other work only adds to them: `data`
-    to make a batch, which threads do ahead; `damage` to make LR and its degradation;
-    `forward`; `backward`; and `rest` for optimizers, EMA and, in a GAN, the
-    discriminator.
+    Returns dict of the least of all turns, because other work only adds to it: `data`
+    to make a batch, `damage` to make LR and its degradation, `forward`, `backward`, and
+    `rest` for optimizers, EMA and, in a GAN, the discriminator.
     """
     batch = sampler.batch(0)
     works = {"data": lambda: sampler.batch(0)}
@@ -157,11 +156,10 @@ def benchmark_training(config, stage, steps=50, data_dirs=None):
 
     Returns:
         dict of `backend`; `turns`; `step_ms` and `loop_ms`, medians over the turns in
-        milliseconds per step; `overhead`, quartiles over the turns of how much longer
-        the loop takes than the bare updates before and after it, and `data_wait`, how
-        long it waits for batches, as shares; `process_mib` and `device_mib`, peak
-        memory of the process and the GPU, None without one; `portions`, as from
-        `time_portions`, on TensorFlow alone, else None.
+        milliseconds per step; `overhead`, quartiles of how much longer the loop takes
+        than the bare updates around it, and `data_wait`, how long it waits for batches,
+        as shares; `process_mib` and `device_mib`, peak memory of the process and the
+        GPU, None without one; `portions`, as from `time_portions`, or None on JAX.
     """
     check(config, [stage])
     if stage == "estimator":

@@ -80,12 +80,9 @@ class Contender:
 def open_contenders(texts, protocol, sets, num_threads, degradations):
     """Load what is compared, each under a name of its own.
 
-    Args:
-        texts: strings, as in the module.
-        protocol: `Protocol`; with damaged LR, bicubic is added unless it is there.
-        sets: list of `DataSet`, whose results a folder must have.
-        num_threads: CPU threads of a `.tflite`; all cores when None.
-        degradations: what conditional models are told, side by side; or "auto".
+    `texts` are strings, as in the module. Where the `Protocol` damages LR, bicubic is
+    added unless it is there. A folder must have results for all pictures of the
+    `DataSet`s. Conditional models are told each of `degradations`, side by side.
     """
     opened = []
     told = list(dict.fromkeys(degradations)) or ["auto"]

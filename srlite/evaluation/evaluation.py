@@ -109,11 +109,8 @@ def evaluate(
 class Evaluation:
     """All measurements of one call of the command.
 
-    Attributes:
-        records: those that are done.
-        left_out: sentences about what could not be measured.
-        total: measurements in all.
-        reused: how many records existed before.
+    `records` are those done, `reused` of which existed before, of `total` in all;
+    `left_out` are sentences about what could not be measured.
     """
 
     def __init__(self, sets, contenders, protocol, measures, file=None, pictures=None):
@@ -159,10 +156,9 @@ class Evaluation:
         """Measure FID of each set, condition and model, on the pictures that are kept.
 
         `features` are as from `frechet.inception_features`, `identity` stands for their
-        weights in keys, `progress` is called with 1 after each distance.
-
-        Returns list of dicts with `data_set`, `kernel`, `model`, `fid` and `count`; a
-        set with too few measured pictures is left out.
+        weights in keys, `progress` is called with 1 after each distance. Returns dicts
+        with `data_set`, `kernel`, `model`, `fid` and `count`; a set with too few
+        measured pictures is left out.
         """
         found, scale = [], self._protocol.scale
         for data_set in self._sets:

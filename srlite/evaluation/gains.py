@@ -55,12 +55,11 @@ def by_damage(records):
 def gains_by_damage(aggregates, reference):
     """Compute how much PSNR each model gains on the model `reference`, by damage.
 
-    Returns:
-        List of dicts with `data_set`, `damage`, `model`, `metric`; `value` and
-        `reference`, means over pictures and kernels; `gain`, their difference; `least`,
-        the least gain with any kernel, and `least_with`, that condition. A data set
-        with several damages has one more, `ALL`, over all conditions. Data sets without
-        damage or reference, and infinite values, are left out.
+    Returns dicts with `data_set`, `damage`, `model`, `metric`; `value` and `reference`,
+    means over pictures and kernels; `gain`, their difference; `least`, the least gain
+    with any kernel, and `least_with`, that condition. A data set with several damages
+    has one more, `ALL`, over all conditions. Data sets without damage or reference, and
+    infinite values, are left out.
     """
     found = []
     for data_set in distinct(aggregates, "data_set"):

@@ -41,12 +41,10 @@ class Summary:
 
 
 def aggregate(records):
-    """Summarise records; no two may agree in all of `FIELDS`.
+    """Summarise records, no two of which agree in all `FIELDS`: dicts as `Summary`.
 
-    Returns:
-        List of dicts with the fields of `Summary`. Differences are over the pictures
-        that both models have; they are absent where there are none or a value is
-        infinite, the interval where there is only one.
+    Differences are over the pictures that both models have; they are absent where there
+    are none or a value is infinite, the interval where there is only one.
     """
     values = {}  # (data set, kernel, model, metric) -> {image: value}
     for record in _with_means(records):

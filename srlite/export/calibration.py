@@ -55,7 +55,7 @@ def calibration_samples(
 
     Returns (samples, photos): at most 48 `Sample` to calibrate on, and at most 12 uint8
     HR crops (scale * height, scale * width, 3), at least 3 * scale a side, to try the
-    file on, from the same photo where there is one alone; or raises DataError.
+    file on; they share a photo only if there is one alone. Raises DataError.
     """
     random = np.random.default_rng(0)
     crops = []

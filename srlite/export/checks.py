@@ -159,15 +159,10 @@ def check_difference(
 ) -> tuple[float, float]:
     """Run a ``.tflite`` beside its Keras model on photos.
 
-    Args:
-        content: the file.
-        generator: the `keras.Model` it was made from; a conditional one is told each
-            of `CHECK_DEGRADATIONS`.
-        precision: decides the limit, see `MAX_DIFFERENCE`, `MAX_MEAN_DIFFERENCE`.
-        photos: uint8 arrays (height, width, 3).
-        sizes: (height, width) in LR pixels to bring each photo to.
-
-    Returns (largest, mean) absolute difference in levels.
+    Photos are uint8 (height, width, 3), brought to each of `sizes`, (height, width) in
+    LR pixels. A conditional `keras.Model` is told each of `CHECK_DEGRADATIONS`. Limits
+    are those of the precision: `MAX_DIFFERENCE`, `MAX_MEAN_DIFFERENCE`. Returns
+    (largest, mean) absolute difference in levels.
     """
     run = runner(content)
     channels = generator.inputs[0].shape[-1]

@@ -46,8 +46,7 @@ SHIPPED = (
 def main(argv: list[str] | None = None, prog: str = "export_tflite.py") -> int:
     """Run the command; return 0, or 1 when some files of `--all` could not be made.
 
-    Raises:
-        SrliteError: as `load_generator` and `export_tflite`.
+    Raises as `load_generator` and `export_tflite`.
     """
     args = _parse(arguments_of(argv), prog)
     if args.describe:

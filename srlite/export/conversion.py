@@ -55,8 +55,8 @@ def convert(
         path: the file to write.
         input_size: LR (height, width) of a static input; None for any size.
         precision: see above.
-        samples: what int8 and int16x8 are calibrated on, with the generator's channels,
-            of `input_size` if that is given.
+        samples: what int8 and int16x8 are calibrated on, of the generator's channels
+            and the input size.
         batch: pictures per call, None for any number; 1 for a static input.
 
     Raises ExportError where the model cannot be converted, or not for this size.

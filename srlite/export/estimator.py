@@ -45,9 +45,8 @@ def export_estimator(
 def estimator_file(path: Path) -> tuple[bytes, EstimatorReport]:
     """Convert an estimator's ``.keras`` file, or read and check its ``.tflite``.
 
-    Returns (content, report): the bytes of a ``.tflite``; the report has the path
-    given. Raises ExportError if the file cannot be made or fails a check, ModelError if
-    `path` is not an estimator.
+    Returns (bytes of a ``.tflite``, report with the path given). Raises ExportError if
+    the file cannot be made or fails a check, ModelError if `path` is not an estimator.
     """
     if path.suffix != ".tflite":
         return _convert(load_estimator(path), path, [read_rgb(SAMPLE)], path)

@@ -19,7 +19,7 @@ the last convolution, which makes colour.
 import argparse
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,31 +112,19 @@ def _luma_of(change: np.ndarray) -> np.ndarray:
 
 def _layers(model: Any) -> list[tuple[str, dict]]:
     """Return the name of each layer, its options and the places of its inputs."""
-    layers = model.get_config()["layers"]
-    places = {layer["name"]: place for place, layer in enumerate(layers)}
+    from keras import tree
+
+    places = {id(step.output): place for place, step in enumerate(model.operations)}
     described = []
-    for layer in layers:
-        options = {"kind": layer["class_name"]} | {
+    for step in model.operations:
+        options = {"kind": type(step).__name__} | {
             name: value
-            for name, value in layer["config"].items()
+            for name, value in step.get_config().items()
             if name not in _NO_MATTER and not name.endswith(_NO_MATTER_ENDINGS)
         }
-        options["input"] = [places[name] for name in _sources(layer["inbound_nodes"])]
-        described.append((layer["name"], options))
+        options["input"] = [places[id(tensor)] for tensor in tree.flatten(step.input)]
+        described.append((step.name, options))
     return described
-
-
-def _sources(node: Any) -> Iterator[str]:
-    """Yield the names of the layers in a nested config of inputs."""
-    if isinstance(node, dict):
-        if "keras_history" in node:
-            yield node["keras_history"][0]
-        else:
-            for value in node.values():
-                yield from _sources(value)
-    elif isinstance(node, list | tuple):
-        for value in node:
-            yield from _sources(value)
 
 
 def _check_layers(one: Any, other: Any) -> None:

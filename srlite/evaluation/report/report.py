@@ -67,7 +67,7 @@ def write_report(
     Args:
         out_dir: an existing folder.
         records: as in `records`, at least one.
-        read: as in `pictures.choose_pictures`; not called when `count` is 0.
+        read: as in `pictures.choose_pictures`.
         about: (term, text) pairs of plain text, as from `report_origin`.
         reference: name of the model that the others are compared with.
         gains: as from `gains.gains_by_damage`, on `reference`.
