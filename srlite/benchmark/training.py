@@ -159,7 +159,8 @@ def benchmark_training(config, stage, steps=50, data_dirs=None):
         milliseconds per step; `overhead`, quartiles of how much longer the loop takes
         than the bare updates around it, and `data_wait`, how long it waits for batches,
         as shares; `process_mib` and `device_mib`, peak memory of the process and the
-        GPU, None without one; `portions`, as from `time_portions`, or None on JAX.
+        GPU, None without one; `portions`, as returned by `time_portions`, or None on
+        JAX.
     """
     check(config, [stage])
     if stage == "estimator":

@@ -54,10 +54,8 @@ def updated(config, changes, prefix=""):
     """Return a copy of a frozen dataclass with some options changed.
 
     `changes` maps dotted names to values, or is nested. Error messages put `prefix`
-    before the names.
-
-    Raises:
-        ConfigError: an unknown option, or a value of the wrong type or range.
+    before the names. Raises ConfigError for an unknown option, or a value of the wrong
+    type or range.
     """
     hints = typing.get_type_hints(type(config), include_extras=True)
     nested = {}
@@ -150,10 +148,8 @@ def _checked(value, hint, name):
 def read_options(path):
     """Read the options in a TOML file or, by its ending, a JSON file.
 
-    The section `inputs` of a run's `config.json` is left out.
-
-    Raises:
-        ConfigError: the file is missing or of another form.
+    The section `inputs` of a run's `config.json` is left out. Raises ConfigError for a
+    file that is missing or of another form.
     """
     try:
         text = Path(path).read_text("utf-8-sig")  # Windows may begin it with a mark
@@ -171,9 +167,7 @@ def parse_assignment(text):
     """Split `section.option=value` into name and value.
 
     The value is read as TOML (`5`, `1e-4`, `true`, `[1, 2]`), else as plain text.
-
-    Raises:
-        ConfigError: there is no `=`.
+    Raises ConfigError if there is no `=`.
     """
     name, equals, value = text.partition("=")
     if not equals:

@@ -177,11 +177,7 @@ DEFAULT_PRESET = "light"
 
 
 def preset(name: str) -> Config:
-    """Return the `Config` of a preset.
-
-    Raises:
-        ConfigError: there is no such preset.
-    """
+    """Return the `Config` of a preset, or raise ConfigError."""
     if name not in PRESETS:
         raise ConfigError(f"unknown preset {name}; there are {', '.join(PRESETS)}")
     return PRESETS[name]
@@ -190,13 +186,9 @@ def preset(name: str) -> Config:
 def configure(name: str | None, *changes: dict) -> Config:
     """Return the `Config` of a preset with some options changed.
 
-    Args:
-        name: the preset; None for the one that an option `preset` in `changes` names,
-            else `DEFAULT_PRESET`.
-        *changes: as of `Config.updated`, one after the other.
-
-    Raises:
-        ConfigError: as `preset` and `Config.updated`; two presets are named.
+    A name of None stands for the preset that an option `preset` in `changes` names,
+    else `DEFAULT_PRESET`. Each of `changes` is as for `Config.updated`. Raises
+    ConfigError as `preset` and `Config.updated`, and if two presets are named.
     """
     named = [options["preset"] for options in changes if "preset" in options]
     # Others are the user's, and need a preset to begin with.

@@ -17,11 +17,7 @@ from srlite.files import replacing
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """Read a `config.json`; {} where there is none.
-
-    Raises:
-        ConfigError: it cannot be read.
-    """
+    """Read a `config.json`; {} where there is none, ConfigError if it is unreadable."""
     if not os.path.exists(path):
         return {}
     try:

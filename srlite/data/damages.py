@@ -10,8 +10,8 @@
 - `lanczos`: HR is shrunk by Pillow's Lanczos instead of the kernel;
 - `none`.
 
-The numbers may be others, and `sharp` may precede any of the first three; `real` means
-the nine of `REAL`.
+Other numbers work too, and `sharp` may precede any of the first three; `real` means the
+nine of `REAL`.
 """
 
 import io

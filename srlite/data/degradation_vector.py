@@ -96,7 +96,7 @@ class Degradation:
         return np.array([*self.kernels, *strengths], np.float32)
 
     def replace(self, parts: Mapping[str, Any]) -> Self:
-        """Return a copy with some attributes changed, as from `parse_degradation`."""
+        """Return a copy with other values for some attributes."""
         return dataclasses.replace(self, **parts)
 
     def __str__(self):

@@ -60,7 +60,7 @@ def degrade(batch, scale):
             - `blur_sigma` (optional): float32 (batch,), HR pixels, 0 for none;
             - `noise` and `noise_sigma` (optional): standard normal numbers of LR's
               shape; float32 (batch,), levels, 0 for none; `noise_colour` and
-              `noise_shot` (optional): as of `augmentations.add_noise`;
+              `noise_shot` (optional): as for `augmentations.add_noise`;
             - `sharpening` (optional): float32 (batch,), 0 for none;
             - `jpeg_quality` (optional): int32 (batch,), 1 to 100, 0 for none;
               `jpeg_phase` and `jpeg_subsampled` (optional): as of

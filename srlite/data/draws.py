@@ -1,13 +1,13 @@
 """The random choices of the augmentations, drawn in NumPy for the graph to apply.
 
-`degradations.degrade` and `augmentations` have what each does, and in which order. The
-odds of an augmentation are the share of the damaged patches that get it; odds of 0
-leave its arrays out of the batch. Each has a random stream of its own, so that turning
-one on leaves patches, kernels and the others as they were.
+`degradations.degrade` applies them in its order, and `augmentations` describes each.
+The odds of an augmentation are the share of the damaged patches that get it; odds of 0
+leave its arrays out of the batch. Each has a random stream of its own, so turning one
+on changes nothing else.
 
-`resize` is a way to shrink other than the six kernels (`kernels.SHRINKINGS`), and
-`second_jpeg` meets patches that got the first. Every range is the lowest and the
-highest value of a uniform draw.
+`resize` shrinks in another way than the six kernels (`kernels.SHRINKINGS`), and
+`second_jpeg` follows a first one. Every range is the lowest and the highest value of a
+uniform draw.
 """
 
 import functools
@@ -52,10 +52,7 @@ class AugmentationDraws:
         Args:
             damaged: share of the patches, 0 to 1, that augmentations may change.
             jpeg_subsampled: share of the JPEG files whose chroma is halved (4:2:0).
-            **options: odds and ranges by name, see the module.
-
-        Raises:
-            DataError: impossible odds or ranges, or an unknown option.
+            **options: odds and ranges by name, see the module; DataError for others.
         """
         shares = {"damaged": damaged, "jpeg_subsampled": jpeg_subsampled}
         shares |= {name: options.pop(name, 0.0) for name in _AUGMENTATIONS}

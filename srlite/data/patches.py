@@ -32,8 +32,7 @@ class PatchSampler:
             images: uint8 arrays (height, width, 3), both sides >= `patch_size`.
             patch_size: HR pixels, a multiple of `scale`.
             batch_size: patches in a batch.
-            kernel_odds: relative odds of each of `kernels.KERNELS`, in order; at least
-                0, and one of them above 0.
+            kernel_odds: relative odds, 0 or more, of each of `kernels.KERNELS`.
             seed: int or sequence of ints.
             scale: HR pixels per LR pixel.
             lr_images: for each image its real LR picture, or None.
@@ -55,7 +54,7 @@ class PatchSampler:
         self._seed = np.atleast_1d(seed).tolist()
 
     def batch(self, step):
-        """Return the batch of a step, a dict as of `degradations.degrade`."""
+        """Return the batch of a step, a dict as for `degradations.degrade`."""
         random = np.random.default_rng([*self._seed, step])
         size, count = self._patch_size, self._batch_size
         chosen = random.choice(len(self._images), count, p=self._image_odds)
@@ -97,14 +96,13 @@ class StageSampler:
         """Wrap samplers.
 
         Args:
-            samplers: objects with `batch(step)` of RGB pictures; they take turns, a
-                step each.
+            samplers: objects with `batch(step)` of RGB pictures, which take turns.
             seed: sequence of ints.
             channels: 3 leaves pictures as they are, 1 makes them grey.
             fake_labels: None, or (lowest, highest): adds `fake_label`, one for each
                 picture, drawn evenly between them.
             told_truth: None, or a share: adds `degradation`, and `told_truth`, which is
-                true for that share of the patches, and false for real LR pictures,
+                true for that share of the patches, but never for real LR pictures,
                 whose degradation nobody knows.
             scale: HR pixels per LR pixel.
         """

@@ -25,11 +25,11 @@ def usable_photographs(min_sizes, scale, say, names=None):
     """Decode the pictures of sources one after the other.
 
     Args:
-        min_sizes: dict of source, without weight, to the shortest usable side in HR
+        min_sizes: dict of source, without weight, to its shortest usable side in HR
             pixels.
         scale: HR pixels per LR pixel of pairs.
-        say: function of a sentence, called at the end: how many pictures were read, and
-            how many files left out, by reason.
+        say: function, called at the end, of a sentence that counts pictures and, by
+            reason, files left out.
         names: path of a text file for the names of files left out; None for none.
 
     Yields:
@@ -125,9 +125,9 @@ def load_images(sources, min_size=1, warn=print):
 def training_set(sources, found):
     """Return the (images, lr_images, image_odds) of sources for `PatchSampler`.
 
-    `found` is as from `load_photographs`. Odds are None if no source has a weight. Else
-    those of a source are proportional to its weight (1 by default), and those of a
-    picture within it to its pixels.
+    `found` is as returned by `load_photographs`. Odds are None if no source has a
+    weight. Else those of a source are proportional to its weight (1 by default), and
+    those of a picture within it to its pixels.
     """
     weighted = [split_weight(source) for source in sources]
     photographs = [p for _, source in weighted for p in found[source]]

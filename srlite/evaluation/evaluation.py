@@ -155,10 +155,10 @@ class Evaluation:
     def distances(self, features, identity, progress):
         """Measure FID of each set, condition and model, on the pictures that are kept.
 
-        `features` are as from `frechet.inception_features`, `identity` stands for their
-        weights in keys, `progress` is called with 1 after each distance. Returns dicts
-        with `data_set`, `kernel`, `model`, `fid` and `count`; a set with too few
-        measured pictures is left out.
+        `features` are as returned by `frechet.inception_features`, `identity` stands
+        for their weights in keys, `progress` is called with 1 after each distance.
+        Returns dicts with `data_set`, `kernel`, `model`, `fid` and `count`; a set with
+        too few measured pictures is left out.
         """
         found, scale = [], self._protocol.scale
         for data_set in self._sets:

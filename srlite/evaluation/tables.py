@@ -24,7 +24,7 @@ _WITH = "with"  # heading of the condition of the least gain
 def terminal_tables(aggregates, fid=(), fid_label="FID", gains=()):
     """Lay out the tables of all data sets as text.
 
-    `aggregates` are as from `statistics.aggregate`, `fid` dicts with `data_set`,
+    `aggregates` are as returned by `statistics.aggregate`, `fid` dicts with `data_set`,
     `kernel`, `model` and `fid` under a heading, `gains` as from
     `gains.gains_by_damage`.
     """

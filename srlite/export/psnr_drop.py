@@ -70,7 +70,7 @@ class LossMeter:
 def check_loss(found: dict[str, tuple[float, float]], where: str) -> None:
     """Raise ExportError for an int8 file that loses over `MAX_LOSS` on some kernel.
 
-    `found` is as from `LossMeter.measure`, `where` the name of the pictures.
+    `found` is as returned by `LossMeter.measure`, `where` the name of the pictures.
     """
     losses = {kernel: model - file for kernel, (model, file) in found.items()}
     worst = max(losses, key=lambda kernel: np.nan_to_num(losses[kernel], nan=np.inf))

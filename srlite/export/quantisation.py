@@ -39,7 +39,7 @@ _FOLDED = (layers.BatchNormalization, layers.Rescaling)
 def quantise(generator: Any, samples: list) -> Any:
     """Round the activations of a network to 8 bits, by ranges measured on samples.
 
-    The arguments are as of `equalisation.equalise`. Returns a new `keras.Model` of the
+    The arguments are as for `equalisation.equalise`. Returns a new `keras.Model` of the
     same shape; its inputs and output are rounded to levels and clipped to [0, 1].
     """
     ranges = _find_ranges(generator, samples)
@@ -60,7 +60,7 @@ def quantise(generator: Any, samples: list) -> Any:
 def correct_biases(generator: Any, samples: list) -> Any:
     """Return a copy whose biases undo what rounding kernels to int8 changes on average.
 
-    Nagel et al. 2019, section 4.2. The arguments are as of `equalisation.equalise`.
+    Nagel et al. 2019, section 4.2. The arguments are as for `equalisation.equalise`.
     """
     copy = copied(generator)
     convs = [x for x in steps_of(copy) if isinstance(x, layers.Conv2D) and x.use_bias]

@@ -1,7 +1,7 @@
 """The figure that sets LR, bicubic and SR side by side.
 
-Above is the whole picture three times; below, magnified with visible pixels, the region
-where the network and bicubic differ most.
+Above are the whole pictures; below, magnified with visible pixels, is the region where
+SR and bicubic differ most.
 """
 
 import matplotlib.pyplot as plt

@@ -4,9 +4,9 @@ Heusel et al. 2017 (https://arxiv.org/abs/1706.08500, equation 6): the pictures 
 set become 2048 numbers each, what InceptionV3 holds before its classifier; a Gaussian
 is fitted to each set, and the distance is that of the Gaussians.
 
-The paper's InceptionV3 was trained otherwise than Keras's, and the distance falls as
-the number of pictures grows. So a figure compares only with others of srlite on the
-same number of pictures, and is refused below `MIN_PICTURES`.
+Keras's InceptionV3 has other weights than the paper's, and the distance falls as the
+number of pictures grows. So figures compare only with srlite's own for as many
+pictures, and fewer than `MIN_PICTURES` are refused.
 """
 
 import os

@@ -65,7 +65,7 @@ def niqe(
 
     Args:
         picture: uint8 (height, width, 3).
-        parameters: as from `read_niqe_parameters`.
+        parameters: as returned by `read_niqe_parameters`.
         border: pixels left out on each side.
 
     Returns the distance, 0 or more; NaN for a picture without a whole block inside the

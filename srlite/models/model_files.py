@@ -71,7 +71,7 @@ def find_model(model: StrPath, trained: bool = False) -> Path:
 
     Args:
         model: see the module.
-        trained: True for the `.keras` file of a shipped model, not its `.tflite`.
+        trained: whether to find the `.keras` of a shipped model, not its `.tflite`.
 
     Returns:
         Path of a `.tflite` or `.keras` file, or of a checkpoint: its `.safetensors`

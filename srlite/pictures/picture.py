@@ -210,7 +210,7 @@ def _from_image(image: Image.Image, name: object, said: _Said) -> Picture:
 
 
 def picture_from_array(image: Any) -> Picture:
-    """Convert an array, as of `enhance_image`, to a `Picture`, or raise ImageError."""
+    """Convert an array, as for `enhance_image`, to a `Picture`, or raise ImageError."""
     if isinstance(image, Image.Image):
         halved = is_halved(image)
         with decoding("the PIL image"):

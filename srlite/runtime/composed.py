@@ -60,10 +60,9 @@ class MixedNetwork:
     """Two networks as one, whose picture lies between theirs."""
 
     def __init__(self, faithful: Any, sharp: Any, strength: float):
-        """Join two networks, whose pictures stand for 0 and 1, in a proportion between.
+        """Mix two networks; `strength` 0 is the first one's picture, 1 the second's.
 
-        Raises:
-            ModelError: they do not enlarge alike, or take no picture of one size.
+        Raises ModelError if they enlarge differently, or take no picture of one size.
         """
         if faithful.scale != sharp.scale:
             raise ModelError(
@@ -98,20 +97,19 @@ class MixedNetwork:
 
 
 class EnsembleNetwork(_Wrapped):
-    """A network whose picture is the mean of what it makes of several views.
+    """A network that averages its results for several views of the picture.
 
     A view is the picture flipped or turned, and its result is put upright again. Two
-    views are the picture and its mirror image from left to right; four, these two
-    upside down besides; eight, all four turned by 90 degrees as well. Known from
-    Timofte et al. 2016 (https://arxiv.org/abs/1511.02228), "enhanced prediction".
+    views are the picture and its mirror image; four, also these two upside down; eight,
+    also all four turned by 90 degrees: the "enhanced prediction" of Timofte et al. 2016
+    (https://arxiv.org/abs/1511.02228).
     """
 
     def __init__(self, network: Any, count: int):
-        """Wrap a network of RGB, seen in 2, 4 or 8 views.
+        """Wrap a network of RGB, for 2, 4 or 8 views.
 
-        Raises:
-            ConfigError: another count, or turns of an input that is fixed and not
-                square.
+        Raises ConfigError for another count, and for 8 if the network's input is fixed
+        and not square.
         """
         if count not in (2, 4, 8):
             raise ConfigError(f"ensemble must be 1, 2, 4 or 8; received {count}")

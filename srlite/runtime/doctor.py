@@ -77,10 +77,9 @@ def _print_packages(extra: str, names: tuple[str, ...]) -> list[str]:
 
 
 def _enlarge_a_crop() -> str:
-    """Enlarge a part of the bundled photo and write it; return what is to be said.
+    """Enlarge a part of the bundled photo and write it; return a few words.
 
-    Raises:
-        SrliteError: it does not work, or the result is wrong.
+    Raises SrliteError if it does not work, or the result is wrong.
     """
     import numpy as np
 

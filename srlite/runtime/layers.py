@@ -34,16 +34,16 @@ def upscale_picture(
     Args:
         upscaler: the model.
         picture: its pixels may be float in [0, 1].
-        progress: as of `Upscaler.upscale`.
-        size: as of `Upscaler.upscale`.
-        degradation: as of `Upscaler.upscale`.
-        alpha: "model" to enlarge transparency by the model, as a grey picture
-            without damage; "bicubic", which takes half the time and is softer.
-            Either leaves what is opaque opaque and what is empty empty, to the bit.
-        keep_hidden_colours: whether the colours under transparent pixels are
-            enlarged as they are, because alpha is a mask; by default the visible
-            ones are extended under them, so that edges get no fringe.
-        wrap: as of `Upscaler.upscale`.
+        progress: as for `Upscaler.upscale`, like `size`, `degradation` and `wrap`.
+        size: see there.
+        degradation: see there.
+        alpha: "model" to enlarge transparency by the model, as a grey picture without
+            damage; "bicubic", which takes half the time and is softer. Either keeps
+            opaque pixels opaque and empty ones empty, to the bit.
+        keep_hidden_colours: whether the colours under transparent pixels are enlarged
+            as they are, because alpha is a mask; by default visible colours are
+            extended under them, so that edges get no fringe.
+        wrap: see there.
 
     Returns:
         `Picture` whose grey, or colours and alpha, are views of one array, so that

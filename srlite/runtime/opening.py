@@ -19,20 +19,10 @@ DEFAULT_OVERLAP = 20
 def open_models(
     path: StrPath, sharp_path: StrPath | None, strength: float, num_threads: int | None
 ) -> tuple[Any, Estimator | None]:
-    """Open one model or two, and the estimator where one of them asks for it.
+    """Open the models that a strength needs, and the estimator that goes with them.
 
-    Args:
-        path: as of `Upscaler.from_file`, like the others.
-        sharp_path: a second model; needed where `strength` is not 0.
-        strength: from 0 to 1; only what it needs is opened.
-        num_threads: CPU threads of a `.tflite`; all cores when None.
-
-    Returns:
-        (network, estimator): the network as of `srlite.runtime.runners`.
-
-    Raises:
-        ModelError: a file is missing or damaged, or the two do not go together.
-        ConfigError: impossible strength or number of threads.
+    Arguments and errors are those of `Upscaler.from_file`. Returns (network as of
+    `srlite.runtime.runners`, estimator or None).
     """
     num_threads = check_threads(num_threads)
     check_strength(strength)
@@ -58,10 +48,7 @@ def fit_tile(
 
     A tile of None is what a fixed input holds, and stays None for an input of any size;
     an overlap of None is that of the network, else `DEFAULT_OVERLAP`, at most a quarter
-    of a fixed input.
-
-    Raises:
-        ConfigError: impossible tile or overlap.
+    of a fixed input. Raises ConfigError for an impossible tile or overlap.
     """
     side = min(network.size) if network.size else None
     if overlap is None:

@@ -138,11 +138,7 @@ class KerasNetwork:
     eight_bit = False
 
     def __init__(self, model: Any, name: object = "the model"):
-        """Wrap a `keras.Model`, called `name` in messages.
-
-        Raises:
-            ModelError: it is of another kind.
-        """
+        """Wrap a `keras.Model`, called `name` in messages, or raise ModelError."""
         self._model = model
         self.step = step_of(model)
         hide_retracing()
@@ -167,14 +163,10 @@ class KerasNetwork:
 
 
 def open_network(path: Path, num_threads: int | None = None) -> Any:
-    """Load a model file as a network.
+    """Load a model file, as `model_files.find_model` returns it, as a network.
 
-    Args:
-        path: as `model_files.find_model` returns it.
-        num_threads: CPU threads of a `.tflite`; all cores when None.
-
-    Raises:
-        ModelError: it is missing, damaged or no super-resolution model.
+    `num_threads` are CPU threads of a `.tflite`; all cores when None. Raises ModelError
+    for a file that is missing, damaged or no super-resolution model.
     """
     if path.suffix == ".tflite":
         return LiteRTNetwork(path, num_threads or cores())

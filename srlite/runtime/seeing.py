@@ -23,8 +23,8 @@ from srlite.runtime.runners import hide_retracing
 
 PART = 127  # LR pixels a side, at most
 _ALONG = 3  # parts along a side, at most: more make it too sure of the kernel
-# How much each further part tells of the kernel: 0 for nothing, 1 if it were another
-# picture. Measured on pictures of two to nine parts.
+# What each further part adds to the evidence for a kernel: 0 is nothing, 1 is as much
+# as another picture. Measured on pictures of two to nine parts.
 _AGREEMENT = 0.2
 
 
@@ -41,11 +41,7 @@ class Estimator:
 
     @classmethod
     def from_file(cls, path: StrPath, num_threads: int = 1) -> Self:
-        """Load an estimator from a `.tflite` or `.keras` file.
-
-        Raises:
-            ModelError: the file is missing, damaged or no estimator.
-        """
+        """Load an estimator from a `.tflite` or `.keras` file, or raise ModelError."""
         if Path(path).suffix == ".tflite":
             return cls(_LiteRTEstimator(path, num_threads), path)
         run = load_estimator(path).predict_on_batch
@@ -55,13 +51,9 @@ class Estimator:
     def __call__(self, image: np.ndarray) -> Degradation:
         """Estimate how a picture (H, W, 3) was made: uint8, uint16 or float in [0, 1].
 
-        Returns:
-            `Degradation`. Of a picture with a side below `SMALLEST` pixels it says
-            nothing: any kernel, no damage. Mirrored up to that size, its blocks and its
-            noise would not be those of its file.
-
-        Raises:
-            ModelError: the answer is not a degradation.
+        If a side is below `SMALLEST` pixels, the result says nothing: any kernel, no
+        damage. Mirroring would change the blocks and the noise of the file. Raises
+        ModelError if the answer is not a degradation.
         """
         if min(image.shape[:2]) < SMALLEST:
             return Degradation()
@@ -80,9 +72,9 @@ class Estimator:
 
 
 def _joined_odds(odds: np.ndarray) -> tuple[float, ...]:
-    """Join the odds of the kernels, (parts, 6) in [0, 1], that parts of a picture give.
+    """Join the odds that parts of a picture give the kernels, (parts, 6) in [0, 1].
 
-    Parts that agree make a kernel more likely than each says alone, but they share what
+    Parts that agree make a kernel more likely than each does alone, but they share what
     misleads them. So the product of their odds counts, to a power below 1. Returns six
     odds that sum to 1.
     """
@@ -133,11 +125,9 @@ def _parts(image: np.ndarray) -> Iterator[np.ndarray]:
     for length in image.shape[:2]:
         side = min(PART, fitting(length))
         count = min(_ALONG, max(1, round(length / side)))
-        places = (
-            np.linspace(0, length - side, count)
-            if count > 1
-            else [(length - side) // 2]
-        )
+        places: Any = [(length - side) // 2]
+        if count > 1:
+            places = np.linspace(0, length - side, count)
         starts.append([slice(int(x), int(x) + side) for x in places])
     for rows in starts[0]:
         for columns in starts[1]:

@@ -52,13 +52,10 @@ def target_size(
             "outscale, width and height, or max_side"
         )
     lr_height, lr_width = lr_size
+    given = {"width": width, "height": height, "max_side": max_side}
     width, height, max_side = (
         None if pixels is None else _whole_pixels(name, pixels)
-        for name, pixels in (
-            ("width", width),
-            ("height", height),
-            ("max_side", max_side),
-        )
+        for name, pixels in given.items()
     )
     if outscale is not None:
         factor = _factor(outscale)
@@ -84,9 +81,7 @@ def target_size(
 def check_size(size: Any) -> tuple[int, int]:
     """Return the size of a result, (height, width) in pixels, as two ints.
 
-    Raises:
-        ConfigError: it is anything else.
-        ImageError: it has more than `MAX_SR_PIXELS` pixels.
+    Raises ConfigError for anything else, ImageError for more than `MAX_SR_PIXELS`.
     """
     if np.shape(size) != (2,):
         raise ConfigError(f"size must be (height, width) in pixels; received {size!r}")
@@ -140,9 +135,8 @@ def plan_runs(lr_size: tuple[int, int], size: tuple[int, int], scale: int) -> li
 
     Returns:
         List of (size, zoom) for each run: the size it ends with, and the pixels it
-        makes of one along each axis, (height, width), exact. Empty when the result is
-        nowhere larger than the picture: then there is nothing to invent, and
-        reducing is all.
+        makes of one along each axis, (height, width), exact. Empty when no side of the
+        result is longer than the picture's, which is then only reduced.
     """
     if scale > 1 and all(new <= old for new, old in zip(size, lr_size)):
         return []

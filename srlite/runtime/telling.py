@@ -28,8 +28,8 @@ def parts_of(degradation: Told) -> dict[str, Any]:
             what it returns; a `Degradation`; or its vector (10,), [0, 1].
 
     Returns:
-        dict of attributes of `Degradation` to their values. What is missing is to be
-        estimated; "auto" leaves everything out.
+        dict of attributes of `Degradation` to their values. An estimator has to add
+        what is missing; "auto" leaves everything out.
 
     Raises:
         ConfigError: it is none of these, or a name or a value is impossible.
@@ -67,10 +67,9 @@ def in_words(seen: Degradation | None, told: Degradation | None) -> str:
 
 
 def left_aside(upscaler: Any, degradation: Told) -> tuple[str, ...]:
-    """Return a sentence for a user who states what the model ignores.
+    """Return a sentence for a user who states what the model ignores, or nothing.
 
-    Raises:
-        ConfigError: as `parts_of`.
+    Raises as `parts_of`.
     """
     if upscaler.conditional or not parts_of(degradation):
         return ()

@@ -1,10 +1,10 @@
 """The tiles of a large picture, for a function that is run on each of them.
 
 A tile is a window of the picture, and none reaches outside it: at the picture's edges
-the function sees what it was trained with. Between two windows that overlap, each
-pixel of the result comes from the one in which it lies farther inside, at least
-`overlap` LR pixels. So tiles and whole agree as soon as the overlap reaches the
-receptive field of the function, and seams are invisible long before.
+the function sees what it was trained with. Where two windows overlap, each pixel of the
+result comes from the window whose edge is farther away, at least `overlap` LR pixels.
+So tiles and whole agree as soon as the overlap reaches the receptive field of the
+function, and seams are invisible long before.
 
 All windows of a picture have one shape, so that an interpreter allocates once. Beside
 picture and result there is memory for one of them; a result of another size than the
@@ -91,13 +91,13 @@ def tiles(
         lr_size: (height, width) of the picture.
         scale: pixels that the function makes of one LR pixel, along each axis.
         window: what the function sees at most, more than 2 * overlap along each axis.
-        overlap: LR pixels by which a pixel that is kept lies inside the window, but at
-            the picture's edges.
-        run: ((height, width), (zoom, zoom)) as of `sizes.plan_runs`: the size of the
+        overlap: least distance, LR pixels, of a pixel that is kept from the window's
+            edge, except at the picture's edges.
+        run: ((height, width), (zoom, zoom)) as for `sizes.plan_runs`: the size of the
             result, and its pixels per LR pixel; all that the function makes when None.
         wrap: whether the picture goes on at its opposite edge, as a seamless texture:
-            windows reach over the edges by `overlap` then.
-        step: LR pixels at whose multiples windows begin and end, that of `filled`.
+            windows then reach over the edges by `overlap`.
+        step: windows begin and end at multiples of it, LR pixels, as for `filled`.
     """
     size, zooms = run or (tuple(scale * side for side in lr_size[:2]), (scale, scale))
     reduced = any(zoom != scale for zoom in zooms)
@@ -119,7 +119,7 @@ def filled(image: np.ndarray, step: int) -> np.ndarray:
 def window_of(
     lr_size: tuple[int, ...], tile: int, overlap: int, least: int = 1
 ) -> Window:
-    """Return the smallest window by which a picture divides into tiles of a side.
+    """Return the smallest window that divides a picture into tiles of a side.
 
     Args:
         lr_size: (height, width) of the picture.
@@ -138,7 +138,7 @@ def window_of(
 
 
 def best_window(lr_size: tuple[int, ...], overlap: int, most_pixels: int) -> Window:
-    """Choose the window by which the fewest pixels are computed.
+    """Choose the window that needs the fewest pixels computed.
 
     Args:
         lr_size: (height, width) of the picture.

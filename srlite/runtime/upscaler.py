@@ -25,8 +25,8 @@ from srlite.runtime.sizes import check_size, plan_runs
 from srlite.runtime.telling import Told, is_whole, parts_of
 from srlite.runtime.tiling import Window, best_window, filled, tiles, window_of
 
-# LR pixels along a side. Of a smaller picture the network sees mostly what lies beyond
-# its edges, nothing, and makes a white pixel 23 levels too dark. A window of a larger
+# LR pixels along a side. In a smaller picture the network would see mostly the zeros
+# beyond its edges, and make a white pixel 23 levels too dark. A window of a larger
 # picture has as many, because mirrored pixels would stand beyond the picture's edge.
 _LEAST = 8
 # What a network in floats returns, and the same scaled to levels: float32 RGB.
@@ -152,7 +152,7 @@ class Upscaler:
 
         Args:
             images: array (H, W, 3) or (N, H, W, 3), or a list or tuple of arrays
-                (H, W, 3) of any sizes; values as of `upscale`.
+                (H, W, 3) of any sizes; values as for `upscale`.
             **options: of `upscale`, the same for all.
 
         Returns:
@@ -170,12 +170,10 @@ class Upscaler:
         return self.upscale(images, **options)
 
     def estimate(self, image: np.ndarray) -> Degradation:
-        """Estimate the `Degradation` of a picture, which is as of `upscale`.
+        """Estimate the `Degradation` of a picture, which is as for `upscale`.
 
-        Without an estimator, the result says nothing.
-
-        Raises:
-            ImageError: wrong shape, dtype or range.
+        Without an estimator, the result says nothing. Raises ImageError for a wrong
+        shape, dtype or range.
         """
         image = check_picture(image)
         return self.estimator(image) if self.estimator else Degradation()
@@ -189,15 +187,15 @@ class Upscaler:
         """Return what the network is told about a picture.
 
         Args:
-            image: as of `upscale`.
-            degradation: as of `upscale`.
-            seen: what `estimate` said of the picture, if it was asked already.
+            image: as for `upscale`.
+            degradation: as for `upscale`.
+            seen: result of `estimate` for the picture, if it was called already.
 
         Returns:
             `Degradation`; None where the network is told nothing.
 
         Raises:
-            ConfigError: a degradation that cannot be.
+            ConfigError: an impossible degradation.
         """
         parts = parts_of(degradation)
         if not self.conditional:
@@ -263,7 +261,7 @@ class Upscaler:
 
         Raises:
             ImageError: wrong shape, dtype or range; a result that is too large.
-            ConfigError: a degradation or a size that cannot be.
+            ConfigError: an impossible degradation or size.
         """
         image = check_picture(image)
         dtype = np.uint16 if image.dtype == np.uint16 else np.uint8

@@ -133,7 +133,7 @@ class Guard:
         statistics of its networks must be finite; all else follows from these.
 
         Args:
-            former: as from `former`, before the update.
+            former: as returned by `former`, before the update.
             losses: scalars.
             gradients: of both networks, not scaled.
 

@@ -81,11 +81,11 @@ class ColourLoss(keras.losses.Loss):
 class LatticeLoss(keras.losses.Loss):
     """Mean absolute difference of the local means of each sub-pixel.
 
-    A pixel shuffle makes the sub-pixels of an LR pixel by filters of their own. Where
-    LR is flat, the network can only repeat them, and other losses ask for texture: a
+    A pixel shuffle makes each sub-pixel of an LR pixel by a filter of its own. Where LR
+    is flat, the network can only repeat them, and other losses ask for texture: a
     lattice appears, too faint for the pixel loss. Over many LR pixels it adds up, while
-    texture that does not repeat averages out. So HR and SR are compared by two means of
-    each sub-pixel, whose differences are added:
+    texture that does not repeat averages out. So two means of each sub-pixel are
+    compared between HR and SR, and the differences are added:
 
     - over squares, 8 x 8 LR pixels, which finds lattices on flat parts;
     - along lines, 8 LR pixels of a column or a row (half of each), less their mean over
@@ -139,7 +139,7 @@ class ContentLoss(keras.losses.Loss):
         """Make the loss.
 
         Args:
-            features: model with one or several outputs, as from `vgg_features`.
+            features: model with one or several outputs, as returned by `vgg_features`.
             tap_weights: weight of each output of `features`.
             tap_scales: divisor above 0 of each output, in units of its activations,
                 which differ by orders of magnitude between taps and trainings of VGG19;

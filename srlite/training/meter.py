@@ -39,10 +39,10 @@ class _Clock:
 
 
 class Meter:
-    """Collects the values of updates, and where the time went.
+    """Collects the values of updates, and measures speed.
 
-    `steps_per_second` and `data_wait`, a share of the time, count since the last
-    `read`; with the prefix `stage_`, since the end of the stage's first update, which
+    `steps_per_second` and `data_wait`, a share of the time, count from the last `read`
+    on; with the prefix `stage_`, from the end of the stage's first update on, which
     includes compiling. `left_out_seconds` maps names to seconds that do not count.
     """
 

@@ -120,7 +120,7 @@ class Objective(_Learning):
         return [x for x in [self._estimator, *held] if hasattr(x, "stateless_call")]
 
     def prepare(self, batch):
-        """Turn a batch, as from `StageSampler`, into the generator's input and target.
+        """Turn a batch of `StageSampler` into the generator's input and its target.
 
         Returns:
             (inputs, hr): LR float32 (batch, H, W, channels), [0, 1], or a list of it
@@ -195,14 +195,14 @@ class Objective(_Learning):
 
 
 class EstimatorObjective(_Learning):
-    """The loss of the estimator: how far its answer is from what was done.
+    """The loss of the estimator: how far its answer is from the truth.
 
-    It is the cross-entropy of the kernels' odds, and of the four strengths, each taken
-    for the odds of yes. An absolute difference would teach to answer 0 always, because
-    most pictures have no damage of a kind.
+    It is the cross-entropy of the kernels' odds, and of the four strengths, each read
+    as a probability. An absolute difference would teach it to always answer 0, because
+    most pictures lack a given damage.
 
-    A kernel that is taken for its neighbour hardly shows in the picture that a
-    generator makes. So a trained generator may judge the answer too.
+    Confusing a kernel with a similar one hardly changes what a generator makes. So a
+    trained generator may judge the answer too.
     """
 
     _STRENGTHS = ("jpeg", "noise", "blur", "sharpening")
@@ -251,8 +251,8 @@ class EstimatorObjective(_Learning):
 
         Returns:
             (lr, target): LR float32 (batch, H, W, 3), cut to sides that the estimator
-            takes; what was done to it, (batch, 10). With a generator both are lists,
-            and end with the middles of LR that it enlarges, and their HR.
+            takes; its true degradation, (batch, 10). With a generator both are lists,
+            which end with the middles of LR that it enlarges, and with their HR.
         """
         lr, hr = degrade(batch, self._scale)
         seen = cut_for_estimator(lr)
@@ -263,7 +263,7 @@ class EstimatorObjective(_Learning):
         return [seen, middle], [degradation, hr]
 
     def loss(self, lr, degradation, update_batch_norm):
-        """Compute what the estimator minimises; the arguments are as from `prepare`.
+        """Compute what the estimator minimises, from the results of `prepare`.
 
         Returns:
             (total, (values, answer)): scalar; dict of name to scalar, the

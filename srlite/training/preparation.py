@@ -174,8 +174,8 @@ def load_validation(config, stages, sources, folder, say):
 def describe_inputs(photographs, **given):
     """Describe the inputs of a run other than options, for `config.json`.
 
-    `photographs` are as from `load_photographs`; the others are paths or names, lists
-    of them, or None.
+    `photographs` are as returned by `load_photographs`; the others are paths or names,
+    lists of them, or None.
     """
 
     def describe(value):
@@ -193,7 +193,7 @@ def describe_inputs(photographs, **given):
 
 
 def build_sampler(config, stage, seed, images, lr_images=None, image_odds=None):
-    """Make the `StageSampler` of a stage; arguments are as of `PatchSampler`."""
+    """Make the `StageSampler` of a stage; arguments are as for `PatchSampler`."""
     options = getattr(config, stage)
     fake_labels, told_truth = None, None
     if stage == "estimator":

@@ -61,8 +61,8 @@ def train(
 
     Args:
         config: what to train, and how.
-        data_dirs: source or sources of HR photographs (`data.sources`), for stages that
-            have none of their own.
+        data_dirs: source or sources of HR photographs (`data.sources`), for stages
+            without their own.
         run_dir: folder of the run; made if missing.
         stages: which of `STAGES` to do; None for all that the config needs: the
             estimator only for a conditional generator.
@@ -75,7 +75,7 @@ def train(
         checkpoint_part_size: save checkpoints as folders of files of at most this many
             MiB; None for one file each.
         vgg19_weights: "imagenet" (Keras downloads them), a path, or None for random
-            weights (tests); of VGG16, if that is the config's content network.
+            weights (tests); VGG16's, if that is the config's content network.
         efficientnet_weights: as `vgg19_weights`.
         override: go on with a config that differs from the one the run began with.
         skip_damaged: pass over damaged checkpoints to the newest whole one.

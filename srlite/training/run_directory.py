@@ -45,7 +45,7 @@ class RunDirectory:
         return RunLogger(self.path, wandb_project)
 
     def result(self, stage):
-        """Return the path of the network that a stage ends with."""
+        """Return the path of a stage's final network."""
         return self.path / RESULTS[stage]
 
     def make(self):
@@ -211,7 +211,7 @@ class RunDirectory:
     def best_keeper(self, stage, parts, config):
         """Return a function of (updates done, scores) that keeps the best checkpoint.
 
-        The best has the highest `trained_score`; in the gan stage it invents least.
+        The best one has the highest `trained_score`.
         """
 
         def keep_best(step, scores):

@@ -114,7 +114,7 @@ def build_step(
         config: `Config`.
         stage: one of `run_directory.STAGES`.
         start: model whose weights the learner begins with, or None.
-        losses: as from `build_losses`.
+        losses: as returned by `build_losses`.
         scope: function that returns the context in which variables are made.
         partner: frozen `keras.Model`: the estimator of a conditional generator, or the
             generator that judges an estimator.

@@ -38,7 +38,7 @@ class TensorFlowStep:
         """Do one update.
 
         Args:
-            batch: dict of NumPy arrays, as from `StageSampler.batch`.
+            batch: dict of NumPy arrays, as returned by `StageSampler.batch`.
             update_batch_norm: True normalises the generator's features by the batch and
                 moves its statistics; False normalises by frozen statistics.
 

@@ -148,9 +148,9 @@ def train_with_rescue(stage, logger, stop, first_step, parts, directory):
 
     It goes back to the newest regular checkpoint, one that a run without a stop has
     too, or to the start. The checkpoint is written again with the halved rate, so that
-    a resumed run does not diverge again. Arguments are as of `train_stage`; checkpoints
-    are in `directory` and hold `parts`. Raises DivergenceError after going back to the
-    same checkpoint too often.
+    a resumed run does not diverge again. Arguments are as for `train_stage`;
+    checkpoints are in `directory` and hold `parts`. Raises DivergenceError after going
+    back to the same checkpoint too often.
     """
     optimizers = [part for name, part in parts.items() if name.endswith("_optimizer")]
     start = checkpoints.values(parts) if first_step == 0 else None

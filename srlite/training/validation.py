@@ -135,9 +135,9 @@ def validate(
         scale: HR pixels per LR pixel.
         crop: HR pixels of the centre of each picture that count; 0 for all of it.
         num_pictures: pictures to return, whole as they were measured.
-        distances: as from `distance_model`, or None. Because feature networks are slow,
-            they see the central 128 x 128 pixels of each picture after one kernel: the
-            next one for the next picture.
+        distances: as returned by `distance_model`, or None. Because feature networks
+            are slow, they see the central 128 x 128 pixels of each picture after one
+            kernel: the next one for the next picture.
         estimator: `keras.Model`, for a conditional generator, which is measured on
             `DAMAGES` too.
         lr_images: for each picture its real LR picture, cut as by `cut`, or None.

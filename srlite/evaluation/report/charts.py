@@ -77,7 +77,7 @@ def score_chart(records, metric, styles):
 def gain_chart(table, data_set, metric, reference, styles):
     """Draw how much models differ from `reference`, by kernel, as bars from 0.
 
-    `table` is as from `statistics.tabulate` for this reference.
+    `table` is as returned by `statistics.tabulate` for this reference.
     """
     own = [entry for place, entry in table.items() if place[0] == data_set]
     kernels = kernels_of([e for e in own if e["kernel"] != MEAN_KERNEL])

@@ -68,12 +68,12 @@ def write_report(
         out_dir: an existing folder.
         records: as in `records`, at least one.
         read: as in `pictures.choose_pictures`.
-        about: (term, text) pairs of plain text, as from `report_origin`.
+        about: (term, text) pairs of plain text, as returned by `report_origin`.
         reference: name of the model that the others are compared with.
-        gains: as from `gains.gains_by_damage`, on `reference`.
+        gains: as returned by `gains.gains_by_damage`, on `reference`.
         metric: what to compare by; the first measured one when None.
         count: how many best and how many worst pictures to show.
-        fid: as from `Evaluation.distances`.
+        fid: as returned by `Evaluation.distances`.
 
     Returns path of the page; raises DataError if a file cannot be written, or no record
     has the metric.
