@@ -162,8 +162,8 @@ class Enlarge(beam.DoFn if beam else object):  # type: ignore[misc]
 def _plan(options):
     """Decide which files are enlarged, and where to; take these options out.
 
-    Returns (kept, skipped, failures): lists of (name, name of the result), to do and
-    done; sentences about inputs with nothing in them.
+    Returns (kept, skipped, failures): pairs of names, of input and result; sentences
+    about inputs with nothing in them.
     """
     lr_paths = [str(path) for path in options.pop("lr_path")]
     how = {name: options.pop(name) for name in _PLANNING}

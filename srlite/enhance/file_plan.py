@@ -1,7 +1,7 @@
 """Which picture files are enlarged, and where each result goes.
 
-Before the first picture is read, this makes sure that no two results share a name, no
-result replaces an input, and nothing else is replaced unasked.
+The plan makes sure that no two results share a name, no result replaces an input, and
+nothing else is replaced unasked.
 """
 
 import glob
@@ -76,8 +76,7 @@ def plan_files(
         overwrite: replace existing results. Without it and `skip_existing`, only a file
             named by `sr_path` is replaced.
         shard: (k, n): only every n-th file, from the k-th on, counted before existing
-            results are skipped, so that n calls split the files whatever the others
-            have done.
+            results are skipped, so that n calls split the files.
 
     Returns:
         `FilePlan`, without hidden files, links to folders inside folders, and results

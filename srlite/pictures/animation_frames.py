@@ -1,8 +1,8 @@
 """Read animated GIF, WebP, PNG and AVIF: whole frames, upright, and the metadata.
 
-Pillow composes the frames of WebP and AVIF. For PNG and GIF, Pillow only decodes each
-frame, as a small file, and this module composes them: Pillow replaces pixels where it
-should blend them, and is wrong after a frame that is taken back.
+Pillow composes the frames of WebP and AVIF. This module composes those of PNG and GIF,
+and lets Pillow decode each one as a small file: Pillow replaces pixels where it should
+blend them, and errs after a frame that is taken back.
 
 References: Portable Network Graphics, third edition (W3C 2025), section 13; Graphics
 Interchange Format, version 89a (CompuServe 1990).

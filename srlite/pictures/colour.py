@@ -33,8 +33,8 @@ _BRADFORD = np.array(
 def make_profile(gamma: float, places: tuple[float, ...] | None = None) -> bytes:
     """Make an ICC profile of version 2.
 
-    Levels are the light to the power `gamma`, as in PNG: usually 1 / 2.2. `places` are
-    x and y of white, red, green and blue; None makes a grey profile.
+    Levels are light to the power `gamma`, as in PNG: usually 1 / 2.2. `places` are x
+    and y of white, red, green and blue; None makes a grey profile.
     """
     curve = struct.pack(">4sIIH", b"curv", 0, 1, round(256 / gamma))
     tags = {
@@ -81,10 +81,7 @@ def _primaries(places: tuple[float, ...]) -> np.ndarray:
 
 
 def profile_of_png(image: Image.Image, grey: bool) -> bytes | None:
-    """Make an ICC profile from the gamma and primaries of an open PNG.
-
-    Returns None if the file names none, or those of sRGB.
-    """
+    """Make an ICC profile from an open PNG's gamma and primaries; None for sRGB's."""
     gamma, places = image.info.get("gamma"), image.info.get("chromaticity")
     if image.format != "PNG" or "srgb" in image.info or (gamma, places) == (None, None):
         return None

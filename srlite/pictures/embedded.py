@@ -131,7 +131,6 @@ def misread_jp2(image: Image.Image) -> str | None:
 
 def _of_bmp(file: BinaryIO) -> Iterator[tuple[str, bytes]]:
     file.seek(14)
-    file.seek(14)
     header = file.read(124)
     if len(header) == 124 and header[:4] == b"\x7c\0\0\0" and header[56:60] == b"DEBM":
         start, length = struct.unpack("<II", header[112:120])

@@ -3,10 +3,10 @@
 This takes the memory of a few bands besides the picture. Metadata is written as it was
 read, byte for byte.
 
-Several threads compress a PNG: each filters and compresses bands of its own, whose
-streams are joined into one. Pillow uses one thread and cannot write 16-bit colour.
+Several threads filter and compress bands of a PNG, whose streams are then joined.
+Pillow uses one thread and cannot write 16-bit colour; it encodes the metadata here.
 ISA-L takes a fraction of zlib's time and compresses a little better; zlib replaces it
-where it is missing. Pillow encodes the metadata. TIFF is not compressed.
+where it is missing. TIFF is not compressed.
 
 References: Portable Network Graphics, third edition (W3C 2025); RFC 1950, the zlib
 format; TIFF revision 6.0 (Adobe 1992).

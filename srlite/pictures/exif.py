@@ -65,7 +65,7 @@ class Directories(dict[int, Directory]):
 def read_directories(source: bytes | BinaryIO, page: int = 0) -> Directories:
     """Read a directory of a TIFF or an EXIF block, and those it points to.
 
-    `source` is the block, with or without "Exif" in front, or an open TIFF, of which
+    `source` is the block, with or without "Exif" in front, or an open TIFF, whose first
     `page` directories are skipped. Raises ValueError if it is damaged.
     """
     if isinstance(source, bytes):

@@ -187,11 +187,10 @@ def resize(
         box: (left, top, right, bottom) of the part to resize, in pixels or fractions of
             them; the filter also sees pixels around it. All of the picture when None.
         resample: `PIL.Image.Resampling` filter.
-        wrap: whether the picture, which needs no box then, is a seamless texture.
+        wrap: whether the picture is a seamless texture; not with a box.
 
     Returns:
-        Array of the same dtype for levels, else float32, which may exceed the input's
-        range a little.
+        Levels of the same dtype, else float32, which may exceed the input's range.
     """
     height, width = size
     if wrap:

@@ -203,7 +203,7 @@ def encode_exif(
 
 
 def fit_metadata(picture: Any, kind: str, holds: tuple[str, ...], grey: bool) -> Any:
-    """Remove what a format does not hold from a `Picture`, and add notes about it.
+    """Remove what a format cannot hold from a `Picture`, and add notes about it.
 
     `holds` names the attributes that the format holds. A grey profile is applied to the
     pixels, which may be float in [0, 1], unless the format stores `grey` as such.

@@ -80,8 +80,8 @@ class Picture:
             or None.
         comment: bytes of the comment of a JPEG or GIF, or None.
         text: (key, value) of each text of a PNG.
-        cicp: the four bytes by which a PNG states its colours as video does, or None.
-        time: the seven bytes in which a PNG has the time of its last change, or None.
+        cicp: four bytes of a PNG that state its colours as video does, or None.
+        time: seven bytes of a PNG with the time of its last change, or None.
         notes: sentences for the user, such as that CMYK was converted.
     """
 
@@ -134,9 +134,8 @@ def read_picture(path: StrPath, max_pixels: int = MAX_PIXELS, page: int = 1) -> 
         TIFF, or grey.
 
     Raises:
-        ImageError: the file is missing, is not a picture, is damaged, is animated, has
-            no such page, more than `max_pixels` pixels, or levels that are neither 8
-            nor 16 bits.
+        ImageError: the file is missing, no picture, damaged or animated, has no such
+            page, more than `max_pixels` pixels, or neither 8 nor 16 bits.
     """
     with decoding(path), (reopen := _opener(path, path, max_pixels, page))() as image:
         refuse_animation(image, path)

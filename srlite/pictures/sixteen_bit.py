@@ -62,8 +62,7 @@ def open_page(source: Any, name: object, max_pixels: int, page: int) -> Image.Im
     """Open a picture file at a page, also a TIFF of 16-bit grey with alpha.
 
     Decode it by `read_deep`, since Pillow alone would misread it. Raises as
-    `open_image` and `turn_to_page`, and ImageError for a TIFF that Pillow does not
-    know.
+    `open_image` and `turn_to_page`, and ImageError for an unknown kind of TIFF.
     """
     try:
         try:
@@ -109,8 +108,8 @@ def read_deep(image: Any, path: object, reopen: Callable[[], Any]) -> np.ndarray
     """Decode a file with 16 bits for each of several channels, or return None.
 
     The image was just opened, and `reopen` opens the same file again. Returns uint16
-    (height, width, channels), upright, of 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha)
-    channels. Raises ImageError if the channels are stored apart.
+    (height, width, 2, 3 or 4), upright: grey and alpha, RGB, or RGB and alpha. Raises
+    ImageError if the channels are stored apart.
     """
     raw = _raw_mode(image)
     if getattr(image, "associated", None) is not None:

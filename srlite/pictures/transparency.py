@@ -18,7 +18,7 @@ def settle_alpha(sr_alpha: np.ndarray, alpha: np.ndarray, wrap: bool = False) ->
     """Make SR pixels, in place, opaque or empty where all LR pixels around them are.
 
     A model may miss the end of the range by a level. Both arrays are (height, width) of
-    one dtype, uint8 or uint16; `wrap` says that they go on at their opposite edges.
+    one dtype, uint8 or uint16; with `wrap` they go on at their opposite edges.
     """
     size = sr_alpha.shape[1], sr_alpha.shape[0]
     smallest = ImageFilter.MinFilter(2 * _AROUND + 1)
