@@ -134,18 +134,17 @@ def averaged(records, name):
         yield mean
 
 
-def tabulate(records, metric, reference):
-    """Summarise one metric, with differences from the model `reference`.
+def tabulate(records, reference):
+    """Summarise records, with differences from the model `reference`.
 
-    Returns dict of (data set, kernel, model) to an entry of `aggregate`; with several
-    kernels, also of (data set, `MEAN_KERNEL`, model).
+    Returns dict of (data set, kernel, model, metric) to an entry of `aggregate`; with
+    several kernels, `MEAN_KERNEL` is one more.
     """
-    kept = [
-        {key: record[key] for key in (*FIELDS, metric)}
-        for record in sorted(records, key=lambda r: r["model"] != reference)
-        if metric in record
-    ]
-    return {(e["data_set"], e["kernel"], e["model"]): e for e in aggregate(kept)}
+    entries = aggregate(sorted(records, key=lambda r: r["model"] != reference))
+    return {
+        tuple(entry[key] for key in ("data_set", "kernel", "model", "metric")): entry
+        for entry in entries
+    }
 
 
 def kernels_of(records):

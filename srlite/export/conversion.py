@@ -55,8 +55,7 @@ def convert(
         path: the file to write.
         input_size: LR (height, width) of a static input; None for any size.
         precision: see above.
-        samples: what int8 and int16x8 are calibrated on, of the generator's channels
-            and the input size.
+        samples: what int8 and int16x8 are calibrated on, of the input size.
         batch: pictures per call, None for any number; 1 for a static input.
 
     Raises ExportError where the model cannot be converted, or not for this size.
@@ -72,8 +71,8 @@ def convert(
     if is_conditional(generator):
         shapes["degradation"] = (1, SIZE)
     feeds = [
-        {"lr": to_float(sample.lr)[None], "degradation": sample.degradation[None]}
-        for sample in samples or ()
+        {"lr": to_float(lr)[None, ..., :channels], "degradation": degradation[None]}
+        for lr, degradation in samples or ()
     ]
     generator = _without_resizes(generator)
     called = [inputs_of(generator, *feed.values()) for feed in feeds]

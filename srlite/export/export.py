@@ -21,7 +21,7 @@ import numpy as np
 from srlite.backend import import_keras
 from srlite.data.degradation_vector import SMALLEST, Degradation
 from srlite.errors import ConfigError, ExportError
-from srlite.export.calibration import SIZE, Sample, calibration_samples
+from srlite.export.calibration import SIZE, calibration_samples
 from srlite.export.checks import (
     ALLOWED_OPS,
     CHECK_SIZES,
@@ -145,7 +145,6 @@ def export_tflite(
         samples, tried = calibration_samples(
             calibration, scale, static or (SIZE, SIZE), damage
         )
-        samples = [Sample(x.lr[..., :channels], x.degradation) for x in samples]
         if meter is None and precision == "int8":
             ending = "s" if len(tried) > 1 else ""
             where = f"{calibration} ({len(tried)} crop{ending})"

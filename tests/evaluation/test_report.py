@@ -167,7 +167,7 @@ def test_charts_show_the_figures():
     own = [r for r in records if r["data_set"] == "Set5"]
     styles = model_styles(["light", "_other", "bicubic"])
     assert len({colour for colour, _ in styles.values()}) == 3
-    table = tabulate(records, "psnr", "bicubic")
+    table = tabulate(records, "bicubic")
     gains = gain_chart(table, "Set5", "psnr", "bicubic", styles)
     (axes,) = gains.axes
     widths = [bar.get_width() for bar in axes.patches]

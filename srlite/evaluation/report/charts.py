@@ -79,13 +79,13 @@ def gain_chart(table, data_set, metric, reference, styles):
 
     `table` is as returned by `statistics.tabulate` for this reference.
     """
-    own = [entry for place, entry in table.items() if place[0] == data_set]
+    own = select(table.values(), data_set=data_set, metric=metric)
     kernels = kernels_of([e for e in own if e["kernel"] != MEAN_KERNEL])
     models = [model for model in styles if model != reference]
     figure, axes = _rows(kernels, len(models))
     handles = {}
     for model, kernel, place in _places(models, kernels):
-        entry = table.get((data_set, kernel, model), {})
+        entry = table.get((data_set, kernel, model, metric), {})
         if "difference" in entry:
             size = entry["difference"], 0.74 / len(models)
             handles[model] = axes.barh(place, *size, color=styles[model][0])

@@ -91,12 +91,12 @@ def write_report(
     # Damages times kernels would be too many rows and columns.
     rows = by_damage(records)
     styles = model_styles(models)
-    table = tabulate(rows, metric, reference)
+    table = tabulate(rows, reference)
     sections = []
     for number, name in enumerate(distinct(rows, "data_set"), start=1):
         own, word = select(rows, data_set=name), varied(select(records, data_set=name))
         charts = _draw_charts(own, table, metric, reference, styles, word)
-        section = _data_set_section(own, number, metric, charts, word)
+        section = _data_set_section(own, table, number, metric, charts, word)
         sections.append((name, section))
     if gains:
         sections.append((f"Gain over {reference} by damage", _gain_tables(gains)))
@@ -178,37 +178,34 @@ def _head(title, records):
     )
 
 
-def _data_set_section(records, number, metric, figures, word):
-    name = records[0]["data_set"]
+def _data_set_section(records, table, number, metric, figures, word):
     second = "ssim" if metric == "psnr" else "psnr"
-    measured = measured_metrics(records)
-    parts = [_kernel_table(records, name, m) for m in (metric, second) if m in measured]
+    there = [m for m in (metric, second) if m in measured_metrics(records)]
+    parts = [_kernel_table(records, table, m) for m in there]
     parts.append('<div class="charts">')
     for kind, (figure, description) in figures.items():
         drawing = to_svg(figure, f"{kind}-{number}", description)
         caption = html.escape(description)
         parts.append(f"<figure>{drawing}<figcaption>{caption}.</figcaption></figure>")
-    parts += [f"<div>{_metric_table(records, name, word)}</div>", "</div>"]
+    parts += [f"<div>{_metric_table(records, table, word)}</div>", "</div>"]
     return "\n".join(parts)
 
 
-def _kernel_table(records, name, metric):
+def _kernel_table(records, table, metric):
     """Models by kernels or damages."""
     kernels = kernels_of(records)
-    table = tabulate(records, metric, records[0]["model"])
-    columns = [_cells(records, table, name, kernel, metric) for kernel in kernels]
+    columns = [_cells(records, table, kernel, metric) for kernel in kernels]
     rows = zip(distinct(records, "model"), *columns)
     return html_table(_caption(metric), ["", *kernels], rows)
 
 
-def _metric_table(records, name, word):
+def _metric_table(records, table, word):
     """Metrics by models, over all kernels or damages."""
     models, overall = distinct(records, "model"), kernels_of(records)[-1]
-    rows = []
-    for metric in measured_metrics(records):
-        table = tabulate(records, metric, models[0])
-        cells = _cells(records, table, name, overall, metric)
-        rows.append([_caption(metric), *cells])
+    rows = [
+        [_caption(metric), *_cells(records, table, overall, metric)]
+        for metric in measured_metrics(records)
+    ]
     which = f"means of the {word}s" if overall == MEAN_KERNEL else f"{word} {overall}"
     return html_table(f"All that was measured, {which}", ["", *models], rows)
 
@@ -251,12 +248,11 @@ def _distance_table(fid):
     return html_table("FID, less is better", ["", *models], rows)
 
 
-def _cells(records, table, name, kernel, metric):
+def _cells(records, table, kernel, metric):
     """Return the models' means as (text, whether it is better than others)."""
-    models = distinct(records, "model")
-    means = {
-        model: table.get((name, kernel, model), {}).get("mean") for model in models
-    }
+    name, models = records[0]["data_set"], distinct(records, "model")
+    places = {model: (name, kernel, model, metric) for model in models}
+    means = {m: table.get(place, {}).get("mean") for m, place in places.items()}
     leaders = best(means, metric)
     if len(leaders) == len(models):
         leaders = []
