@@ -50,11 +50,11 @@ class DivergenceError(SrliteError):
 
 
 class Cancelled(SrliteError):
-    """For callbacks to raise: the work stops, and nothing is written."""
+    """Raised by callbacks to stop the work; nothing is written."""
 
 
 class BackendError(SrliteError):
-    """Keras, or the backend that a task needs, is not there."""
+    """Keras, or the backend that a task needs, is missing."""
 
 
 def run_command(main: Callable[[], int | None]) -> NoReturn:

@@ -144,7 +144,7 @@ def locked(folder: Path, says: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Raise a CheckpointError if a disk takes no more."""
+    """Raise a CheckpointError if a disk is full or fails."""
     numbers = [getattr(errno, name, None) for name in _NO_ROOM]
     try:
         yield

@@ -74,7 +74,7 @@ def available_memory() -> int:
 def check_memory(
     name: str, lr_size: Sequence[int], bytes_per_pixel: int, advice: str
 ) -> None:
-    """Raise `ModelError` if more memory than there is would be taken at once.
+    """Raise `ModelError` if a call would take more memory than there is.
 
     Args:
         name: what would take it.
@@ -123,7 +123,7 @@ def peak_memory() -> int | None:
 def in_order(
     make: Callable[[_Item], _Made], items: Iterable[_Item], threads: int, ahead: int
 ) -> Generator[_Made]:
-    """Yield what is made of items, in their order, ahead of time by threads.
+    """Yield what `make` returns for items, in order; threads work ahead.
 
     Args:
         make: function of an item, which several threads call at once; an exception of
@@ -147,7 +147,7 @@ def in_order(
 
 
 def ahead(items: Iterable[_Item], count: int) -> Generator[_Item]:
-    """Yield what an iterable yields, up to `count` items ahead by a thread of its own.
+    """Yield from an iterable; a thread of its own works up to `count` items ahead.
 
     Several after each other work at the same time, as stations of a line do.
     """

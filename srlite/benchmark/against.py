@@ -81,7 +81,7 @@ def time_against(models, image, rounds, num_threads):
 
 
 def open_any_size(model, num_threads):
-    """Load an `Upscaler`; ModelError for a model that takes one size only."""
+    """Load an `Upscaler`, or raise ModelError if it takes one size only."""
     upscaler = Upscaler.from_file(model, num_threads=num_threads)
     if upscaler.network.size is not None:
         height, width = upscaler.network.size
@@ -150,7 +150,7 @@ def _ratio(ours, theirs):
 
 
 def _divide(ours, theirs):
-    """Divide; NaN where a coarse clock says 0."""
+    """Divide, with NaN where a coarse clock measured 0."""
     found = np.full(len(ours), np.nan)
     return np.divide(ours, theirs, out=found, where=np.greater(theirs, 0))
 

@@ -123,7 +123,7 @@ def time_overhead(path, image, rounds, num_threads, ending):
 
 
 def _window(upscaler, lr_size):
-    """Return what the network sees at once of a picture enlarged by its factor."""
+    """Return the window in which the network sees a picture."""
     return upscaler.choose_window(lr_size, [upscaler.scale * n for n in lr_size])
 
 

@@ -127,7 +127,7 @@ def picture_input(interpreter):
 
 
 def as_taken(entry, value):
-    """Return float32 in [0, 1] as an input takes it: of its channels, or as levels."""
+    """Convert float32 in [0, 1] to the channels and the dtype of an input."""
     value = np.ascontiguousarray(value[..., : entry["shape_signature"][-1]])
     return to_uint8(value) if entry["dtype"] == np.uint8 else value
 

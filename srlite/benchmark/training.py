@@ -49,7 +49,7 @@ class PausableSampler:
         self._permits = threading.Semaphore(BATCH_THREADS)
 
     def batch(self, step):
-        """Return the batch of a step, once that is allowed."""
+        """Return the batch of a step; wait while paused."""
         with self._permits:
             return self._sampler.batch(step)
 
@@ -72,7 +72,7 @@ class AlternatingStep:
     """
 
     def __init__(self, step, sampler, bare):
-        """Take a step, its `PausableSampler`, and what does the bare update."""
+        """Take a step, its `PausableSampler`, and a function for the bare update."""
         self._step, self._sampler, self._bare = step, sampler, bare
         self._executions = 0
         self._values = self._since = None
@@ -255,7 +255,7 @@ def _build(keras, config, stage):
 
 
 class _Logger(RunLogger):
-    """Logs without a word about speed, which would be that of both taking turns."""
+    """Logs, but does not print the speed of loop and bare update together."""
 
     def say(self, text):
         """Do nothing."""

@@ -44,7 +44,7 @@ class RRDBNetConfig:
     conditional: bool = False
 
     def problems(self):
-        """Yield what does not go together."""
+        """Yield the options that conflict, each with what is wrong."""
         if self.anchor and self.upsampling != "depth_to_space":
             yield (
                 "anchor",
@@ -94,7 +94,7 @@ class DiscriminatorConfig:
     spectral_norm: bool = False
 
     def problems(self):
-        """Yield what does not go together."""
+        """Yield the options that conflict, each with what is wrong."""
         if not self.filters:
             yield "filters", "must name the channels of at least one stage; received []"
 
@@ -200,11 +200,11 @@ class Config:
         return options.updated(config, changes)
 
     def check(self):
-        """Raise a `ConfigError` if options do not go with each other."""
+        """Raise a `ConfigError` if options conflict."""
         options.check(self)
 
     def problems(self):
-        """Yield what does not go together."""
+        """Yield the options that conflict, each with what is wrong."""
         stages = {"pretrain": self.pretrain, "gan": self.gan}
         seen = [("estimator.patch_sizes", x) for x in self.estimator.patch_sizes]
         sizes = [

@@ -88,7 +88,7 @@ def defaults(config):
 
 
 def check(config, prefix=""):
-    """Raise a `ConfigError` for options that do not go together."""
+    """Raise a `ConfigError` for options that conflict."""
     for name, problem in getattr(config, "problems", tuple)():
         raise ConfigError(f"{prefix}{name} {problem}")
     for field in dataclasses.fields(config):

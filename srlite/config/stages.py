@@ -34,7 +34,7 @@ class OptimizerConfig:
     clip_norm: Positive | None = None  # of all gradients together; None: no clipping
 
     def problems(self):
-        """Yield what does not go together."""
+        """Yield the options that conflict, each with what is wrong."""
         if (self.schedule == "step") != (self.decay_every is not None):
             yield (
                 "decay_every",
@@ -72,7 +72,7 @@ class ContentConfig:
     patch_size: Count | None = None  # HR pixels of the middle that it sees; None: all
 
     def problems(self):
-        """Yield what does not go together."""
+        """Yield the options that conflict, each with what is wrong."""
         for name in ("layer_weights", "layer_scales"):
             if len(getattr(self, name)) != len(self.layers):
                 yield (
@@ -97,7 +97,7 @@ class AdversarialConfig:
     fake_labels: tuple[Probability, Probability] = (0.0, 0.0)
 
     def problems(self):
-        """Yield what does not go together."""
+        """Yield the options that conflict, each with what is wrong."""
         low, high = self.fake_labels
         if low > high:
             yield "fake_labels", f"must be lowest, highest; received {[low, high]}"
@@ -132,7 +132,7 @@ class EstimatorConfig:
         return max(self.patch_sizes)
 
     def problems(self):
-        """Yield what does not go together."""
+        """Yield the options that conflict, each with what is wrong."""
         if not self.patch_sizes:
             yield "patch_sizes", "must name at least one size; received []"
         elif self.generator and self.generator_patch_size > min(self.patch_sizes):
@@ -168,7 +168,7 @@ class StageConfig:
         return max(self.patch_size, self.context_size or 0)
 
     def problems(self):
-        """Yield what does not go together."""
+        """Yield the options that conflict, each with what is wrong."""
         if (self.context_size or self.patch_size) < self.patch_size:
             yield (
                 "context_size",
@@ -195,7 +195,7 @@ class GanConfig(StageConfig):
     style_layers: tuple[str, ...] = ("block5f_project_conv",)  # of EfficientNetB4
 
     def problems(self):
-        """Yield what does not go together."""
+        """Yield the options that conflict, each with what is wrong."""
         yield from super().problems()
         blocks = [re.match(r"block(\d)", layer) for layer in self.content_loss.layers]
         deepest = max((int(block[1]) for block in blocks if block), default=1)

@@ -132,7 +132,7 @@ _RANGES = {
 
 
 def parse_degradation(text: str) -> dict[str, Any]:
-    """Read a degradation as a person writes it.
+    """Parse a degradation as people write it.
 
     Args:
         text: parts separated by commas; later ones win. "auto" sets nothing; "clean"

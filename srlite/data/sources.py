@@ -270,7 +270,7 @@ def _tfds(source):
 
 @contextlib.contextmanager
 def _only_errors(name):
-    """Let a logger log nothing below errors."""
+    """Silence a logger below the level of errors."""
     logger = logging.getLogger(name)
     before = logger.level
     logger.setLevel(logging.ERROR)

@@ -50,7 +50,7 @@ _WORKER_BYTES = 500_000_000
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file."""
+    """The outcome for one file."""
 
     pair: Pair
     error: str | None = None  # why there is no result
@@ -59,7 +59,7 @@ class Outcome:
     lines: tuple[str, ...] = ()  # what was seen, and told the model, if asked for
 
     def record(self) -> dict[str, Any]:
-        """Return what programs read of it, for JSON."""
+        """Return the outcome as a dict for JSON."""
         names = {"input": str(self.pair.lr), "output": str(self.pair.sr)}
         if self.size is None:
             return names | {"status": "failed", "error": self.error}
@@ -186,7 +186,7 @@ def choose_workers(pairs: Sequence[Pair], options: dict[str, Any]) -> int:
 
 
 def _check(options: dict[str, Any]) -> None:
-    """Refuse by a `ConfigError` what is impossible for any file."""
+    """Raise ConfigError for options that are impossible for any file."""
     parts_of(options.get("degradation", "auto"))
     check_threads(options.get("num_threads"))
     check_quality(options.get("quality"))

@@ -244,7 +244,7 @@ def _matches(sources, recursive):
 
 
 def _existing(names):
-    """Return those of some names that are files."""
+    """Return the names that exist as files."""
     far = {name for name in names if _is_far(name)}
     there = {name for name in names if name not in far and os.path.exists(name)}
     for folder in {name.rpartition("/")[0] for name in far}:
@@ -254,7 +254,7 @@ def _existing(names):
 
 
 def _is_far(name):
-    """Whether a name is that of a file system of Beam's, and not of this machine."""
+    """Whether a name is of a file system of Beam's, not of this machine."""
     return "://" in name
 
 
@@ -270,7 +270,7 @@ def _join(folder, name):
 
 
 def _near(name, folder, kind):
-    """Return where a worker has a file: there, or on its own disk."""
+    """Return the path a worker uses: the file itself, or a copy on its own disk."""
     return Path(folder, f"{kind}{Path(name).suffix}") if _is_far(name) else Path(name)
 
 
@@ -280,7 +280,7 @@ def _copy(source, target):
 
 
 def _store(path, name):
-    """Copy a file to a far place; under its name it is always whole."""
+    """Copy a file to a far place, and rename it there once it is whole."""
     folder, _, last = name.rpartition("/")
     _make_folder(folder)
     draft = f"{folder}/.{uuid.uuid4().hex}.unfinished-{last}"

@@ -232,7 +232,7 @@ class _Bar:
     _bar: Any = None
 
     def finish(self, pair: Pair) -> None:
-        """Take note that a file is done."""
+        """Note that a file is done."""
 
     def close(self) -> None:
         """Leave the bar as it is."""

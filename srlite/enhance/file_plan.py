@@ -36,7 +36,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class FilePlan:
-    """What a command is going to do."""
+    """What a command will do."""
 
     pairs: tuple[Pair, ...]  # in the order of the work
     failures: tuple[str, ...] = ()  # sentences about inputs with nothing to do
@@ -231,7 +231,7 @@ def _endings(found: Sequence[_Found], ending: str | None) -> Iterator[str]:
 
 
 def _refuse_clashes(pairs: list[Pair], named: list[Path]) -> None:
-    """Refuse results that fall on each other, on an input, or on one of `named`."""
+    """Refuse results that share a path with each other, an input or one of `named`."""
     inputs = {identity(path) for path in (*named, *(pair.lr for pair in pairs))}
     outputs: dict[object, Pair] = {}
     alike: dict[str, Pair] = {}

@@ -206,7 +206,7 @@ def _tell(
     degradation: Told,
     say: Callable[[str], object],
 ) -> Any:
-    """Look at a picture, say what is seen and told, and return what to tell."""
+    """Estimate the degradation, report it, and return what to tell the model."""
     if not upscaler.conditional:
         say(in_words(None, None))
         return degradation
@@ -251,7 +251,7 @@ def load_upscaler(
 
 
 def _modified(path: Path) -> Iterator[object]:
-    """Yield the times of a model's files: one that is trained anew is another."""
+    """Yield the times of a model's files, which change when it is trained again."""
     yield path.stat().st_mtime_ns
     with contextlib.suppress(ModelError):
         estimator = find_estimator(path)

@@ -271,7 +271,7 @@ def _lost_streams(source, path):
 
 
 def _is_cut(path):
-    """Whether a Matroska or WebM ends before the size that its head states."""
+    """Whether a Matroska or WebM is shorter than its head states."""
     with open(path, "rb") as file:
         head = file.read(4096)
     before, segment, rest = head.partition(b"\x18\x53\x80\x67")
@@ -311,7 +311,7 @@ def _encode(path, sr_path, form, size, frames):
 
 
 def _check_audio(source, sr_path, container):
-    """Raise ImageError for audio that the container cannot hold; tries a header."""
+    """Write a header, and raise ImageError for audio that the container cannot hold."""
     import av
 
     for stream in whole_audio(source):

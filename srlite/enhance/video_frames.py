@@ -264,7 +264,7 @@ def to_rgb(frame: Any, colours: Colours) -> np.ndarray:
 
 
 def to_grey(frame: Any) -> np.ndarray:
-    """Convert an `av.VideoFrame` to grey levels, uint8 (height, width), as it lies."""
+    """Convert an `av.VideoFrame` to grey, uint8 (height, width), without turning it."""
     return frame.reformat(format="gray").to_ndarray()
 
 

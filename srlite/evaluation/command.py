@@ -155,7 +155,7 @@ def _with_bar(total, unit, work):
 
 
 def _reference(contenders):
-    """Choose what gains are over: bicubic, another plain filter or the last model."""
+    """Choose the base of gains: bicubic, another plain filter or the last model."""
     plain = {c.identity: c.name for c in contenders if c.identity in FILTERS}
     return next((plain[name] for name in FILTERS if name in plain), contenders[-1].name)
 
@@ -225,7 +225,7 @@ def _notes(args, protocol, measures, contenders, sets):
 
 
 def _out_folder(args):
-    """Make the folder of the results; ConfigError where they would be measured too."""
+    """Make the folder of the results, or raise ConfigError inside a measured folder."""
     folder = Path(args.out_dir)
     pictures = (folder / _PICTURES).resolve()
     for source in [*args.hr_dir, *itertools.chain(*args.pairs)]:

@@ -66,7 +66,7 @@ class Contender:
     degradation: str = "auto"  # what it is told: for `parse_degradation`, or `TRUE`
 
     def told(self, degradation):
-        """Return the same contender, told another possible `degradation`."""
+        """Return a copy that is told another `degradation`, or raise ConfigError."""
         if degradation != TRUE:
             parse_degradation(degradation)
         return replace(self, degradation=degradation)

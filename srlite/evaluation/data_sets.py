@@ -89,7 +89,7 @@ KNOWN_SETS = {
 
 
 def known_set(name, root):
-    """Find one of `KNOWN_SETS`, in any case, below the folder `root`; or DataError."""
+    """Find one of `KNOWN_SETS`, in any case, below `root`, or raise DataError."""
     names = {known.lower(): known for known in KNOWN_SETS}
     if name.lower() not in names:
         raise DataError(
@@ -114,7 +114,7 @@ def known_set(name, root):
 
 
 def hr_folder(folder):
-    """List the HR pictures of a folder and of the folders in it; or DataError."""
+    """List the HR pictures of a folder and its folders, or raise DataError."""
     paths = _pictures(folder)
     return DataSet(_name(folder), _items(paths, Path(folder)))
 
@@ -153,7 +153,7 @@ def rename_apart(sets):
 
 
 def unique_names(names, taken=()):
-    """Make names differ from each other and those taken, without case too."""
+    """Make names unique, also against those taken, ignoring case."""
     known, unique = {name.lower() for name in taken}, []
     for name in names:
         numbered = (f"{name}-{number}" for number in itertools.count(2))

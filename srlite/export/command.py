@@ -169,7 +169,7 @@ def _write(
 
 
 def _report_path(path: StrPath) -> Path:
-    """Return where the report of a file goes; ExportError where other JSON stands."""
+    """Return the path of a file's report; raise ExportError if other JSON is there."""
     beside = Path(path).with_suffix(".json")
     with writing(beside, ExportError):
         if beside.exists() and "file_bytes" not in beside.read_text(errors="replace"):

@@ -15,7 +15,7 @@ def steps_of(model: Any) -> list:
 
 
 def taken_by(op: Any) -> list:
-    """List the tensors that an operation takes."""
+    """List the input tensors of an operation."""
     return keras.tree.flatten(op.input)
 
 

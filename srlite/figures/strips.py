@@ -94,7 +94,7 @@ def draw_strip(view, labels, scale, title):
 
 
 def _magnify(image):
-    """Enlarge to `CELL` by repeating pixels; what no whole factor reaches stays."""
+    """Enlarge by the largest whole factor within `CELL`, repeating pixels."""
     factor = max(1, CELL // max(image.size))
     size = tuple(factor * side for side in image.size)
     return image.resize(size, Image.Resampling.NEAREST)

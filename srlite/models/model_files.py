@@ -153,7 +153,7 @@ def _say(text: str) -> None:
 
 
 def estimator_beside(path: Path) -> Path:
-    """Return the name that the estimator of a model file has beside it."""
+    """Return the path of the estimator beside a model file."""
     return path.with_name(f"{path.stem}{_ESTIMATOR}{path.suffix}")
 
 

@@ -56,7 +56,7 @@ class Meter:
         self.left_out_seconds = collections.Counter()
 
     def waiting(self, ready):
-        """Pass on the items of an iterator, and time how long each took."""
+        """Yield from an iterator, and time how long each item took."""
         while True:
             before = time.perf_counter()
             item = next(ready, None)
@@ -83,7 +83,7 @@ class Meter:
             self._clocks.append(_Clock())
 
     def read(self):
-        """Return what there is to log since the last time.
+        """Return what has to be logged since the last call.
 
         Returns:
             (values, speed): dicts of floats, {} without an update. `values` are means
@@ -195,7 +195,7 @@ class StopSignal:
 
     @property
     def reason(self):
-        """Why to stop, or None to go on."""
+        """The reason to stop, or None."""
         if self.interrupted:
             return self._signal.name
         if self._deadline is not None and time.monotonic() > self._deadline:

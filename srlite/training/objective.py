@@ -176,7 +176,7 @@ class Objective(_Learning):
         return value, {"d_adversarial": value, "d_accuracy": accuracy}
 
     def _seen(self, hr, sr):
-        """Return what the losses that look at textures see of SR."""
+        """Return SR as the losses of textures see it."""
         if not self._hold_colour or sr.shape[-1] != 3:
             return sr
         # The same difference in all channels changes luma alone.
@@ -293,7 +293,7 @@ class EstimatorObjective(_Learning):
 
 
 def _middle(lr, hr, patch_size, scale):
-    """Cut off the surroundings, which only the estimator sees; None leaves them."""
+    """Cut off what only the estimator sees; a `patch_size` of None keeps all."""
     if patch_size is None:
         return lr, hr
     size = patch_size // scale

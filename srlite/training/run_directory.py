@@ -5,6 +5,7 @@ others have a `ChiefsRunDirectory`.
 """
 
 import contextlib
+import functools
 import os
 from pathlib import Path
 
@@ -49,7 +50,7 @@ class RunDirectory:
         return self.path / RESULTS[stage]
 
     def make(self):
-        """Make the folder if it is missing; raise ConfigError where it cannot be."""
+        """Make the folder if it is missing, or raise ConfigError."""
         with writing(self.path, ConfigError):
             self.path.mkdir(parents=True, exist_ok=True)
 
@@ -85,7 +86,7 @@ class RunDirectory:
             )
 
     def note_inputs(self, inputs, say):
-        """Print what differs from what the run was given at first."""
+        """Print how the inputs differ from the first ones of the run."""
         if odd := record.changed_inputs(self._record, inputs):
             say(f"note: {self.path} was begun with other inputs: {record.told(odd)}")
 
@@ -193,20 +194,16 @@ class RunDirectory:
 
         `part_size`, in MiB, is None for checkpoints of one file.
         """
-
-        def save(step):
-            checkpoints.save(
-                self.checkpoints,
-                stage,
-                step,
-                parts,
-                config.to_dict(),
-                keep=config.log.keep_checkpoints,
-                store_every=config.log.store_every,
-                part_size=part_size and part_size * 2**20,
-            )
-
-        return save
+        return functools.partial(
+            checkpoints.save,
+            self.checkpoints,
+            stage,
+            parts=parts,
+            config=config.to_dict(),
+            keep=config.log.keep_checkpoints,
+            store_every=config.log.store_every,
+            part_size=part_size and part_size * 2**20,
+        )
 
     def best_keeper(self, stage, parts, config):
         """Return a function of (updates done, scores) that keeps the best checkpoint.
@@ -218,10 +215,9 @@ class RunDirectory:
             if "psnr" in scores and step >= config.log.best_after:
                 from srlite.training.validation import trained_score
 
-                score = trained_score(config, scores)
-                options = config.to_dict()
                 checkpoints.save_best(
-                    self.checkpoints, stage, step, parts, options, *score
+                    *(self.checkpoints, stage, step, parts, config.to_dict()),
+                    *trained_score(config, scores),
                 )
 
         return keep_best

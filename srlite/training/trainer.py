@@ -188,7 +188,7 @@ def train_with_rescue(stage, logger, stop, first_step, parts, directory):
 
 @contextlib.contextmanager
 def room_for_steps(stage):
-    """Raise ConfigError of one sentence where memory does not hold a stage's steps."""
+    """Turn a lack of memory for a stage's steps into a ConfigError of one sentence."""
     try:
         yield
     except Exception as error:

@@ -110,7 +110,7 @@ def validate_estimator(estimator, samplers, scale=4, batches=8):
 
 
 def distance_model(losses, channels=3):
-    """Put losses, a dict, into a model of [hr, sr] that makes a dict of (batch,)."""
+    """Build a model of [hr, sr] that returns a dict of losses, each (batch,)."""
     hr, sr = (keras.Input((None, None, channels), name=name) for name in ("hr", "sr"))
     return keras.Model([hr, sr], {n: loss.call(hr, sr) for n, loss in losses.items()})
 

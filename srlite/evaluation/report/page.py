@@ -16,7 +16,7 @@ def with_links(sections):
 
 
 def html_table(caption, head, rows):
-    """Build a table that scrolls by itself where the page is narrow.
+    """Build a table that scrolls on a narrow page.
 
     Each row is a heading, then (text, whether it is bold) of each cell.
     """
