@@ -96,7 +96,7 @@ class Degradation:
         return np.array([*self.kernels, *strengths], np.float32)
 
     def replace(self, parts: Mapping[str, Any]) -> Self:
-        """Return a copy with other values for some attributes."""
+        """Return a copy with `parts` changed, as `parse_degradation` returns them."""
         return dataclasses.replace(self, **parts)
 
     def __str__(self):

@@ -81,7 +81,10 @@ def _primaries(places: tuple[float, ...]) -> np.ndarray:
 
 
 def profile_of_png(image: Image.Image, grey: bool) -> bytes | None:
-    """Make an ICC profile from an open PNG's gamma and primaries; None for sRGB's."""
+    """Make an ICC profile from the gamma and primaries of an open PNG.
+
+    Returns None if the file names none, or those of sRGB.
+    """
     gamma, places = image.info.get("gamma"), image.info.get("chromaticity")
     if image.format != "PNG" or "srgb" in image.info or (gamma, places) == (None, None):
         return None
