@@ -48,8 +48,7 @@ class Groups:
 def reach_of(model: Any) -> int:
     """Return how many LR pixels to each side of a pixel its result depends on.
 
-    Args:
-        model: Functional `keras.Model` on pictures, (batch, H, W, channels) first.
+    The first input of the Functional `keras.Model` is (batch, H, W, channels).
     """
     # For each tensor: LR pixels that it sees to a side, and LR pixels per pixel of it.
     seen = {id(x): (Fraction(0), Fraction(1)) for x in model.inputs}

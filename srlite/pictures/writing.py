@@ -190,9 +190,7 @@ def write_picture(path: StrPath, picture: Any, quality: float | None = None) -> 
         quality: 1 to 100, of JPEG (without chroma subsampling), WebP and AVIF;
             `DEFAULT_QUALITY` when None. WebP of quality 100 is lossless.
 
-    Raises:
-        ImageError: as `check_writable`, or the file cannot be encoded or stored.
-        ConfigError: as `check_writable`.
+    Raises as `check_writable`, and ImageError if the file cannot be encoded or stored.
     """
     height, width = picture.pixels.shape[:2]
     check_writable(path, height, width, picture, quality)

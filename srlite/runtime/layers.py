@@ -49,9 +49,7 @@ def upscale_picture(
         `Picture` whose grey, or colours and alpha, are views of one array, so that
         `levels.join_channels` takes no memory.
 
-    Raises:
-        ImageError: as `Upscaler.upscale`.
-        ConfigError: as `Upscaler.upscale`, or another `alpha`.
+    Raises as `Upscaler.upscale`, and ConfigError for another `alpha`.
     """
     check_alpha(alpha)
     colours = picture.pixels

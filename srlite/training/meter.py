@@ -83,11 +83,10 @@ class Meter:
             self._clocks.append(_Clock())
 
     def read(self):
-        """Return what has to be logged since the last call.
+        """Return what has to be logged since the last call: (values, speed).
 
-        Returns:
-            (values, speed): dicts of floats, {} without an update. `values` are means
-            over applied updates, and the counts `dropped` and `overflow` if not 0.
+        Both are dicts of floats, {} without an update. `values` are means over applied
+        updates, and the counts `dropped` and `overflow` if not 0.
         """
         self._settle()
         names = self._values[0] if self._values else ()

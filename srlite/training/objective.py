@@ -122,9 +122,8 @@ class Objective(_Learning):
     def prepare(self, batch):
         """Turn a batch of `StageSampler` into the generator's input and its target.
 
-        Returns:
-            (inputs, hr): LR float32 (batch, H, W, channels), [0, 1], or a list of it
-            and the degradation; HR float32 (batch, scale * H, scale * W, channels).
+        They are LR, float32 (batch, H, W, channels) in [0, 1], or a list of LR and the
+        degradation; and HR, float32 (batch, scale * H, scale * W, channels).
         """
         lr, hr = degrade(batch, self._scale)
         inputs, hr = _middle(lr, hr, self._patch_size, self._scale)
@@ -138,8 +137,7 @@ class Objective(_Learning):
     def loss(self, inputs, hr, update_batch_norm):
         """Compute what the generator minimises, from the results of `prepare`.
 
-        Returns:
-            (total, (values, sr)): scalar; dict of name to scalar; SR, shaped as `hr`.
+        Returns (scalar, (dict of name to scalar, SR shaped as `hr`)).
         """
         if update_batch_norm:
             sr = self._parts["generator"](inputs, training=True)
@@ -247,12 +245,11 @@ class EstimatorObjective(_Learning):
         return [] if self._judge is None else [self._judge]
 
     def prepare(self, batch):
-        """Turn a sampled batch into what the estimator sees and what it learns from.
+        """Turn a batch of `StageSampler` into the estimator's input and its target.
 
-        Returns:
-            (lr, target): LR float32 (batch, H, W, 3), cut to sides that the estimator
-            takes; its true degradation, (batch, 10). With a generator both are lists,
-            which end with the middles of LR that it enlarges, and with their HR.
+        They are LR, float32 (batch, H, W, 3), cut to sides that the estimator takes,
+        and its true degradation, (batch, 10). With a generator both are lists, which
+        end with the middles of LR that it enlarges, and with their HR.
         """
         lr, hr = degrade(batch, self._scale)
         seen = cut_for_estimator(lr)
@@ -265,10 +262,8 @@ class EstimatorObjective(_Learning):
     def loss(self, lr, degradation, update_batch_norm):
         """Compute what the estimator minimises, from the results of `prepare`.
 
-        Returns:
-            (total, (values, answer)): scalar; dict of name to scalar, the
-            cross-entropies and the generator's mean error in dB, which is PSNR's
-            negative; (batch, 10).
+        Returns (scalar, (dict of name to scalar, answer (batch, 10))): the values are
+        cross-entropies and the generator's mean error in dB, the negative of PSNR.
         """
         if self._generator is not None:
             (lr, middle), (degradation, hr) = lr, degradation

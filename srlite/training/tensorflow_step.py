@@ -57,9 +57,8 @@ class TensorFlowStep:
     def portions(self):
         """Return functions that do an update up to a point.
 
-        Returns:
-            dict of name to function of (batch, update_batch_norm), compiled when first
-            called; each includes those before it.
+        They are in a dict of name to function of (batch, update_batch_norm), compiled
+        when first called; each includes those before it.
         """
         objective = self._objective
 
