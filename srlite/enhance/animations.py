@@ -29,8 +29,8 @@ from srlite.pictures.writing import (
     check_place,
     check_writable,
     encoder_options,
+    encoding,
     fit_to_format,
-    writing,
 )
 from srlite.runtime.layers import upscale_picture
 from srlite.runtime.sizes import target_size
@@ -138,7 +138,7 @@ def enhance_animation(
     options |= _encoding(animation, kind, quality)
     least = _UNTIMED if kind == "AVIF" else 0  # A frame of an AVIF has some time.
     options["duration"] = [milliseconds or least for _, milliseconds in timing]
-    with writing(sr_path), replacing(sr_path) as temporary:
+    with encoding(sr_path), replacing(sr_path) as temporary:
         frames[0].save(temporary, kind, append_images=frames[1:], **options)
     return size
 

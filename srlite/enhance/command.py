@@ -21,7 +21,7 @@ from srlite.enhance.options import could_be_faster, parse_options
 from srlite.enhance.video import can_write_video
 from srlite.errors import ConfigError, ImageError, SrliteError, error_reason, one_line
 from srlite.pictures.decoding import count_pixels, decoding, in_kinds
-from srlite.pictures.writing import writing
+from srlite.pictures.writing import encoding
 
 _STDIN = "/dev/stdin"
 _LONG = 60  # seconds left, from which a faster way is named
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "inference.py") -> int:
             sentence = str(error).replace(str(sr_path), "stdout")
             raise type(error)(sentence) from error
         if sr_path.exists():
-            with writing("stdout"):
+            with encoding("stdout"):
                 sys.stdout.buffer.write(sr_path.read_bytes())
                 sys.stdout.buffer.flush()
         return status

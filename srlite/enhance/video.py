@@ -40,10 +40,9 @@ from srlite.enhance.video_segments import (
     whole_audio,
 )
 from srlite.errors import ConfigError, ImageError
-from srlite.files import replacing
-from srlite.files import writing as writing_file
+from srlite.files import replacing, writing
 from srlite.memory import ahead
-from srlite.pictures.writing import check_place, writing
+from srlite.pictures.writing import check_place, encoding
 from srlite.runtime.sizes import target_size
 from srlite.runtime.telling import Told
 
@@ -170,7 +169,7 @@ def enhance_video(
             for first in results:
                 rest = itertools.islice(results, segment_frames - 1)
                 path = folder / f"{done // segment_frames:06d}.nut"
-                with writing_file(sr_path, ImageError), replacing(path) as temporary:
+                with writing(sr_path, ImageError), replacing(path) as temporary:
                     segment = shown(itertools.chain([first], rest))
                     _encode(temporary, sr_path, form, plan.size, segment)
         if later and not deinterlace:
@@ -242,7 +241,7 @@ def _plan(lr_path, sr_path, upscaler, deinterlace, size_options):
 
 def _join(plan, segments, last, lr_path, sr_path, warn):
     """Write the result of its segments and the source's sound."""
-    with opened(lr_path) as source, writing(sr_path), replacing(sr_path) as temporary:
+    with opened(lr_path) as source, encoding(sr_path), replacing(sr_path) as temporary:
         whole = (segments, source, temporary, plan.form, last)
         try:
             join(*whole)
@@ -297,13 +296,13 @@ def _load_av():
 
 
 def _encode(path, sr_path, form, size, frames):
-    with writing(sr_path):
+    with encoding(sr_path):
         encoder = Encoder(path, form, size)
     try:
         for sr, frame in frames:
-            with writing(sr_path):
+            with encoding(sr_path):
                 encoder.add(sr, frame)
-        with writing(sr_path):
+        with encoding(sr_path):
             encoder.finish()
     except BaseException:
         encoder.abandon()

@@ -28,7 +28,7 @@ from srlite.enhance.video_frames import (
     packets_of,
 )
 from srlite.files import StrPath, locked, put_away, remove_leftovers, replacing
-from srlite.pictures.writing import writing
+from srlite.pictures.writing import encoding
 from srlite.runtime.telling import parts_of
 
 # QuickTime's names, and FFmpeg's for the same elsewhere.
@@ -150,7 +150,7 @@ def segment_folder(sr_path: StrPath, identity: str) -> Iterator[Path]:
     if len(name) > _LONG:  # It is cut, as file systems ask, and still of one file.
         name = f"{name[:_LONG]}.{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}"
     folder = sr_path.with_name(f".{name}.segments")
-    with writing(sr_path):
+    with encoding(sr_path):
         folder.mkdir(exist_ok=True)
     # A folder with a file that is open, as the lock is, cannot be removed everywhere.
     with (
@@ -159,7 +159,7 @@ def segment_folder(sr_path: StrPath, identity: str) -> Iterator[Path]:
     ):
         succeeded = False
         try:
-            with writing(sr_path):
+            with encoding(sr_path):
                 remove_leftovers(folder)
                 note = folder / "work.json"
                 if not note.is_file() or note.read_text(errors="replace") != identity:

@@ -18,8 +18,7 @@ from PIL import Image
 from PIL import __version__ as pillow_version
 
 from srlite.errors import ConfigError, ImageError
-from srlite.files import StrPath, replacing
-from srlite.files import writing as writing_file
+from srlite.files import StrPath, replacing, writing
 from srlite.pictures.encoders import write_png, write_tiff
 from srlite.pictures.levels import (
     flatten_on_white,
@@ -145,7 +144,7 @@ def check_place(path: StrPath) -> None:
         raise ImageError(
             f"cannot write {path}: the folder {path.parent} does not exist; create it"
         )
-    with writing(path):
+    with encoding(path):
         with contextlib.suppress(FileNotFoundError):
             os.lstat(path)  # refuses an overlong name
         with tempfile.TemporaryFile(dir=os.path.dirname(os.path.realpath(path))):
@@ -203,7 +202,7 @@ def write_picture(path: StrPath, picture: Any, quality: float | None = None) -> 
     options = save_options(fitted, form.name, form.dpi)
     options |= encoder_options(form.name, quality)
     with (
-        writing(path),
+        encoding(path),
         replacing(path) as temporary,
         io.BufferedWriter(_WholeFile(temporary, "wb")) as file,
     ):
@@ -255,6 +254,6 @@ def encoder_options(kind: str, quality: float | None) -> dict[str, Any]:
     return {}
 
 
-def writing(path: StrPath) -> contextlib.AbstractContextManager[None]:
+def encoding(path: StrPath) -> contextlib.AbstractContextManager[None]:
     """Turn whatever an encoder or the disk raises into an ImageError."""
-    return writing_file(path, ImageError, Exception)
+    return writing(path, ImageError, Exception)
