@@ -1,13 +1,12 @@
 """Scenes of a video or an animation, each with one degradation.
 
-If every frame had an estimate of its own, the result would flicker. So up to 5 frames
-of a scene are estimated, the first of each fifth of its first second, and their mean
-holds for the whole scene.
+If every frame had an estimate of its own, the result would flicker. So the whole scene
+gets the mean estimate of up to 5 frames, the first of each fifth of its first second.
 
 A scene begins with the first frame, and with each frame that differs by more than 25
 levels on average from the one before it, both reduced to 32 x 32 grey pixels, so that
-motion hardly counts. A fade, or a cut between two dark pictures, begins none. All this
-depends on the frames alone, so resumed work finds the same scenes.
+motion hardly counts. A fade, or a cut between two dark pictures, begins no scene. Only
+the frames matter, so resumed work finds the same scenes.
 """
 
 import itertools

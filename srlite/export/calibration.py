@@ -1,10 +1,10 @@
 """LR pictures to calibrate an int8 file on, from a source of photographs.
 
-They are crops of photographs, shrunk with all kernels in turn. Others from the same
-source try the file out. Ranges must also cover all that a conditional network may be
-told. Of its pictures, half are clean and told so; a quarter are damaged, by any
-strengths, and told so; and a quarter are told of damage that they do not have, as
-people may do: of one damage at its strongest, of all at once, or of several.
+They are crops of photographs, shrunk with all kernels in turn. The file is then tried
+on others from the same source. Ranges must also cover everything that a conditional
+network may be told. Half of its pictures are clean, with a true degradation; a quarter
+are damaged by any strengths, with a true degradation; and a quarter are clean, with a
+false one, as people may state it: one damage at its strongest, all, or several.
 """
 
 import itertools

@@ -1,10 +1,9 @@
 """Metrics as the super-resolution literature computes them.
 
-They use 8-bit luma (ITU-R BT.601, 16..235) without a border of `scale` pixels, as
-MATLAB's scripts for Set5 and Set14 do and published tables mean; or RGB, as newer
-papers do. Colour, which luma leaves out, has two measures on the Cb and Cr of JPEG
-(ITU-R BT.601, full range). Validation in training and `evaluation` share these
-functions.
+They use 8-bit luma (ITU-R BT.601, 16..235) without a border of `scale` pixels, as in
+MATLAB's scripts for Set5 and Set14 and in published tables; or RGB, as in newer papers.
+Two measures of colour use the Cb and Cr of JPEG (ITU-R BT.601, full range). Training
+validates with the same functions as `evaluation`.
 
 Sharp details may be invented, but what the LR picture shows may not be changed.
 `lr_error` and `colour_error` measure that, in levels (1/255), without HR.

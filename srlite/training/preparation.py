@@ -63,7 +63,7 @@ def smallest_photo(config):
 
 
 def find_sources(config, stages, data_dirs):
-    """Map each stage to the sources of its photographs; it needs at least one."""
+    """Map each stage to the sources of its photographs, at least one."""
     sources = {}
     for stage in stages:
         own = getattr(config, stage).sources
