@@ -77,9 +77,9 @@ def content_distance(weights: StrPath | None) -> FeatureDistance:
     Raises BackendError without Keras, ModelError where the weights cannot be read.
     """
     import_keras("the content distance")
-    from srlite.models.features import vgg_features
+    from srlite.models.features import vgg19_features
 
-    return FeatureDistance(vgg_features("vgg19", VGG19_TAPS, weights), VGG19_SCALES)
+    return FeatureDistance(vgg19_features(VGG19_TAPS, weights), VGG19_SCALES)
 
 
 def style_distance(weights: StrPath | None) -> FeatureDistance:

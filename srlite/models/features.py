@@ -168,6 +168,13 @@ def vgg_features(
     return _for_channels(features, channels)
 
 
+def vgg19_features(
+    layers: Sequence[str], weights: Weights = "imagenet", **options: Any
+) -> keras.Model:
+    """Build the frozen VGG19; arguments as for `vgg_features`."""
+    return vgg_features("vgg19", layers, weights, **options)
+
+
 def efficientnet_b4_features(
     layers: Sequence[str] = ("block5f_project_conv",),
     weights: Weights = "imagenet",

@@ -170,7 +170,7 @@ def test_what_one_file_cannot_have_stops_no_other(lr, tiny_tflite, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)  # not installed
     model = ["--model", str(tiny_tflite), "--quality", "80", "--quiet"]
     assert main(["moving.gif", "film.mp4", "a.png", *model]) == 1
-    assert Path("a_sr.png").is_file() and Path("moving_sr.png").is_file()
+    assert Path("a_sr.png").is_file() and Path("moving_sr.gif").is_file()
 
 
 def test_standard_output_that_cannot_be_written(lr, tiny_tflite):
