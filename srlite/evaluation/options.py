@@ -17,7 +17,7 @@ def evaluation_parser(prog):
     """Build the parser of the command, which calls itself `prog`."""
     parser = argparse.ArgumentParser(
         prog=prog,
-        description="Measure models on sets of pictures, after each kernel that may "
+        description="Measure models on sets of pictures, for each kernel that may "
         "have shrunk them.",
     )
     parser.add_argument(
@@ -39,7 +39,7 @@ def evaluation_parser(prog):
     parser.add_argument(
         "--out-dir",
         metavar="DIR",
-        help="keep scores, pictures and report.html here; the same command goes on "
+        help="keep scores, pictures and report.html here; the same command resumes "
         "after a stop",
     )
     parser.add_argument(
@@ -78,19 +78,19 @@ def _add_sources(parser):
         action="append",
         default=[],
         metavar=("LR_DIR", "HR_DIR"),
-        help="two folders of LR and HR pictures of the same names; may be repeated",
+        help="two folders of LR and HR pictures with the same names; may be repeated",
     )
     group.add_argument(
         "--sets",
         nargs="+",
         default=[],
         metavar="NAME",
-        help=f"{', '.join(KNOWN_SETS)}, below --sets-dir",
+        help=f"{', '.join(KNOWN_SETS)}, in --sets-dir",
     )
     group.add_argument(
         "--sets-dir",
         metavar="DIR",
-        help=f"where known sets lie (default: what {SETS_VARIABLE} says)",
+        help=f"folder of the known sets (default: that of {SETS_VARIABLE})",
     )
 
 
@@ -109,15 +109,15 @@ def _add_protocol(parser):
         default=[NONE],
         metavar="DAMAGE",
         help=f"what LR goes through, each with each kernel: {NONE}, {', '.join(REAL)}, "
-        f"or {ALL_REAL} for all nine; sharp, sharpjpeg70, lanczos; other numbers may "
-        f"stand in them (default: {NONE})",
+        f"or {ALL_REAL} for all nine; sharp, sharpjpeg70, lanczos; the numbers can be "
+        f"changed (default: {NONE})",
     )
     group.add_argument(
         "--degradation",
         nargs="+",
         metavar="TOLD",
-        help="what conditional models are told: auto, what their estimator sees; "
-        "clean, or parts such as jpeg=60,noise=5; true, what LR went through; several "
+        help="what conditional models are told: auto, their estimator's answer; clean, "
+        "or parts such as jpeg=60,noise=5; true, what really happened to LR; several "
         "are measured side by side (default: auto)",
     )
     group.add_argument(
@@ -128,13 +128,13 @@ def _add_protocol(parser):
         choices=EDGES,
         default="none",
         help="none measures the bare network on the whole picture, as papers do; "
-        "tiled what inference.py does, in tiles (default: none)",
+        "tiled measures what inference.py does (default: none)",
     )
 
 
 def _add_measures(parser):
     group = parser.add_argument_group(
-        "measures", "those without the file that they need are left out, with a note"
+        "measures", "a measure without the file it needs is left out, with a note"
     )
     group.add_argument(
         "--metrics",

@@ -237,24 +237,24 @@ def _parse(argv: list[str], prog: str) -> argparse.Namespace:
         "--degradation",
         metavar="TEXT",
         help="build how the pictures were made into a conditional model: clean, or "
-        "parts such as jpeg=60,noise=5,blur=0,sharpening=0.5,kernel=bicubic (the rest "
-        "means no damage, and every kernel alike); or auto to build in the "
-        "estimator, for whole pictures, in float32 and float16 (default: a second "
-        "input, and the estimator as a file beside)",
+        "parts such as jpeg=60,noise=5,blur=0,sharpening=0.5,kernel=bicubic (parts "
+        "left out mean no damage, and equal odds for all kernels); or auto to build in "
+        "the estimator, for whole pictures, in float32 and float16 (default: a second "
+        "input, and the estimator in a file next to it)",
     )
     parser.add_argument(
         "--max-bytes",
         type=_budget,
         default=MAX_BYTES,
         metavar="N",
-        help="what a file may have, or none (default: %(default)s)",
+        help="size limit of the file, or none (default: %(default)s)",
     )
     parser.add_argument(
         "--overlap",
         type=int,
         metavar="N",
         help="LR pixels of context that tiles need, noted in the file (default: "
-        f"{DEFAULT_OVERLAP}; of int8 all that the network sees, so that tiles equal "
+        f"{DEFAULT_OVERLAP}; for int8 all that the network sees, so that tiles equal "
         "the whole picture)",
     )
     args = parser.parse_args(argv)

@@ -34,7 +34,7 @@ def _parser(prog):
     parser = argparse.ArgumentParser(
         prog=prog,
         description="Train a generator from photographs. Ctrl-C saves a checkpoint; "
-        "the same command again goes on from there.",
+        "the same command resumes from it.",
     )
     parser.add_argument(
         "--preset",
@@ -50,7 +50,7 @@ def _parser(prog):
         "tfds:NAME:SPLIT, pairs:LR_DIR:HR_DIR; 2@SOURCE gives one a weight",
     )
     parser.add_argument(
-        "--run-dir", metavar="DIR", help="folder of the run; it is made if missing"
+        "--run-dir", metavar="DIR", help="folder of the run; created if missing"
     )
     parser.add_argument(
         "--val-dir", nargs="+", metavar="SOURCE", help="HR pictures to measure on"
@@ -58,7 +58,8 @@ def _parser(prog):
     parser.add_argument(
         "--pack",
         metavar="FILE.pack",
-        help="where photographs go that do not fit in memory (RUN_DIR/data.pack)",
+        help="where to put photographs that do not fit in memory (default: "
+        "RUN_DIR/data.pack)",
     )
     parser.add_argument(
         "--config",
@@ -76,7 +77,7 @@ def _parser(prog):
     parser.add_argument(
         "--stages",
         nargs="+",
-        help="of estimator, pretrain and gan; all that the preset needs by default",
+        help="some of estimator, pretrain and gan (default: all that the preset needs)",
     )
     parser.add_argument(
         "--max-minutes",
@@ -88,7 +89,7 @@ def _parser(prog):
         "--checkpoint-part-size",
         type=int,
         metavar="MIB",
-        help="checkpoints as folders of files no larger than this",
+        help="write checkpoints as folders of files no larger than this",
     )
     parser.add_argument(
         "--vgg19-weights",
@@ -106,17 +107,17 @@ def _parser(prog):
     parser.add_argument(
         "--override",
         action="store_true",
-        help="go on although the options differ from those the run began with",
+        help="resume although the options differ from those the run began with",
     )
     parser.add_argument(
         "--skip-damaged",
         action="store_true",
-        help="where the newest checkpoint is damaged, go on from the one before it",
+        help="if the newest checkpoint is damaged, resume from the one before it",
     )
     parser.add_argument(
         "--init-from",
         metavar="MODEL",
-        help="begin with the weights of a .keras file, a checkpoint, a run directory "
+        help="start from the weights of a .keras file, a checkpoint, a run directory "
         "or a shipped model (fine-tuning); with --stages estimator, of its estimator",
     )
     parser.add_argument(
@@ -125,16 +126,17 @@ def _parser(prog):
         nargs="?",
         const="srlite",
         metavar="PROJECT",
-        help="log to Weights & Biases too (default project: srlite)",
+        help="also log to Weights & Biases (default project: srlite)",
     )
     parser.add_argument(
         "--single-device",
         action="store_true",
-        help="train on the first GPU alone, though more are visible",
+        help="train on the first GPU only",
     )
     parser.add_argument(
         "--summary",
         action="store_true",
-        help="print the networks and their sizes, also to RUN_DIR/summary.txt, and end",
+        help="print the networks and their sizes, write them to RUN_DIR/summary.txt, "
+        "and stop",
     )
     return parser
