@@ -32,7 +32,8 @@ class PatchSampler:
             images: uint8 arrays (height, width, 3), both sides >= `patch_size`.
             patch_size: HR pixels, a multiple of `scale`.
             batch_size: patches in a batch.
-            kernel_odds: relative odds, 0 or more, of each of `kernels.KERNELS`.
+            kernel_odds: relative odds of each of `kernels.KERNELS`, in order; at least
+                0, and one of them above 0.
             seed: int or sequence of ints.
             scale: HR pixels per LR pixel.
             lr_images: for each image its real LR picture, or None.

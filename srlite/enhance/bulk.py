@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from srlite.enhance.batch import enhance_files, load_options
-from srlite.enhance.file_plan import Pair, identity, plan_files
+from srlite.enhance.file_plan import Pair, identity, plan_files, result_ending
 from srlite.enhance.options import parse_options
 from srlite.errors import (
     BackendError,
@@ -182,7 +182,9 @@ def _plan(options):
     for lr, name in _rows(lists) if lists else _matches(lr_paths, how["recursive"]):
         sr = name if _is_far(name) or os.path.isabs(name) else _join(out, name)
         stem, own = os.path.splitext(sr)
-        sr = stem + (ending or (own if can_write(own) else ".png"))
+        same = own.lower() == os.path.splitext(lr)[1].lower()
+        fit = result_ending(Path(lr)) if same else own if can_write(own) else ".png"
+        sr = stem + (ending or fit)
         _, other = pairs.setdefault(_place(sr), (sr, lr))
         if other != lr:
             raise ConfigError(f"{other} and {lr} would both be written to {sr}")

@@ -217,17 +217,19 @@ def _is_result(found: _Found, folder: Path) -> bool:
 
 
 def _endings(found: Sequence[_Found], ending: str | None) -> Iterator[str]:
-    """Yield the ending of each result: the one that is given, or one that fits."""
+    """Yield the ending of each result."""
     for path in (f.path for f in found):
-        own = path.suffix
-        if ending is not None:
-            yield ending
-        elif own.lower() in VIDEO_ENDINGS:
-            # The container of the others that holds every kind of sound.
-            yield own if can_write_video(own) else ".mkv"
-        else:
-            animated = own.lower() == ".gif" and is_animation(path)
-            yield own if animated or can_write(own) else ".png"
+        yield result_ending(path) if ending is None else ending
+
+
+def result_ending(path: Path) -> str:
+    """Return the ending of a file's result: its own, or one that srlite writes."""
+    own = path.suffix
+    if own.lower() in VIDEO_ENDINGS:
+        # The container of the others that holds every kind of sound.
+        return own if can_write_video(own) else ".mkv"
+    animated = own.lower() == ".gif" and is_animation(path)
+    return own if animated or can_write(own) else ".png"
 
 
 def _refuse_clashes(pairs: list[Pair], named: list[Path]) -> None:

@@ -148,6 +148,18 @@ def test_lists(folder, kind):
 
 
 @needs_beam
+def test_the_endings_of_a_list(folder):
+    """As of the plain command: an animated GIF stays one, a still one becomes a PNG."""
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    frames[0].save("still.gif")
+    frames[0].save("moving.gif", save_all=True, append_images=frames[1:])
+    Path("list.txt").write_text("still.gif\nmoving.gif\n")
+    assert bulk.main(["list.txt", "--sr-path", "out", "--quiet", *MODEL]) == 0
+    names = {path.name for path in Path("out").iterdir() if path.is_file()}
+    assert names == {"still.png", "moving.gif"}
+
+
+@needs_beam
 def test_far_files(folder):
     arguments = ["store://in", "--recursive", "--sr-path", "store://out", *MODEL]
     assert bulk.main([*arguments, "--quiet"]) == 1
