@@ -39,9 +39,10 @@ def check(config, stages):
     for stage in stages or [None]:
         if stage not in STAGES:
             raise ConfigError(f"unknown stage {stage}; there are {', '.join(STAGES)}")
-    if "estimator" in stages and config.channels != 3:
+    if "estimator" in stages and not config.generator.conditional:
         raise ConfigError(
-            f"the estimator stage needs channels=3; received {config.channels}"
+            "the estimator stage is for a conditional generator; leave it out, or set "
+            "generator.conditional=true"
         )
     if "pretrain" in stages and not config.pretrain.pixel:
         raise ConfigError(

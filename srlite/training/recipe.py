@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from srlite.config.config import Config
-from srlite.data.draws import AugmentationDraws
 from srlite.data.photographs import load_photographs, training_set
 from srlite.data.sources import listed
 from srlite.errors import ConfigError
@@ -108,7 +107,6 @@ def train(
     stages = [stage for stage in STAGES if stage in stages]
     sources = preparation.find_sources(config, stages, data_dirs)
     min_sizes = preparation.smallest_sizes(config, sources)
-    AugmentationDraws(**dataclasses.asdict(config.augmentation))  # refuses odd ones
     stop = StopSignal(max_minutes)  # now, as decoding and compiling take minutes too
     keras, devices = preparation.prepare_backend(single_device)
     for stage in stages:
