@@ -96,6 +96,7 @@ def train(
     if stages is None:
         stages = STAGES if config.generator.conditional else STAGES[1:]
     stages = listed(stages)
+    val_dir = None if val_dir is None else listed(val_dir)
     preparation.check(config, stages)
     if max_minutes is not None and not max_minutes >= 0:
         raise ConfigError(f"max_minutes must be at least 0; received {max_minutes}")
@@ -119,7 +120,7 @@ def train(
         val_dir = None  # measuring is the chief's
     preparation.check_sources(
         min_sizes,
-        listed(val_dir or []),
+        val_dir or [],
         pack or directory.pack,
         directory.path / preparation.VALIDATION_PACK,
     )

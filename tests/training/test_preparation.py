@@ -70,6 +70,16 @@ def test_bad_data_options(photos, tmp_path):
         assert not run.exists()
 
 
+@pytest.mark.parametrize("name", ["run_dir", "val_dir"])
+def test_an_empty_path_is_not_the_current_folder(name, photos, tmp_path, monkeypatch):
+    """Such as that of a variable that is not set, in a notebook."""
+    monkeypatch.chdir(tmp_path)
+    given = {"data_dirs": photos, "run_dir": "run", "val_dir": photos, name: ""}
+    with pytest.raises(SrliteError, match="empty"):
+        train(CONFIG, **given, stages=["pretrain"])
+    assert not (tmp_path / "config.json").exists() and not (tmp_path / "run").exists()
+
+
 def test_photographs_must_hold_what_is_looked_at():
     """The patch; of a generator that is told, what the estimator sees around it too."""
     sizes = {"pretrain.patch_size": 32, "pretrain.context_size": 256}
