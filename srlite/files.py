@@ -19,7 +19,7 @@ StrPath = str | os.PathLike
 PACKAGE = Path(__file__).parent
 SAMPLE = PACKAGE / "samples" / "astronaut_lr.png"  # NASA, public domain
 _MARK = ".unfinished"
-_NO_ROOM = ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO", "ESTALE")
+_NO_ROOM = ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO", "ESTALE", "ENOTCONN")
 
 
 @contextlib.contextmanager
@@ -144,16 +144,17 @@ def locked(folder: Path, says: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Raise a CheckpointError if a disk is full or fails."""
+    """Raise a CheckpointError if a disk fails, or anything that is in `folder`."""
     numbers = [getattr(errno, name, None) for name in _NO_ROOM]
     try:
         yield
     except OSError as error:
-        if error.errno not in numbers:
+        inside = folder in Path(str(error.filename)).parents
+        if error.errno not in numbers and not inside:
             raise
         raise CheckpointError(
-            f"cannot write to {folder} any more: {error.strerror}; what was saved "
-            "stays, and the same command goes on from it"
+            f"cannot write to {folder} any more: {error.strerror}; the same command "
+            "goes on from what is saved there"
         ) from error
 
 

@@ -15,7 +15,8 @@ from srlite.config import options
 from srlite.config.options import Bound, Count, CountOrZero, NotNegative, Positive
 from srlite.config.stages import EstimatorConfig, GanConfig, StageConfig
 from srlite.data.degradation_vector import SMALLEST
-from srlite.errors import ConfigError
+from srlite.data.draws import AugmentationDraws
+from srlite.errors import ConfigError, DataError
 
 _Scale = Annotated[
     int, Bound("a power of two, at least 2", lambda x: x > 1 and x & (x - 1) == 0)
@@ -135,6 +136,13 @@ class AugmentationConfig:
     cutout: float = 0.0
     cutout_size: tuple[float, ...] = (0.1, 0.4)  # share of the patch's side
 
+    def problems(self):
+        """Yield an option that is impossible, and what is wrong with it."""
+        try:
+            AugmentationDraws(**dataclasses.asdict(self))
+        except DataError as error:
+            yield str(error).split(" ", 1)
+
 
 @dataclass(frozen=True)
 class DataConfig:
@@ -206,7 +214,9 @@ class Config:
     def problems(self):
         """Yield the options that conflict, each with what is wrong."""
         stages = {"pretrain": self.pretrain, "gan": self.gan}
-        seen = [("estimator.patch_sizes", x) for x in self.estimator.patch_sizes]
+        seen = []
+        if self.generator.conditional:
+            seen = [("estimator.patch_sizes", x) for x in self.estimator.patch_sizes]
         sizes = [
             (f"{name}.{size}", getattr(stage, size))
             for name, stage in stages.items()

@@ -58,7 +58,7 @@ class AugmentationDraws:
         shares |= {name: options.pop(name, 0.0) for name in _AUGMENTATIONS}
         for name, odds in shares.items():
             if not 0.0 <= odds <= 1.0:
-                raise DataError(f"the odds of {name} must be 0 to 1; received {odds}")
+                raise DataError(f"{name} must be odds, 0 to 1; received {odds}")
         self._damaged = shares.pop("damaged")
         self._subsampled = shares.pop("jpeg_subsampled")
         self._odds = shares

@@ -7,9 +7,9 @@
     tfds:div2k/bicubic_x4:validation  another split of it
     pairs:LR_DIR:HR_DIR               folders of real LR and HR pictures (`pairs`)
 
-A number and an @ before a source is its weight: with `2@photos/ old/`, two patches in
-three come from photos/. A path that begins like one of these needs its folder:
-`./2@photos`.
+Hidden files and folders are passed over. A number and an @ before a source is its
+weight: with `2@photos/ old/`, two patches in three come from photos/. A path that
+begins like one of these needs its folder: `./2@photos`.
 """
 
 import contextlib
@@ -134,8 +134,8 @@ def pictures_in(folder):
 def _walk(folder):
     """List all files in a folder and its folders, each once, in order.
 
-    Returns (paths, errors): also the paths of links to nothing; an OSError for each
-    folder that cannot be read.
+    Returns (paths, errors): also the paths of links to nothing, but none that is
+    hidden; an OSError for each folder that cannot be read.
     """
     found, refused, seen = [], [], set()
     walk = os.walk(folder, onerror=refused.append, followlinks=True)
@@ -146,10 +146,16 @@ def _walk(folder):
             folders.clear()
             continue
         seen.add(real)
-        found += [Path(place, name) for name in names]
+        folders[:] = [name for name in folders if not _is_hidden(name)]
+        found += [Path(place, name) for name in names if not _is_hidden(name)]
     # No pipes and devices, which never end.
     files = (x for x in found if os.path.isfile(x) or not os.path.exists(x))
     return sorted(files), refused
+
+
+def _is_hidden(path):
+    """Whether a path, written with /, has a hidden part, such as a bin."""
+    return any(part.strip(".") and part.startswith(".") for part in path.split("/"))
 
 
 def _decoded(items, scale):
@@ -191,14 +197,14 @@ def _files(source):
                 yield from _files(path)
             elif is_picture_name(path):
                 yield str(path), path, None
-            elif not path.name.startswith("."):
+            else:
                 yield LeftOut(str(path), "not pictures")
         return
     try:
         for name, data in _members(source):
             if is_picture_name(name):
                 yield f"{source}:{name}", io.BytesIO(data()), None
-            elif not Path(name).name.startswith("."):
+            else:
                 yield LeftOut(f"{source}:{name}", "not pictures")
     except _DAMAGED as error:
         raise DataError(
@@ -216,17 +222,24 @@ _DAMAGED = (
 
 
 def _members(source):
-    """Yield (name, function that returns its bytes) for each file in an archive."""
+    """Yield (name, function that returns its bytes) for each file in an archive.
+
+    Hidden ones are passed over. A damaged archive raises one of `_DAMAGED`.
+    """
     if source.name.lower().endswith(".zip"):
         with zipfile.ZipFile(source) as archive:
             for info in archive.infolist():
-                if not info.is_dir():
+                if not info.is_dir() and not _is_hidden(info.filename):
                     yield info.filename, functools.partial(archive.read, info)
         return
     with tarfile.open(source) as archive:
         for member in archive:
-            if member.isfile():
+            if member.isfile() and not _is_hidden(member.name):
                 yield member.name, archive.extractfile(member).read
+        # A damaged header looks to tarfile like the end, which is zeros.
+        archive.fileobj.seek(archive.offset)
+        if archive.fileobj.read(tarfile.BLOCKSIZE).strip(b"\0"):
+            raise tarfile.ReadError("the header of a file in it is damaged")
 
 
 def _pairs(source):

@@ -60,6 +60,8 @@ def main(argv=None, prog="python -m srlite evaluate"):
     damages = parse_damages(args.damage)
     protocol = Protocol(args.scale, tuple(args.kernels), args.edges, damages)
     sets = _data_sets(args)
+    if protocol.damaged and all(data_set.paired for data_set in sets):
+        raise ConfigError("--damage needs HR to shrink; pairs are measured as they are")
     needed = {
         "content": args.vgg19_weights,
         "style": args.efficientnet_weights,

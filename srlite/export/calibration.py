@@ -24,6 +24,7 @@ from srlite.data.kernels import KERNELS, shrink
 from srlite.data.photographs import usable_photographs
 from srlite.export.checks import fit
 from srlite.files import StrPath
+from srlite.metrics.psnr_ssim import is_one_colour
 
 SIZE = 96  # LR pixels, of the crops for a file of any size
 CALIBRATING, TRYING = 48, 12
@@ -54,8 +55,9 @@ def calibration_samples(
             or the `Degradation` that all of them have, with kernels in turn.
 
     Returns (samples, photos): at most 48 `Sample` to calibrate on, and at most 12 uint8
-    HR crops (scale * height, scale * width, 3), at least 3 * scale a side, to try the
-    file on; they share a photo only if there is one alone. Raises DataError.
+    HR crops (scale * height, scale * width, 3), at least 3 * scale a side and of more
+    than one colour, to try the file on; they share a photo only if there is one alone.
+    Raises DataError.
     """
     random = np.random.default_rng(0)
     crops = []
@@ -65,8 +67,10 @@ def calibration_samples(
     photographs = usable_photographs(min_sizes, scale, say=lambda sentence: None)
     for _, photograph in itertools.islice(photographs, _MAX_PHOTOS):
         crops.append(_cut(photograph.hr, cut, random))
-    count = min(TRYING, max(1, len(crops) // 5))
-    tried = np.linspace(0, len(crops) - 1, count, dtype=int).tolist()
+    telling = [i for i, crop in enumerate(crops) if not is_one_colour(crop)]
+    count = min(TRYING, max(1, len(crops) // 5), len(telling))
+    spread = np.linspace(0, len(telling) - 1, count, dtype=int)
+    tried = [telling[i] for i in spread]
     rest = [i for i in range(len(crops)) if i not in tried] or [0]
     spread = np.linspace(0, len(rest) - 1, min(CALIBRATING, len(rest)), dtype=int)
     chosen = [rest[i] for i in spread]

@@ -15,7 +15,7 @@ from srlite.data.kernels import KERNELS, shrink
 from srlite.errors import ExportError
 from srlite.files import StrPath
 from srlite.memory import cores
-from srlite.metrics.psnr_ssim import centre_crop, psnr
+from srlite.metrics.psnr_ssim import centre_crop, finite_psnr, is_one_colour
 from srlite.models.model_files import scale_of
 from srlite.runtime.composed import in_colour
 from srlite.runtime.runners import KerasNetwork, LiteRTNetwork
@@ -38,13 +38,20 @@ class LossMeter:
         """Take a model and pictures; the model is measured when the first file is.
 
         Photos are uint8 HR pictures (H, W, 3), at least 3 * scale pixels a side;
-        `where` is their name. `overlap` is the model's, LR pixels, None for the usual.
+        `where` is their name. Those of one colour do not count; ExportError if all are.
+        `overlap` is the model's, LR pixels, None for the usual.
         """
         self.where = where
         self._scale = scale_of(generator)
         network = in_colour(KerasNetwork(generator))
         self._upscale = Upscaler(network, overlap=overlap).upscale
-        self._photos = photos
+        middles = [centre_crop(photo, self._scale, CROP) for photo in photos]
+        self._photos = [hr for hr in middles if not is_one_colour(hr)]
+        if not self._photos:
+            raise ExportError(
+                f"the PSNR of pictures of one colour tells nothing, and {where} has no "
+                "others"
+            )
 
     @functools.cached_property
     def _values(self) -> list[float]:
@@ -57,13 +64,12 @@ class LossMeter:
 
     def _psnr_by_kernel(self, upscale: Callable[..., np.ndarray]) -> list[float]:
         values: list[list[float]] = []
-        for photo in self._photos:
-            hr = centre_crop(photo, self._scale, CROP)
+        for hr in self._photos:
             values.append([])
             for kernel in KERNELS:
                 lr = shrink(hr, kernel, self._scale)
                 sr = upscale(lr, degradation=f"clean,kernel={kernel}")
-                values[-1].append(psnr(sr, hr, self._scale))
+                values[-1].append(finite_psnr(sr, hr, self._scale))
         return np.mean(values, axis=0).tolist()
 
 

@@ -20,6 +20,7 @@ _SIGMA = 1.5  # pixels
 _C1, _C2 = (0.01 * 255.0) ** 2, (0.03 * 255.0) ** 2
 _BAND = 64  # rows
 _COLOURLESS = 0.5  # levels of grain in HR; up to it a picture counts as grey
+_MOST = 100.0  # dB
 
 
 def psnr(sr: np.ndarray, hr: np.ndarray, border: int, channel: str = "luma") -> float:
@@ -36,6 +37,16 @@ def psnr(sr: np.ndarray, hr: np.ndarray, border: int, channel: str = "luma") -> 
     """
     sr, hr = _inside(sr, hr, border, 1, channel)
     return _ratio(sr, hr)
+
+
+def finite_psnr(sr: np.ndarray, hr: np.ndarray, border: int) -> float:
+    """PSNR on luma as `psnr`, but at most 100 dB: equal pictures would spoil a mean."""
+    return min(psnr(sr, hr, border), _MOST)
+
+
+def is_one_colour(picture: np.ndarray) -> bool:
+    """Whether all pixels (height, width, 3) are equal, so that any answer would do."""
+    return bool((picture == picture[:1, :1]).all())
 
 
 def ssim(sr: np.ndarray, hr: np.ndarray, border: int, channel: str = "luma") -> float:

@@ -14,7 +14,7 @@ from srlite.data.sources import check_source, listed, split_weight
 from srlite.errors import ConfigError, DataError
 from srlite.files import StrPath, is_same_file, replacing
 from srlite.memory import available_memory
-from srlite.metrics.psnr_ssim import smallest_side
+from srlite.metrics.psnr_ssim import is_one_colour, smallest_side
 from srlite.models.model_files import find_model, load_generator, scale_of, step_of
 from srlite.training.distribution import distribute
 from srlite.training.run_directory import STAGES, RunDirectory
@@ -39,9 +39,10 @@ def check(config, stages):
     for stage in stages or [None]:
         if stage not in STAGES:
             raise ConfigError(f"unknown stage {stage}; there are {', '.join(STAGES)}")
-    if "estimator" in stages and config.channels != 3:
+    if "estimator" in stages and not config.generator.conditional:
         raise ConfigError(
-            f"the estimator stage needs channels=3; received {config.channels}"
+            "the estimator stage is for a conditional generator; leave it out, or set "
+            "generator.conditional=true"
         )
     if "pretrain" in stages and not config.pretrain.pixel:
         raise ConfigError(
@@ -154,7 +155,7 @@ def load_validation(config, stages, sources, folder, say):
         for _, photograph in usable_photographs(least, scale, say, names):
             name, hr, lr = photograph
             lr, hr = cut(lr, hr, crop, scale)
-            if (hr == hr[:1, :1]).all():
+            if is_one_colour(hr):
                 flat.append(name)  # any answer would do
             elif whole:
                 yield photograph

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from srlite.config.config import Config
-from srlite.data.draws import AugmentationDraws
 from srlite.data.photographs import load_photographs, training_set
 from srlite.data.sources import listed
 from srlite.errors import ConfigError
@@ -97,6 +96,7 @@ def train(
     if stages is None:
         stages = STAGES if config.generator.conditional else STAGES[1:]
     stages = listed(stages)
+    val_dir = None if val_dir is None else listed(val_dir)
     preparation.check(config, stages)
     if max_minutes is not None and not max_minutes >= 0:
         raise ConfigError(f"max_minutes must be at least 0; received {max_minutes}")
@@ -108,7 +108,6 @@ def train(
     stages = [stage for stage in STAGES if stage in stages]
     sources = preparation.find_sources(config, stages, data_dirs)
     min_sizes = preparation.smallest_sizes(config, sources)
-    AugmentationDraws(**dataclasses.asdict(config.augmentation))  # refuses odd ones
     stop = StopSignal(max_minutes)  # now, as decoding and compiling take minutes too
     keras, devices = preparation.prepare_backend(single_device)
     for stage in stages:
@@ -121,7 +120,7 @@ def train(
         val_dir = None  # measuring is the chief's
     preparation.check_sources(
         min_sizes,
-        listed(val_dir or []),
+        val_dir or [],
         pack or directory.pack,
         directory.path / preparation.VALIDATION_PACK,
     )

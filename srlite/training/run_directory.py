@@ -28,7 +28,9 @@ class RunDirectory:
     """One run's folder; `stage` is one of `STAGES`, `say` prints a sentence."""
 
     def __init__(self, path):
-        """Name the folder `path`, which need not exist."""
+        """Name the folder `path`, which need not exist; ConfigError if it is empty."""
+        if not os.fspath(path):
+            raise ConfigError("the path of the run directory is empty")
         self.path = Path(path)
 
     @property

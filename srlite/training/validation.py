@@ -19,7 +19,7 @@ from srlite.data.degradation_vector import (
 from srlite.data.degradations import degrade, downsample
 from srlite.data.kernels import KERNELS
 from srlite.errors import ModelError
-from srlite.metrics.psnr_ssim import centre_crop, psnr, ssim
+from srlite.metrics.psnr_ssim import centre_crop, finite_psnr, ssim
 from srlite.models.generators import is_conditional
 from srlite.pictures.levels import enlarge_bicubic, to_float, to_grey, to_uint8
 from srlite.runtime.runners import hide_retracing
@@ -27,7 +27,6 @@ from srlite.runtime.runners import hide_retracing
 # A conditional generator is also validated on LR of bicubic after these.
 DAMAGES = ("jpeg75", "jpeg50", "noise10", "blur", "sharp")
 CROP = 256  # HR pixels; keeps the validation of a dozen pictures within seconds
-_MOST = 100.0  # dB
 _SEEN = 128  # HR pixels that feature networks see, about a patch of the gan stage
 
 
@@ -196,12 +195,7 @@ def validate(
     return scores, pictures
 
 
-def _psnr(sr, hr, scale):
-    # It is infinite for equal pictures, which would spoil a mean.
-    return min(psnr(sr, hr, scale), _MOST)
-
-
-_SCORES = {"psnr": _psnr, "ssim": ssim}
+_SCORES = {"psnr": finite_psnr, "ssim": ssim}
 
 
 def cut(lr, hr, crop, scale):
@@ -225,7 +219,7 @@ def bicubic_psnr(images, scale, crop=CROP, lr_images=None):
         hr = _to_rgb(hr)
         sr = [enlarge_bicubic(_to_rgb(one), scale) for one in lr]
         kind = values if real is None else paired
-        kind.append(np.mean([_psnr(one, hr, scale) for one in sr]))
+        kind.append(np.mean([finite_psnr(one, hr, scale) for one in sr]))
     return float(np.mean(values or paired))
 
 

@@ -194,12 +194,21 @@ def test_bad_option_is_named(assignment, says):
         ),
         (["estimator.optimizer.beta_1=1"], "estimator.optimizer.beta_1 must be at l"),
         (["channels=1"], "generator.conditional must be false with channels=1; rec"),
+        (
+            ["augmentation.jpeg_quality=[97, 30]"],
+            "augmentation.jpeg_quality must be a lowest and a highest value from 1 to",
+        ),
+        (["augmentation.jpeg=2.0"], "augmentation.jpeg must be odds, 0 to 1; receiv"),
     ],
 )
 def test_bad_value_is_named(assignments, says):
     with pytest.raises(ConfigError) as error:
         changed(*assignments).check()
     assert says in str(error.value) and "\n" not in str(error.value)
+
+
+def test_an_estimator_that_is_not_trained_has_no_say():
+    changed("generator.conditional=false", "scale=32").check()
 
 
 def test_kernels_without_odds():

@@ -201,9 +201,9 @@ def test_what_is_not_damaged_is_clean():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"blur": 1.5}, "the odds of blur must be 0 to 1; received 1.5"),
-        ({"damaged": -0.1}, "the odds of damaged must be 0 to 1; received -0.1"),
-        ({"jpeg_subsampled": 2.0}, "the odds of jpeg_subsampled must be 0 to 1; rec"),
+        ({"blur": 1.5}, "blur must be odds, 0 to 1; received 1.5"),
+        ({"damaged": -0.1}, "damaged must be odds, 0 to 1; received -0.1"),
+        ({"jpeg_subsampled": 2.0}, "jpeg_subsampled must be odds, 0 to 1; received"),
         (
             {"jpeg_quality": (0, 90)},
             r"jpeg_quality must be .* from 1 to 100; .*\(0, 90",

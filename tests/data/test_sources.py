@@ -1,5 +1,6 @@
 """Pictures found, named and decoded: folders, tar files, tfds."""
 
+import gzip
 import importlib
 import io
 import logging
@@ -102,6 +103,47 @@ def test_archives_links_and_what_is_left_out(tmp_path):
         (photos / damaged).write_bytes(content[: len(content) // 2])
         with pytest.raises(DataError, match=f"{damaged} is neither a folder nor"):
             load_images(photos / damaged)
+
+
+def test_what_is_hidden_is_passed_over(tmp_path):
+    """Bins, thumbnails, and what other systems add, in folders and in archives."""
+    photos = tmp_path / ".photos"  # it is named, so it counts
+    for name in ("a", ".Trash-1000/files/b", "deep/.ipynb_checkpoints/c", ".git/d"):
+        path = photos / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(numbered(20, 20)).save(path)
+    (photos / "._e.zip").write_bytes(b"\0\5\x16\7")
+    with (
+        zipfile.ZipFile(photos / "e.zip", "w") as packed,
+        tarfile.open(photos / "f.tar", "w") as archive,
+    ):
+        for name in ("./g.png", "./.thumbnails/h.png"):
+            packed.write(photos / "a.png", name.removeprefix("./"))
+            archive.add(photos / "a.png", name)
+    found = [photograph.name for photograph in read_source(photos)]
+    assert found == [f"{photos}/{name}" for name in ("a.png", "e.zip:g.png")] + [
+        f"{photos}/f.tar:./g.png"
+    ]
+    assert pictures_in(photos) == [photos / "a.png"]
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_a_tar_with_a_damaged_header_is_no_shorter_tar(mode, tmp_path):
+    path = tmp_path / "photos.tar"
+    Image.fromarray(numbered(20, 20)).save(tmp_path / "a.png")
+    with tarfile.open(path, "w") as archive:
+        for name in "ab":
+            archive.add(tmp_path / "a.png", f"{name}.png")
+    with tarfile.open(path) as archive:
+        second = archive.getmembers()[1].offset
+    content = bytearray(path.read_bytes())
+    for damaged in (
+        content[: second + 99],
+        content[:second] + b"x" + content[second + 1 :],
+    ):
+        path.write_bytes(gzip.compress(damaged) if mode == "w:gz" else damaged)
+        with pytest.raises(DataError, match="photos.tar is neither .* is damaged$"):
+            load_images(path)
 
 
 def test_nothing_usable(tmp_path):

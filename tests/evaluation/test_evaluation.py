@@ -253,6 +253,8 @@ def test_pairs(tmp_path, capsys):
     )
     assert record["psnr"] == pytest.approx(psnr(sr, hr[:64, :88], 4))
     assert "come from files" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match="pairs are measured as they are"):
+        run(*words, "--damage", "none", "jpeg50")
     (tmp_path / "LR" / "0001x4.png").write_bytes(b"no picture")
     with pytest.raises(DataError, match=r"can be measured: .*LR/0001x4.png"):
         run(*words)

@@ -53,6 +53,16 @@ def test_a_file_of_few_pixels_is_tried_on_more(photo_dir):
     assert {hr.shape for hr in tried} == {(12, 20, 3)}  # PSNR leaves out a border of 4
 
 
+def test_a_file_is_tried_on_no_picture_of_one_colour(tmp_path):
+    for name in ("0", "9"):
+        Image.new("RGB", (99, 99), "white").save(tmp_path / f"{name}.png")
+    samples, tried = calibration_samples(tmp_path, 4, (16, 24))
+    assert len(samples) == 12 and not tried
+    Image.fromarray(data.coffee()[:64, :96]).save(tmp_path / "5.png")
+    _, (tried,) = calibration_samples(tmp_path, 4, (16, 24))
+    np.testing.assert_array_equal(tried, data.coffee()[:64, :96])
+
+
 def test_calibration_for_one_damage(photo_dir):
     noisy = Degradation(noise=10.0)
     clean, _ = calibration_samples(photo_dir, 4, (32, 32))

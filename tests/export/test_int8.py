@@ -129,6 +129,18 @@ def test_loss_is_that_of_an_evaluation(report, uneven_model):
     np.testing.assert_allclose([file for _, file in found.values()], means)
 
 
+def test_pictures_of_one_colour_tell_nothing(report, uneven_model):
+    """Both files may enlarge them exactly, or one of them."""
+    photo, white = data.coffee()[:80, :80], np.full((80, 80, 3), 255, np.uint8)
+    found = [
+        LossMeter(uneven_model, photos, "photos", 16).measure(report.path)
+        for photos in ([photo], [white, photo])
+    ]
+    assert found[0] == found[1]
+    with pytest.raises(ExportError, match="one colour tells nothing, and photos has"):
+        LossMeter(uneven_model, [white], "photos", 16)
+
+
 @pytest.mark.parametrize("loss", [0.21, np.nan])
 def test_the_worst_kernel_counts(loss):
     found = {"area": (30.0, 30.0), "bicubic": (31.0, 31.0 - loss)}

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sys
 import time
 
@@ -112,6 +113,21 @@ def test_a_full_disk_is_an_error_and_no_wait(tmp_path):
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, former)
     assert step < 10
+
+
+def test_a_folder_that_is_gone_is_an_error_of_one_sentence(tmp_path):
+    """Removed, or on a disk that was; what is missing elsewhere is another matter."""
+    run = tmp_path / "run"
+    with RunLogger(run) as logger:
+        logger.start("gan", 0, 100)
+        shutil.rmtree(run)
+        with pytest.raises(CheckpointError, match="run any more: No such"):
+            with disk_errors(run):
+                logger.scalars("gan", 1, {"pixel": 1.0})
+    with pytest.raises(FileNotFoundError), disk_errors(run):
+        open(tmp_path / "other")
+    with pytest.raises(OSError, match="^other"), disk_errors(run):
+        raise OSError("other")
 
 
 @pytest.mark.parametrize("room", [1000, 1001, 1030])

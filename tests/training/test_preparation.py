@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from skimage import data
-from small_runs import CONFIG, JPEG, tensors
+from small_runs import CONFIG, JPEG, TOLD, tensors
 
 from srlite.config.presets import preset
 from srlite.data.photographs import main as write_pack
@@ -62,12 +62,22 @@ def test_bad_data_options(photos, tmp_path):
     for changes, data_dirs, says in (
         ({"gan.sources": [str(photos)]}, [], "stage pretrain has no photographs"),
         ({"data.validation_crop": 8}, [photos], "validation_crop must be 0 or at"),
-        ({"augmentation.jpeg": 2.0}, [photos], "the odds of jpeg must be 0 to 1"),
+        ({"augmentation.jpeg": 2.0}, [photos], "augmentation.jpeg must be odds, 0"),
         ({"pretrain.sources": [f"0@{photos}"]}, [photos], "number above 0"),
     ):
         with pytest.raises(SrliteError, match=says):
             train(CONFIG.updated(changes), data_dirs, run)
         assert not run.exists()
+
+
+@pytest.mark.parametrize("name", ["run_dir", "val_dir"])
+def test_an_empty_path_is_not_the_current_folder(name, photos, tmp_path, monkeypatch):
+    """Such as that of a variable that is not set, in a notebook."""
+    monkeypatch.chdir(tmp_path)
+    given = {"data_dirs": photos, "run_dir": "run", "val_dir": photos, name: ""}
+    with pytest.raises(SrliteError, match="empty"):
+        train(CONFIG, **given, stages=["pretrain"])
+    assert not (tmp_path / "config.json").exists() and not (tmp_path / "run").exists()
 
 
 def test_photographs_must_hold_what_is_looked_at():
@@ -151,9 +161,10 @@ def test_packs_that_are_sources_stay(photos, tmp_path):
         train(config, photos, run, pack=photo)
 
 
-def test_an_estimator_learns_from_colour_alone(photos, tmp_path):
-    config = CONFIG.updated({"channels": 1})
-    with pytest.raises(ConfigError, match="estimator stage needs channels=3; received"):
+@pytest.mark.parametrize("channels", [1, 3])
+def test_no_estimator_without_a_conditional_generator(channels, photos, tmp_path):
+    config = CONFIG.updated({"channels": channels})
+    with pytest.raises(ConfigError, match="stage is for a conditional generator; lea"):
         train(config, photos, tmp_path / "run", stages=["estimator"])
 
 
@@ -197,19 +208,19 @@ def test_models_to_begin_with_are_looked_for_first(photos, tmp_path):
     (tmp_path / "empty").mkdir()
     judged = {"estimator.generator": "gone.keras"}
     judged |= {"estimator.generator_patch_size": 64}
-    for stages, changes, start, says in (
-        (["pretrain"], {}, "gone.keras", "no model file .*gone.keras"),
-        (["gan"], {}, None, "pretrain.keras, which does not exist"),
-        (["estimator"], {}, "gone.keras", "no estimator .*gone.keras"),
-        (["estimator"], judged, None, "no model file"),
+    for stage, config, start, says in (
+        ("pretrain", CONFIG, "gone.keras", "no model file .*gone.keras"),
+        ("gan", CONFIG, None, "pretrain.keras, which does not exist"),
+        ("estimator", TOLD, "gone.keras", "no estimator .*gone.keras"),
+        ("estimator", TOLD.updated(judged), None, "no model file"),
     ):
         run = tmp_path / "run"
         with pytest.raises(ModelError, match=says):
             train(
-                CONFIG.updated(changes),
+                config,
                 tmp_path / "empty",
                 run,
-                stages=stages,
+                stages=[stage],
                 init_from=start and tmp_path / start,
             )
         assert not run.exists()
