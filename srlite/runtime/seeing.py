@@ -131,6 +131,4 @@ def _parts(image: np.ndarray) -> Iterator[np.ndarray]:
         starts.append([slice(int(x), int(x) + side) for x in places])
     for rows in starts[0]:
         for columns in starts[1]:
-            part = np.ascontiguousarray(image[rows, columns])
-            is_float = np.issubdtype(part.dtype, np.floating)
-            yield part.astype(np.float32) if is_float else to_float(part)
+            yield np.ascontiguousarray(to_float(image[rows, columns]))

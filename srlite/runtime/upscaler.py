@@ -17,7 +17,14 @@ from srlite.data.degradation_vector import CLEAN, Degradation
 from srlite.files import StrPath
 from srlite.memory import MAX_TILE_BYTES, tile_memory
 from srlite.models.model_files import DEFAULT_MODEL, shipped_model_path
-from srlite.pictures.levels import check_picture, resize, to_float, to_grey, to_levels
+from srlite.pictures.levels import (
+    as_array,
+    check_picture,
+    resize,
+    to_float,
+    to_grey,
+    to_levels,
+)
 from srlite.runtime.composed import EnsembleNetwork
 from srlite.runtime.opening import fit_tile, open_models
 from srlite.runtime.seeing import Estimator
@@ -163,10 +170,10 @@ class Upscaler:
             ConfigError: as `upscale`.
         """
         if isinstance(images, list | tuple):
-            return [self.upscale(np.asarray(image), **options) for image in images]
-        images = np.asarray(images)
+            return [self.upscale(image, **options) for image in images]
+        images = as_array(images)
         if images.ndim == 4 and len(images):
-            return np.stack([self.upscale(image, **options) for image in images])
+            return np.stack(self(list(images), **options))
         return self.upscale(images, **options)
 
     def estimate(self, image: np.ndarray) -> Degradation:
@@ -286,7 +293,7 @@ class Upscaler:
             out = np.empty((*reached, 3), kind)
             image = filled(image, 1 if wrap else self._step)
             for tile in plan:
-                levels = kind is np.uint8 and not tile.reduced
+                levels = image.dtype == kind == np.uint8 and not tile.reduced
                 sr = tile.keep(self._predict(tile.cut(image), told, levels))
                 if sr.dtype != np.uint8:
                     sr = to_levels(sr, dtype) if kind is dtype else np.clip(sr, 0, 1)
@@ -311,10 +318,8 @@ class Upscaler:
 
         Where `levels` are wanted, an int8 network makes them without floats between.
         """
-        levels = levels and lr.dtype == np.uint8
         if not levels or not getattr(self.network, "takes_levels", False):
-            is_float = np.issubdtype(lr.dtype, np.floating)
-            lr = lr.astype(np.float32) if is_float else to_float(lr)
+            lr = to_float(lr)
         vector = () if told is None else (told.vector,)
         sides = lr.shape[1:3]
         wanted = self.network.size or tuple(max(side, _LEAST) for side in sides)

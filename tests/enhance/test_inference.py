@@ -85,6 +85,8 @@ def test_shapes_and_dtypes_of_arrays(tiny_tflite, dtype, channels):
     sr = enhance_image(image, model=tiny_tflite)
     assert sr.shape == (20, 24, *channels)
     assert sr.dtype == (np.uint16 if dtype == np.uint16 else np.uint8)
+    reduced = enhance_image(image, model=tiny_tflite, outscale=0.5)
+    assert sr.flags.writeable and reduced.flags.writeable
 
 
 @pytest.mark.parametrize(
