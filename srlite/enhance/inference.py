@@ -132,7 +132,7 @@ def enhance_image(
 
     Raises:
         ImageError: the picture cannot be read, used or written.
-        ModelError: the model is missing, unknown or damaged.
+        ModelError: the model is missing, unknown or damaged, or lacks memory to run.
         ConfigError: impossible degradation, ensemble, tile, overlap, number of
             threads, quality or figure size.
     """

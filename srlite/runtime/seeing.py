@@ -111,6 +111,7 @@ class _LiteRTEstimator:
 
     def __call__(self, lr: np.ndarray) -> np.ndarray:
         if lr.shape != self._shape:
+            self._shape = None  # whatever stops it before it is allocated
             self._interpreter.resize_tensor_input(self._input, lr.shape)
             self._interpreter.allocate_tensors()
             self._shape = lr.shape

@@ -1,9 +1,8 @@
 """An exported or trained model as a function from picture to larger picture.
 
 A `.tflite` runs on LiteRT alone, without TensorFlow; a `.keras` runs on Keras.
-Importing this module imports neither.
-
-Memory: beside the two pictures, what one tile needs (`memory.tile_memory`).
+Importing this module imports neither. Beside the two pictures, a call takes the memory
+that one tile needs (`memory.tile_memory`).
 """
 
 import math
@@ -269,6 +268,7 @@ class Upscaler:
         Raises:
             ImageError: wrong shape, dtype or range; a result that is too large.
             ConfigError: an impossible degradation or size.
+            ModelError: the model does not run, most likely for lack of memory.
         """
         image = check_picture(image)
         dtype = np.uint16 if image.dtype == np.uint16 else np.uint8

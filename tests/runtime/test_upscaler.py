@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from litert_files import export_litert
+from litert_files import export_for_even_sides, export_litert
 from PIL import Image
 
 from srlite.errors import Cancelled, ConfigError, ImageError, ModelError
@@ -310,3 +310,14 @@ def test_pictures_without_colour_stay_without():
     grey = upscaler.upscale(np.repeat(lr[..., :1], 3, axis=-1))
     assert (grey == grey[..., :1]).all()
     assert np.ptp(grey) > 20
+
+
+@pytest.mark.parametrize("ending", [".tflite", ".keras"])
+def test_a_call_that_fails_leaves_nothing_behind(photo, tmp_path, ending):
+    path = export_for_even_sides((tmp_path / "even").with_suffix(ending))
+    upscaler = Upscaler.from_file(path)
+    expected = upscaler.upscale(photo[:12, :12])
+    message = r"does not run on 12 x 13 pixels \(.*\); smaller tiles take less memory"
+    with pytest.raises(ModelError, match=message):
+        upscaler.upscale(photo[:13, :12])
+    np.testing.assert_array_equal(upscaler.upscale(photo[:12, :12]), expected)
