@@ -282,6 +282,8 @@ def test_unusable_options(tiny_tflite):
         ({"num_threads": 1.5}, "threads must be 1 or more, and whole; received 1.5"),
         ({"num_threads": "2"}, "threads must be 1 or more, and whole; received 2"),
         ({"num_threads": 0}, "threads must be 1 or more, and whole; received 0"),
+        ({"num_threads": 1025}, "threads must be at most 1024; received 1025"),
+        ({"strength": "0.5"}, "strength must be from 0 to 1; received 0.5"),
         ({"strength": 1.1}, "strength must be from 0 to 1; received 1.1"),
         ({"strength": float("nan")}, "strength must be from 0 to 1; received nan"),
         ({"strength": 0.5}, "a strength of 0.5 needs a sharp model too"),
