@@ -47,7 +47,7 @@ def check_levels(image: np.ndarray) -> None:
     if not (lowest >= 0 and highest <= 1):
         raise ImageError(
             f"a float image must lie in [0, 1]; received {lowest:g} to {highest:g}, "
-            "so divide by the white level or clip"
+            "so divide by the white level, clip, or replace what is no number"
         )
 
 
