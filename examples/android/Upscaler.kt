@@ -90,7 +90,7 @@ class Upscaler(
     /** The parts of a side of `n` pixels. */
     private fun parts(n: Int): List<Part> {
         val whole = filled(n)
-        if (whole <= TILE) return listOf(Part((whole - TILE) / 2, 0, n))
+        if (whole <= TILE) return listOf(Part((whole - TILE) / 2 / step * step, 0, n))
         val count = (whole - 2 * OVERLAP - 1) / (TILE - 2 * OVERLAP) + 1
         val starts = List(count) { it * (whole - TILE) / (count - 1) / step * step }
         val middles = starts.zipWithNext { one, two -> (one + TILE + two) / 2 }

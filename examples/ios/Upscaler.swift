@@ -165,7 +165,9 @@ final class Upscaler {
     /// The parts of a side of `n` pixels.
     private func parts(_ n: Int) -> [Part] {
         let whole = filled(n)
-        if whole <= tile { return [Part(start: (whole - tile) / 2, from: 0, to: n)] }
+        if whole <= tile {
+            return [Part(start: (whole - tile) / 2 / step * step, from: 0, to: n)]
+        }
         let count = (whole - 2 * overlap - 1) / (tile - 2 * overlap) + 1
         let starts = (0..<count).map { $0 * (whole - tile) / (count - 1) / step * step }
         let middles = zip(starts, starts.dropFirst()).map { ($0 + tile + $1) / 2 }

@@ -1,8 +1,7 @@
 """An exported or trained model as a function from picture to larger picture.
 
-A `.tflite` runs on LiteRT alone, without TensorFlow; a `.keras` runs on Keras.
-Importing this module imports neither. Beside the two pictures, a call takes the memory
-that one tile needs (`memory.tile_memory`).
+A `.tflite` runs on LiteRT alone, without TensorFlow; a `.keras` runs on Keras. Neither
+is imported here. Beside the two pictures, a call takes the memory that one tile needs.
 """
 
 import math
@@ -233,8 +232,7 @@ class Upscaler:
             return window_of(lr_size, self.tile, self.overlap, _LEAST)
         room = tile_memory(math.prod(size), np.dtype(dtype).itemsize)
         needed = self.network.bytes_per_pixel
-        levels = np.dtype(dtype) == np.uint8
-        if not levels or not getattr(self.network, "takes_levels", False):
+        if np.dtype(dtype) != np.uint8 or not getattr(self.network, "takes_levels", 0):
             needed += _BYTES_PER_SR_PIXEL * self.scale**2
         return best_window(lr_size, self.overlap, room // needed)
 
@@ -322,9 +320,11 @@ class Upscaler:
             lr = to_float(lr)
         vector = () if told is None else (told.vector,)
         sides = lr.shape[1:3]
-        wanted = self.network.size or tuple(max(side, _LEAST) for side in sides)
-        around = [((n - m) // 2, (n - m + 1) // 2) for n, m in zip(wanted, sides)]
+        wanted = self.network.size or [max(side, _LEAST) for side in sides]
+        lacking = [n - m for n, m in zip(wanted, sides)]
+        before = [n // 2 // self._step * self._step for n in lacking]
+        around = [(b, n - b) for b, n in zip(before, lacking)]
         sr = self.network(np.pad(lr, [(0, 0), *around, (0, 0)], "symmetric"), *vector)
-        top, left = (self.scale * before for before, _ in around)
+        top, left = (self.scale * b for b in before)
         height, width = (self.scale * side for side in sides)
         return sr[:, top : top + height, left : left + width]
