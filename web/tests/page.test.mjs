@@ -357,23 +357,6 @@ test("gives the middle of what this browser has no room for", async () => {
   await status(/^Done: 4096 × 32 pixels/);
 });
 
-test("shows nothing of a picture at which the model stopped", async () => {
-  await page.evaluate(() => {
-    const post = Worker.prototype.postMessage;
-    Worker.prototype.postMessage = function (message, ...more) {
-      const isLast = document.querySelector("#status").textContent.startsWith("2 of 2");
-      if (!isLast || message.name !== "run") return post.call(this, message, ...more);
-      const data = { id: message.id, error: "out of memory" };
-      setTimeout(() => this.onmessage({ data }));
-      Worker.prototype.postMessage = post;
-    };
-  });
-  await choose("wide.png", "clear.png");
-  await status(/^Done: 1 of 2 pictures\. The model stopped: out of memory\.$/);
-  assert.ok(await page.isHidden("#result"));
-  assert.ok(await page.isVisible("#all"));
-});
-
 test("opens and works offline after the first visit", async () => {
   await context.setOffline(true);
   await open(setup.url);
