@@ -99,9 +99,13 @@ def test_archives_hold_what_is_needed(archives):
     with tarfile.open(next(archives.glob("*.tar.gz"))) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     tests = {
-        path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("*.py")
+        path.relative_to(ROOT).as_posix()
+        for kind in ("tests/**/*.py", "docs/*.md", "notebooks/*.ipynb", "web/**/*.*js")
+        for path in ROOT.glob(kind)
+        if not {"node_modules", "vendor"} & set(path.parts)
     }
     assert package | tests <= names
+    assert not [name for name in names if "node_modules" in name or "vendor" in name]
     assert {"train.py", "Makefile", "README.md", "requirements-dev.txt"} <= names
 
 

@@ -7,7 +7,6 @@ import com.google.ai.edge.litert.LiteRtException
 private const val SCALE = 4
 private const val TILE = 128 // of the file
 private const val OVERLAP = 20
-private const val STEP = TILE - 2 * OVERLAP
 
 /** Along a side, the model sees TILE pixels from `start` on; `from` until `to` is kept. */
 private class Part(val start: Int, val from: Int, val to: Int)
@@ -15,10 +14,14 @@ private class Part(val start: Int, val from: Int, val to: Int)
 /**
  * Enlarges bitmaps four times. One thread at a time; close it in the end.
  *
- * `asset` is a file of a fixed size, TILE x TILE, with float pixels.
+ * `asset` is a file of a fixed size, TILE x TILE, with float pixels. `step` is what its
+ * metadata says: 2 for `light_rt`, whose tiles start at even positions.
  */
-class Upscaler(context: Context, asset: String = "light_float16_128.tflite") :
-    AutoCloseable {
+class Upscaler(
+    context: Context,
+    asset: String = "light_float16_128.tflite",
+    private val step: Int = 1
+) : AutoCloseable {
     private val model = open(context, asset)
     private val inputs = model.createInputBuffers() // of two, the picture is the last
     private val outputs = model.createOutputBuffers()
@@ -60,9 +63,9 @@ class Upscaler(context: Context, asset: String = "light_float16_128.tflite") :
     private fun fill(pixels: IntArray, width: Int, height: Int, top: Int, left: Int) {
         var i = 0
         for (y in top until top + TILE) {
-            val start = width * mirrored(y, height)
+            val start = width * place(y, height)
             for (x in left until left + TILE) {
-                val argb = pixels[start + mirrored(x, width)]
+                val argb = pixels[start + place(x, width)]
                 lr[i++] = (argb shr 16 and 255) / 255f
                 lr[i++] = (argb shr 8 and 255) / 255f
                 lr[i++] = (argb and 255) / 255f
@@ -84,6 +87,29 @@ class Upscaler(context: Context, asset: String = "light_float16_128.tflite") :
         }
     }
 
+    /** The parts of a side of `n` pixels. */
+    private fun parts(n: Int): List<Part> {
+        val whole = filled(n)
+        if (whole <= TILE) return listOf(Part((whole - TILE) / 2 / step * step, 0, n))
+        val count = (whole - 2 * OVERLAP - 1) / (TILE - 2 * OVERLAP) + 1
+        val starts = List(count) { it * (whole - TILE) / (count - 1) / step * step }
+        val middles = starts.zipWithNext { one, two -> (one + TILE + two) / 2 }
+        return List(count) {
+            val from = if (it == 0) 0 else middles[it - 1]
+            Part(starts[it], from, middles.getOrElse(it) { n })
+        }
+    }
+
+    /** Index of the pixel that stands at `i`, which may lie outside 0 until `n`. */
+    private fun place(i: Int, n: Int): Int {
+        val whole = filled(n)
+        val place = Math.floorMod(i, 2 * whole)
+        return minOf(place, 2 * whole - 1 - place, n - 1)
+    }
+
+    /** A side with its last pixel repeated up to a multiple of `step`. */
+    private fun filled(n: Int) = (n + step - 1) / step * step
+
     override fun close() {
         (inputs + outputs).forEach { it.close() }
         model.close()
@@ -102,24 +128,6 @@ class Upscaler(context: Context, asset: String = "light_float16_128.tflite") :
                 cpu.cpuOptions = CompiledModel.CpuOptions(numThreads = 4)
                 CompiledModel.create(context.assets, asset, cpu)
             }
-
-        /** The parts of a side of `n` pixels. */
-        private fun parts(n: Int): List<Part> {
-            if (n <= TILE) return listOf(Part((n - TILE) / 2, 0, n))
-            val count = (n - 2 * OVERLAP + STEP - 1) / STEP
-            val starts = List(count) { it * (n - TILE) / (count - 1) }
-            val middles = starts.zipWithNext { one, two -> (one + TILE + two) / 2 }
-            return List(count) {
-                val from = if (it == 0) 0 else middles[it - 1]
-                Part(starts[it], from, middles.getOrElse(it) { n })
-            }
-        }
-
-        /** Index of the pixel that stands at `i`, which may lie outside 0 until `n`. */
-        private fun mirrored(i: Int, n: Int): Int {
-            val place = Math.floorMod(i, 2 * n)
-            return if (place < n) place else 2 * n - 1 - place
-        }
 
         /** Rounded, never cut: cutting darkens by half a level. */
         private fun level(value: Float) = (255f * value + 0.5f).toInt().coerceIn(0, 255)

@@ -18,12 +18,15 @@ final class Upscaler {
     private let scale = 4
     private let overlap = 20
     private let tile: Int
+    private let step: Int
     private let interpreter: Interpreter
     private let pictureInput: Int
     private let degradationInput: Int?
 
     /// `modelPath` is a file of a fixed size with float pixels: `light_float16_128.tflite`.
-    init(modelPath: String) throws {
+    /// `step` is what its metadata says: 2 for `light_rt`, whose tiles start at even
+    /// positions.
+    init(modelPath: String, step: Int = 1) throws {
         // Without a GPU, or where it refuses the file, the CPU computes.
         let onGPU = try? Upscaler.open(modelPath, [MetalDelegate()])
         interpreter = try onGPU ?? Upscaler.open(modelPath, [])
@@ -42,6 +45,7 @@ final class Upscaler {
         pictureInput = picture
         degradationInput = degradation
         tile = side
+        self.step = step
     }
 
     /// The result is opaque sRGB. Not for the main thread.
@@ -123,9 +127,9 @@ final class Upscaler {
         var lr: [Float32] = []
         lr.reserveCapacity(3 * tile * tile)
         for y in top..<(top + tile) {
-            let line = width * Upscaler.mirrored(y, height)
+            let line = width * place(y, height)
             for x in left..<(left + tile) {
-                let place = 4 * (line + Upscaler.mirrored(x, width))
+                let place = 4 * (line + place(x, width))
                 for channel in 0..<3 {
                     lr.append(Float32(pixels[place + channel]) / 255)
                 }
@@ -160,10 +164,12 @@ final class Upscaler {
 
     /// The parts of a side of `n` pixels.
     private func parts(_ n: Int) -> [Part] {
-        if n <= tile { return [Part(start: (n - tile) / 2, from: 0, to: n)] }
-        let step = tile - 2 * overlap
-        let count = (n - 2 * overlap + step - 1) / step
-        let starts = (0..<count).map { $0 * (n - tile) / (count - 1) }
+        let whole = filled(n)
+        if whole <= tile {
+            return [Part(start: (whole - tile) / 2 / step * step, from: 0, to: n)]
+        }
+        let count = (whole - 2 * overlap - 1) / (tile - 2 * overlap) + 1
+        let starts = (0..<count).map { $0 * (whole - tile) / (count - 1) / step * step }
         let middles = zip(starts, starts.dropFirst()).map { ($0 + tile + $1) / 2 }
         return (0..<count).map { i in
             Part(
@@ -173,9 +179,15 @@ final class Upscaler {
     }
 
     /// The pixel that stands at `i`, which may lie outside `0..<n`.
-    private static func mirrored(_ i: Int, _ n: Int) -> Int {
-        let place = ((i % (2 * n)) + 2 * n) % (2 * n)
-        return min(place, 2 * n - 1 - place)
+    private func place(_ i: Int, _ n: Int) -> Int {
+        let whole = filled(n)
+        let place = ((i % (2 * whole)) + 2 * whole) % (2 * whole)
+        return min(place, 2 * whole - 1 - place, n - 1)
+    }
+
+    /// A side with its last pixel repeated up to a multiple of `step`.
+    private func filled(_ n: Int) -> Int {
+        (n + step - 1) / step * step
     }
 }
 

@@ -51,6 +51,20 @@ class Degradation:
     blur: float = 0.0
     sharpening: float = 0.0
 
+    def __post_init__(self):
+        """Keep plain numbers, which have a hash, of the kinds that JSON or NumPy give.
+
+        Raises ConfigError for what is no number.
+        """
+        try:
+            plain = {name: float(getattr(self, name)) for name in _RANGES}
+            plain["kernels"] = tuple(map(float, self.kernels))
+        except (TypeError, ValueError):
+            raise ConfigError(
+                f"a degradation consists of numbers; received {vars(self)}"
+            ) from None
+        vars(self).update(plain)
+
     @classmethod
     def from_vector(cls, vector: npt.ArrayLike) -> Self:
         """Read a vector, floats (10,) in [0, 1].
@@ -96,7 +110,13 @@ class Degradation:
         return np.array([*self.kernels, *strengths], np.float32)
 
     def replace(self, parts: Mapping[str, Any]) -> Self:
-        """Return a copy with `parts` changed, as `parse_degradation` returns them."""
+        """Return a copy with `parts` changed, as `parse_degradation` returns them.
+
+        A `kernel` may be given by its name instead.
+        """
+        parts = dict(parts)
+        if "kernel" in parts:
+            parts |= parse_degradation(f"kernel={parts.pop('kernel')}")
         return dataclasses.replace(self, **parts)
 
     def __str__(self):

@@ -149,8 +149,14 @@ def kernel_odds(scale):
 def shrink(hr, kernel, scale):
     """Shrink one uint8 picture (height, width, channels), as for a file.
 
-    Raises ValueError for an unknown kernel, or a side that is no multiple of `scale`.
+    Raises ValueError for an unknown kernel, a side that is no multiple of `scale`, or a
+    picture of another kind.
     """
+    if hr.dtype != np.uint8 or hr.ndim != 3:
+        raise ValueError(
+            "hr must be uint8 (height, width, channels); received "
+            f"{hr.dtype} {hr.shape}"
+        )
     rows, columns = (downsampling_matrix(kernel, n, scale) for n in hr.shape[:2])
     # One channel at a time: large photographs would fill the memory as float64.
     lr = [np.rint(rows @ hr[..., c] @ columns.T) for c in range(hr.shape[2])]

@@ -20,6 +20,7 @@ from srlite.errors import (
     Cancelled,
     ConfigError,
     ImageError,
+    ModelError,
     SrliteError,
     error_reason,
     exit_when_asked,
@@ -218,6 +219,8 @@ def _attempt(
         size = enhance_file(pair, progress, notes.append, say=say, **options)
     except Cancelled:
         raise
+    except ModelError as error:  # such as one that lacks memory for this picture
+        return Outcome(pair, f"{pair.lr}: {error}")
     except SrliteError as error:
         return Outcome(
             pair, str(error).replace(str(pair.source or pair.lr), str(pair.lr))

@@ -25,7 +25,7 @@ from srlite.models.model_files import (
     find_estimator,
     find_model,
 )
-from srlite.pictures.levels import join_channels, resize, to_grey
+from srlite.pictures.levels import join_channels, resize
 from srlite.pictures.picture import (
     Picture,
     picture_from_array,
@@ -132,7 +132,7 @@ def enhance_image(
 
     Raises:
         ImageError: the picture cannot be read, used or written.
-        ModelError: the model is missing, unknown or damaged.
+        ModelError: the model is missing, unknown or damaged, or lacks memory to run.
         ConfigError: impossible degradation, ensemble, tile, overlap, number of
             threads, quality or figure size.
     """
@@ -194,9 +194,11 @@ def enhance_image(
         write_picture(sr_path, enlarged, quality)
     if shown is not None:
         _show_comparison(shown, enlarged, size, sr_path)
+    sr = join_channels(enlarged.pixels, enlarged.alpha, enlarged.grey)
+    sr.flags.writeable = True  # grey is a view of one channel, which NumPy locks
     if enlarged.grey and np.ndim(lr_image) == 3 and np.shape(lr_image)[-1] == 1:
-        return to_grey(enlarged.pixels)[..., None]
-    return join_channels(enlarged.pixels, enlarged.alpha, enlarged.grey)
+        return sr[..., None]
+    return sr
 
 
 def _tell(

@@ -87,7 +87,10 @@ def grain(sr: np.ndarray, hr: np.ndarray, border: int) -> float:
 def lr_error(sr: np.ndarray, lr: np.ndarray, kernel: str, scale: int) -> float:
     """Mean absolute difference in levels of LR and SR, shrunk again by `kernel`."""
     check_uint8(sr, lr)
-    return float(np.abs(shrink(sr, kernel, scale).astype(int) - lr).mean())
+    shrunk = shrink(sr, kernel, scale).astype(int)
+    if shrunk.shape != lr.shape:
+        raise ValueError(f"lr must be {shrunk.shape} for this sr; received {lr.shape}")
+    return float(np.abs(shrunk - lr).mean())
 
 
 def colour_error(sr: np.ndarray, lr: np.ndarray) -> float:

@@ -17,10 +17,19 @@ BT601 = (0.299, 0.587, 0.114)  # shares of red, green and blue in luma
 
 
 def as_array(image: npt.ArrayLike) -> np.ndarray:
-    """Return what `np.asarray` takes as an array in this machine's byte order."""
+    """Return what `np.asarray` takes as an array in this machine's byte order.
+
+    Raises ImageError for what NumPy refuses, such as a tensor on a GPU, and for a PIL
+    image of another mode than RGB, whose three channels may be no red, green and blue.
+    """
+    if isinstance(image, Image.Image) and image.mode != "RGB":
+        raise ImageError(
+            f"a PIL image must have mode RGB here; received {image.mode}, so convert "
+            "it or give it to enhance_image"
+        )
     try:
         array = np.asarray(image)
-    except ValueError as error:  # rows of different lengths
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
         raise ImageError(f"an image must be an array: {error_reason(error)}") from None
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
@@ -38,7 +47,7 @@ def check_levels(image: np.ndarray) -> None:
     if not (lowest >= 0 and highest <= 1):
         raise ImageError(
             f"a float image must lie in [0, 1]; received {lowest:g} to {highest:g}, "
-            "so divide by the white level or clip"
+            "so divide by the white level, clip, or replace what is no number"
         )
 
 
@@ -58,8 +67,9 @@ def check_picture(image: npt.ArrayLike) -> np.ndarray:
 
 
 def to_float(image: np.ndarray) -> np.ndarray:
-    """Convert uint8 or uint16 levels to float32 in [0, 1]."""
-    return np.asarray(image, np.float32) / np.iinfo(image.dtype).max
+    """Convert uint8 or uint16 levels, or float in [0, 1], to float32 in [0, 1]."""
+    numbers = np.asarray(image, np.float32)
+    return numbers if image.dtype.kind == "f" else numbers / np.iinfo(image.dtype).max
 
 
 def to_levels(image: npt.ArrayLike, dtype: npt.DTypeLike) -> np.ndarray:
@@ -201,7 +211,8 @@ def resize(
         image = np.pad(image, around, "wrap")
         box = x, y, x + old[1], y + old[0]
     if image.dtype == np.uint8:
-        return np.asarray(Image.fromarray(image).resize((width, height), resample, box))
+        # A copy, because a view of Pillow's bytes could not be written to.
+        return np.array(Image.fromarray(image).resize((width, height), resample, box))
     planes = image.reshape(*image.shape[:2], -1)
     dtype = np.uint16 if image.dtype == np.uint16 else np.float32
     out = np.empty((height, width, planes.shape[2]), dtype)

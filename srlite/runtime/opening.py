@@ -14,6 +14,8 @@ from srlite.runtime.sizes import whole_number
 # LR pixels. The convolutions of the shipped models reach 27 pixels, but what lies
 # beyond 20 changed no result by a hundredth of a level where it was measured.
 DEFAULT_OVERLAP = 20
+# More than a machine has cores; of very many, LiteRT takes the process down.
+_MOST_THREADS = 1024
 
 
 def open_models(
@@ -73,12 +75,18 @@ def fit_tile(
 
 
 def check_threads(num_threads: int | None) -> int | None:
-    """Return a number of threads as an int; raise `ConfigError` if it is below 1."""
-    rule = "threads must be 1 or more, and whole"
-    return None if num_threads is None else whole_number(num_threads, rule)
+    """Return a number of threads as an int, or raise `ConfigError`."""
+    if num_threads is None:
+        return None
+    threads = whole_number(num_threads, "threads must be 1 or more, and whole")
+    if threads > _MOST_THREADS:
+        raise ConfigError(
+            f"threads must be at most {_MOST_THREADS}; received {threads}"
+        )
+    return threads
 
 
 def check_strength(strength: float) -> None:
     """Raise `ConfigError` for a strength outside 0 to 1."""
-    if not 0 <= strength <= 1:
+    if isinstance(strength, str) or not 0 <= strength <= 1:
         raise ConfigError(f"strength must be from 0 to 1; received {strength}")

@@ -52,6 +52,7 @@ class LiteRTNetwork:
         from ai_edge_litert.interpreter import Interpreter
 
         content = Path(path).read_bytes()
+        self._path = path
         self._open = functools.partial(
             Interpreter, model_content=content, num_threads=num_threads
         )
@@ -96,17 +97,28 @@ class LiteRTNetwork:
         self._shape: tuple[int, ...] | None = None
         probe = np.zeros((1, *(self.size or _PROBED), self.channels), np.float32)
         try:
-            sr = self(probe, np.zeros(SIZE, np.float32))
+            sr = self._run(probe, np.zeros(SIZE, np.float32))
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"{path} does not run: {error_reason(error)}") from None
         self.scale = _scale_of(probe, sr, path)
 
     def __call__(self, lr: np.ndarray, degradation: Any = None) -> np.ndarray:
-        """Upscale float32 (1, h, w, channels) in [0, 1], or uint8 if `takes_levels`."""
+        """Upscale float32 (1, h, w, channels) in [0, 1], or uint8 if `takes_levels`.
+
+        Raises ModelError if LiteRT cannot, most likely for lack of memory.
+        """
+        try:
+            return self._run(lr, degradation)
+        except RuntimeError as error:
+            self.release()
+            raise _not_run(self._path, lr, error) from None
+
+    def _run(self, lr: np.ndarray, degradation: Any) -> np.ndarray:
         levels = lr.dtype == np.uint8
         with self._lock:
             self._interpreter = self._interpreter or self._open()
             if lr.shape != self._shape:
+                self._shape = None  # whatever stops it before it is allocated
                 if self.size is None:
                     self._interpreter.resize_tensor_input(self._input, lr.shape)
                 self._interpreter.allocate_tensors()
@@ -139,7 +151,7 @@ class KerasNetwork:
 
     def __init__(self, model: Any, name: object = "the model"):
         """Wrap a `keras.Model`, called `name` in messages, or raise ModelError."""
-        self._model = model
+        self._model, self._name = model, name
         self.step = step_of(model)
         hide_retracing()
         self.size = self.overlap = None
@@ -152,11 +164,17 @@ class KerasNetwork:
         self.scale = _scale_of(probe, sr, name)
 
     def __call__(self, lr: np.ndarray, degradation: Any = None) -> np.ndarray:
-        """Upscale float32 (1, h, w, channels) in [0, 1]."""
+        """Upscale float32 (1, h, w, channels) in [0, 1].
+
+        Raises ModelError if Keras cannot, most likely for lack of memory.
+        """
         inputs: Any = lr
         if self.conditional:
             inputs = [lr, np.asarray(degradation, np.float32)[None]]
-        return np.clip(self._model.predict_on_batch(inputs), 0, 1)
+        try:
+            return np.clip(self._model.predict_on_batch(inputs), 0, 1)
+        except Exception as error:  # Each backend has errors of its own.
+            raise _not_run(self._name, lr, error) from None
 
     def release(self) -> None:
         """Do nothing: Keras keeps nothing between calls that could be given back."""
@@ -171,6 +189,13 @@ def open_network(path: Path, num_threads: int | None = None) -> Any:
     if path.suffix == ".tflite":
         return LiteRTNetwork(path, num_threads or cores())
     return KerasNetwork(load_generator(path), path)
+
+
+def _not_run(name: object, lr: np.ndarray, error: Exception) -> ModelError:
+    return ModelError(
+        f"{name} does not run on {lr.shape[2]} x {lr.shape[1]} pixels "
+        f"({error_reason(error).rstrip('.')}); smaller tiles take less memory"
+    )
 
 
 def hide_retracing() -> None:

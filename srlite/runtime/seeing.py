@@ -111,6 +111,7 @@ class _LiteRTEstimator:
 
     def __call__(self, lr: np.ndarray) -> np.ndarray:
         if lr.shape != self._shape:
+            self._shape = None  # whatever stops it before it is allocated
             self._interpreter.resize_tensor_input(self._input, lr.shape)
             self._interpreter.allocate_tensors()
             self._shape = lr.shape
@@ -131,6 +132,4 @@ def _parts(image: np.ndarray) -> Iterator[np.ndarray]:
         starts.append([slice(int(x), int(x) + side) for x in places])
     for rows in starts[0]:
         for columns in starts[1]:
-            part = np.ascontiguousarray(image[rows, columns])
-            is_float = np.issubdtype(part.dtype, np.floating)
-            yield part.astype(np.float32) if is_float else to_float(part)
+            yield np.ascontiguousarray(to_float(image[rows, columns]))

@@ -43,7 +43,7 @@ def parts_of(degradation: Told) -> dict[str, Any]:
         return dict(vars(degradation))
     try:
         vector = np.asarray(degradation, np.float64)
-    except (TypeError, ValueError):
+    except (RuntimeError, TypeError, ValueError):
         raise ConfigError(
             "a degradation must be a text such as auto or jpeg=60,noise=5, or an array "
             f"of numbers; received {degradation!r}"

@@ -1,9 +1,7 @@
 """An exported or trained model as a function from picture to larger picture.
 
-A `.tflite` runs on LiteRT alone, without TensorFlow; a `.keras` runs on Keras.
-Importing this module imports neither.
-
-Memory: beside the two pictures, what one tile needs (`memory.tile_memory`).
+A `.tflite` runs on LiteRT alone, without TensorFlow; a `.keras` runs on Keras. Neither
+is imported here. Beside the two pictures, a call takes the memory that one tile needs.
 """
 
 import math
@@ -17,7 +15,14 @@ from srlite.data.degradation_vector import CLEAN, Degradation
 from srlite.files import StrPath
 from srlite.memory import MAX_TILE_BYTES, tile_memory
 from srlite.models.model_files import DEFAULT_MODEL, shipped_model_path
-from srlite.pictures.levels import check_picture, resize, to_float, to_grey, to_levels
+from srlite.pictures.levels import (
+    as_array,
+    check_picture,
+    resize,
+    to_float,
+    to_grey,
+    to_levels,
+)
 from srlite.runtime.composed import EnsembleNetwork
 from srlite.runtime.opening import fit_tile, open_models
 from srlite.runtime.seeing import Estimator
@@ -163,10 +168,10 @@ class Upscaler:
             ConfigError: as `upscale`.
         """
         if isinstance(images, list | tuple):
-            return [self.upscale(np.asarray(image), **options) for image in images]
-        images = np.asarray(images)
+            return [self.upscale(image, **options) for image in images]
+        images = as_array(images)
         if images.ndim == 4 and len(images):
-            return np.stack([self.upscale(image, **options) for image in images])
+            return np.stack(self(list(images), **options))
         return self.upscale(images, **options)
 
     def estimate(self, image: np.ndarray) -> Degradation:
@@ -227,8 +232,7 @@ class Upscaler:
             return window_of(lr_size, self.tile, self.overlap, _LEAST)
         room = tile_memory(math.prod(size), np.dtype(dtype).itemsize)
         needed = self.network.bytes_per_pixel
-        levels = np.dtype(dtype) == np.uint8
-        if not levels or not getattr(self.network, "takes_levels", False):
+        if np.dtype(dtype) != np.uint8 or not getattr(self.network, "takes_levels", 0):
             needed += _BYTES_PER_SR_PIXEL * self.scale**2
         return best_window(lr_size, self.overlap, room // needed)
 
@@ -262,6 +266,7 @@ class Upscaler:
         Raises:
             ImageError: wrong shape, dtype or range; a result that is too large.
             ConfigError: an impossible degradation or size.
+            ModelError: the model does not run, most likely for lack of memory.
         """
         image = check_picture(image)
         dtype = np.uint16 if image.dtype == np.uint16 else np.uint8
@@ -286,7 +291,7 @@ class Upscaler:
             out = np.empty((*reached, 3), kind)
             image = filled(image, 1 if wrap else self._step)
             for tile in plan:
-                levels = kind is np.uint8 and not tile.reduced
+                levels = image.dtype == kind == np.uint8 and not tile.reduced
                 sr = tile.keep(self._predict(tile.cut(image), told, levels))
                 if sr.dtype != np.uint8:
                     sr = to_levels(sr, dtype) if kind is dtype else np.clip(sr, 0, 1)
@@ -311,15 +316,15 @@ class Upscaler:
 
         Where `levels` are wanted, an int8 network makes them without floats between.
         """
-        levels = levels and lr.dtype == np.uint8
         if not levels or not getattr(self.network, "takes_levels", False):
-            is_float = np.issubdtype(lr.dtype, np.floating)
-            lr = lr.astype(np.float32) if is_float else to_float(lr)
+            lr = to_float(lr)
         vector = () if told is None else (told.vector,)
         sides = lr.shape[1:3]
-        wanted = self.network.size or tuple(max(side, _LEAST) for side in sides)
-        around = [((n - m) // 2, (n - m + 1) // 2) for n, m in zip(wanted, sides)]
+        wanted = self.network.size or [max(side, _LEAST) for side in sides]
+        lacking = [n - m for n, m in zip(wanted, sides)]
+        before = [n // 2 // self._step * self._step for n in lacking]
+        around = [(b, n - b) for b, n in zip(before, lacking)]
         sr = self.network(np.pad(lr, [(0, 0), *around, (0, 0)], "symmetric"), *vector)
-        top, left = (self.scale * before for before, _ in around)
+        top, left = (self.scale * b for b in before)
         height, width = (self.scale * side for side in sides)
         return sr[:, top : top + height, left : left + width]

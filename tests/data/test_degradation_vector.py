@@ -1,5 +1,8 @@
 """The degradation in its units, as a vector, in words, and as a person says it."""
 
+import dataclasses
+import json
+
 import numpy as np
 import pytest
 
@@ -41,6 +44,25 @@ def test_any_vector_comes_back():
     mended = Degradation.from_vector(crude)
     assert sum(mended.kernels) == pytest.approx(1) and min(mended.kernels) == 0
     assert mended.jpeg == 0 and mended.noise == 0
+
+
+def test_equal_whatever_kind_of_numbers():
+    expected = Degradation(ODDS, 60.0, 4.0, 1.5, 0.25)
+    from_json = Degradation(**json.loads(json.dumps(dataclasses.asdict(expected))))
+    from_numpy = Degradation(np.array(ODDS), *np.float32([60, 4, 1.5, 0.25]))
+    assert {expected, from_json, from_numpy} == {expected}
+    for wrong in ({"jpeg": "sixty"}, {"noise": None}, {"kernels": "bicubic"}):
+        with pytest.raises(ConfigError, match="a degradation consists of numbers"):
+            Degradation(**wrong)
+
+
+def test_a_kernel_is_replaced_by_name():
+    seen = Degradation(ODDS, 60.0, 4.0, 1.5, 0.25)
+    told = seen.replace({"kernel": "area", "noise": 0.0})
+    odds = tuple(float(kernel == "area") for kernel in KERNELS)
+    assert told == Degradation(odds, 60.0, 0.0, 1.5, 0.25)
+    with pytest.raises(ConfigError, match="kernel must be one of"):
+        seen.replace({"kernel": "cubic"})
 
 
 def test_nothing_known_is_any_kernel_and_no_damage():

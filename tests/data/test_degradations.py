@@ -149,6 +149,13 @@ def test_area_to_any_size_is_a_mean():
     np.testing.assert_allclose(resampling_matrix("area", 50, 45) @ line, expected)
 
 
+def test_shrinking_takes_levels_alone():
+    picture = np.ones((8, 8, 3))
+    for wrong in (picture, picture.astype(np.uint16), np.uint8(picture[..., 0])):
+        with pytest.raises(ValueError, match=r"hr must be uint8 \(height, width, chan"):
+            shrink(wrong, "bicubic", 4)
+
+
 def test_ways_to_shrink():
     assert SHRINKINGS[:7] == (*KERNELS, "lanczos")
     assert {share for _, share, _ in TWO_STEPS} == {0.5, 0.6, 0.75, 0.9}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from litert_files import export_for_even_sides
 from PIL import Image
 
 from srlite.enhance.batch import choose_workers
@@ -53,6 +54,18 @@ def test_a_bad_file_stops_no_other(folder, tiny_tflite, workers, capsys):
             Image.open(Path("out", name)),
             enhance_image(lr_path=Path("in", name), model=tiny_tflite),
         )
+
+
+def test_a_picture_on_which_the_model_fails_stops_no_other(photo, tmp_path, capsys):
+    model = export_for_even_sides(tmp_path / "even.tflite")
+    for i, side in enumerate((12, 13, 12)):
+        Image.fromarray(photo[:side, :12]).save(tmp_path / f"{i}.png")
+    arguments = ["--lr-path", str(tmp_path), "--sr-path", str(tmp_path / "out")]
+    assert main([*arguments, "--model", str(model)]) == 1
+    reason = f"error: {tmp_path / '1.png'}: {model} does not run on 12 x 13 pixels ("
+    assert reason in capsys.readouterr().err
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert written == ["0.png", "2.png"]
 
 
 @pytest.fixture

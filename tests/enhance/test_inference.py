@@ -85,6 +85,8 @@ def test_shapes_and_dtypes_of_arrays(tiny_tflite, dtype, channels):
     sr = enhance_image(image, model=tiny_tflite)
     assert sr.shape == (20, 24, *channels)
     assert sr.dtype == (np.uint16 if dtype == np.uint16 else np.uint8)
+    reduced = enhance_image(image, model=tiny_tflite, outscale=0.5)
+    assert sr.flags.writeable and reduced.flags.writeable
 
 
 @pytest.mark.parametrize(
@@ -94,6 +96,7 @@ def test_shapes_and_dtypes_of_arrays(tiny_tflite, dtype, channels):
         (np.zeros((4, 4, 5), np.uint8), r"received \(4, 4, 5\)"),
         (np.zeros((0, 4, 3), np.uint8), r"received \(0, 4, 3\)"),
         (np.full((4, 4), 200.0), r"lie in \[0, 1\]"),
+        (np.full((4, 4), np.nan), r"received nan to nan, .* replace what is no number"),
         (np.zeros((4, 4, 3), np.int32), "received dtype int32"),
         (np.array("photo.png"), "must be a picture or the path of one"),
     ],

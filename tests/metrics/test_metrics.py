@@ -177,6 +177,8 @@ def test_one_level_too_bright(kernel):
         assert lr_error(brighter, lr, kernel, 4) == 1.0
     else:
         assert 0 < lr_error(sr, lr, kernel, 4) < lr_error(sr[::-1], lr, kernel, 4)
+    with pytest.raises(ValueError, match=r"lr must be \(16, 20, 3\) for this sr"):
+        lr_error(sr, lr[:1], kernel, 4)
 
 
 def test_colour():

@@ -74,6 +74,14 @@ def test_files_say_what_they_are(name):
     assert fields["source_sha256"] == digest
 
 
+def test_overlaps_on_the_page_for_phones():
+    page = (ROOT / "docs" / "mobile.md").read_text()
+    (sentence,) = re.findall("An int8 file asks.*?bit for bit", page, re.DOTALL)
+    files = [WEIGHTS_DIR / f"{n}.tflite" for n in MODELS if n.endswith("_int8")]
+    overlaps = {read_metadata(path.read_bytes())["overlap"] for path in files}
+    assert {int(number) for number in re.findall(r"\b\d\d\b", sentence)} == overlaps
+
+
 def test_tflite_is_the_keras_model(name):
     content = (WEIGHTS_DIR / f"{name}.tflite").read_bytes()
     precision = read_metadata(content)["precision"]

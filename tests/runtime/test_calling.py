@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from srlite.enhance.inference import enhance_image
-from srlite.errors import ImageError, ModelError, SrliteError
+from srlite.errors import ConfigError, ImageError, ModelError, SrliteError
 from srlite.runtime.upscaler import Upscaler
 
 
@@ -27,6 +28,37 @@ def test_called_with_one_picture_a_batch_or_a_list(tiny_tflite):
     for images in (batch[:0], batch[..., 0], [batch[0, ..., 0]]):
         with pytest.raises(ImageError, match=r"must have shape \(height, width, 3\)"):
             upscaler(images)
+
+
+class _Refusing:
+    """An array that does not come to NumPy, as a tensor on a GPU."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def __array__(self, dtype=None, copy=None):
+        raise self.error
+
+
+@pytest.mark.parametrize("kind", [TypeError, RuntimeError, NotImplementedError])
+@pytest.mark.parametrize("around", [lambda image: image, lambda image: [image]])
+def test_what_numpy_refuses(tiny_tflite, kind, around):
+    image = around(_Refusing(kind("copy the tensor to host memory first")))
+    message = "an image must be an array: copy the tensor to host memory first"
+    for call in (Upscaler.from_file(tiny_tflite), enhance_image):
+        with pytest.raises(ImageError, match=message):
+            call(image)
+    with pytest.raises(ConfigError, match="or an array of numbers"):
+        enhance_image(np.zeros((3, 4, 3), np.uint8), degradation=image)
+
+
+@pytest.mark.parametrize("mode", ["YCbCr", "HSV", "LAB", "L", "RGBA"])
+def test_images_of_other_colours(tiny_tflite, mode):
+    upscaler = Upscaler.from_file(tiny_tflite)
+    image = Image.new(mode, (4, 3))
+    for call in (upscaler, upscaler.estimate, lambda image: upscaler([image])):
+        with pytest.raises(ImageError, match=f"mode RGB here; received {mode}"):
+            call(image)
 
 
 @pytest.mark.parametrize(

@@ -194,6 +194,21 @@ def test_views_of_a_picture_of_any_size(shape, ensemble, wrap):
     assert np.abs(whole.astype(int) - tiled).max() <= 1
 
 
+def test_blocks_stay_whole_in_a_fixed_input():
+    class Network(BlockNetwork):
+        def __call__(self, lr):
+            blocks = lr[:, ::2, ::2] + lr[:, 1::2, 1::2]
+            return blocks.repeat(4, 1).repeat(4, 2) / 2
+
+    class Fixed(Network):
+        size = 16, 16
+
+    for shape in ((14, 10), (13, 6), (2, 3)):
+        image = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+        sr, expected = (Upscaler(kind()).upscale(image) for kind in (Fixed, Network))
+        np.testing.assert_array_equal(sr, expected)
+
+
 @pytest.mark.parametrize("tile", [1, 2, 3])
 def test_small_windows_see_nothing_beyond_the_picture(tile):
     class Network(BlockNetwork):

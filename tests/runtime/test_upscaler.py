@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from litert_files import export_litert
+from litert_files import export_for_even_sides, export_litert
 from PIL import Image
 
 from srlite.errors import Cancelled, ConfigError, ImageError, ModelError
@@ -282,6 +282,8 @@ def test_unusable_options(tiny_tflite):
         ({"num_threads": 1.5}, "threads must be 1 or more, and whole; received 1.5"),
         ({"num_threads": "2"}, "threads must be 1 or more, and whole; received 2"),
         ({"num_threads": 0}, "threads must be 1 or more, and whole; received 0"),
+        ({"num_threads": 1025}, "threads must be at most 1024; received 1025"),
+        ({"strength": "0.5"}, "strength must be from 0 to 1; received 0.5"),
         ({"strength": 1.1}, "strength must be from 0 to 1; received 1.1"),
         ({"strength": float("nan")}, "strength must be from 0 to 1; received nan"),
         ({"strength": 0.5}, "a strength of 0.5 needs a sharp model too"),
@@ -310,3 +312,14 @@ def test_pictures_without_colour_stay_without():
     grey = upscaler.upscale(np.repeat(lr[..., :1], 3, axis=-1))
     assert (grey == grey[..., :1]).all()
     assert np.ptp(grey) > 20
+
+
+@pytest.mark.parametrize("ending", [".tflite", ".keras"])
+def test_a_call_that_fails_leaves_nothing_behind(photo, tmp_path, ending):
+    path = export_for_even_sides((tmp_path / "even").with_suffix(ending))
+    upscaler = Upscaler.from_file(path)
+    expected = upscaler.upscale(photo[:12, :12])
+    message = r"does not run on 12 x 13 pixels \(.*\); smaller tiles take less memory"
+    with pytest.raises(ModelError, match=message):
+        upscaler.upscale(photo[:13, :12])
+    np.testing.assert_array_equal(upscaler.upscale(photo[:12, :12]), expected)

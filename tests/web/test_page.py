@@ -55,6 +55,7 @@ def test_page_in_chromium(node, chromium, models, tmp_path, kind):
     run_node([node, WEB / "prepare.mjs", "--site", site, *given])
     (tmp_path / "notes.png").write_text("no picture")
     Image.new("L", (2049, 2048)).save(tmp_path / "large.png")
+    Image.new("L", (20000, 8)).save(tmp_path / "long.png")
     # The files of one size that the page runs: a picture that is smaller than their
     # tiles is mirrored around, which files of any size need not do.
     upscaler, *others = (

@@ -20,6 +20,7 @@ export class Comparison {
     this.before.width = pixels.width;
     this.before.height = pixels.height;
     this.before.getContext("2d").putImageData(pixels, 0, 0);
+    this.renew();
     this.after.width = scale * pixels.width;
     this.after.height = scale * pixels.height;
     // Kept in main memory: pixels come from there, and go back there to be saved.
@@ -30,6 +31,14 @@ export class Comparison {
     this.stage.classList.add("working");
     this.draw();
     return this.holdsPixels();
+  }
+
+  // A canvas that was too large stays without pixels for a while, at any size.
+  renew() {
+    const canvas = document.createElement("canvas");
+    this.after.width = 0; // Its memory is free at once.
+    this.after.replaceWith(canvas);
+    this.after = canvas;
   }
 
   // Browsers give a canvas that is too large for them without a word, and without pixels.

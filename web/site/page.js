@@ -2,7 +2,7 @@
 import { Comparison } from "./comparison.js";
 import { Dial } from "./dial.js";
 import { openModel } from "./model.js";
-import { keepForOffline } from "./offline.js";
+import { isKept, keepForOffline } from "./offline.js";
 import { MAX_PIXELS, PictureError, readPicture, TooLargeError } from "./picture.js";
 import { see } from "./seeing.js";
 import { enlarge } from "./tiling.js";
@@ -12,7 +12,7 @@ import { Zip } from "./zip.js";
 const LOADING = "Loading the model …";
 const get = (id) => document.getElementById(id);
 const comparison = new Comparison(get("result"));
-const dial = new Dial(get("made"), () => work(paint));
+const dial = new Dial(get("made"), () => work(repaint));
 let current = null; // the work: its AbortController
 let picture = null; // the one that is shown
 let tooLarge = null; // the file whose middle is offered
@@ -24,7 +24,7 @@ get("limit").textContent = `${(MAX_PIXELS / 1e6).toFixed(1)} million pixels`;
 for (const { name, words } of MODELS)
   get("model").add(new Option(words ? `${name}: ${words}` : name, name));
 get("model").parentElement.hidden = MODELS.length < 2;
-const isKept = keepForOffline();
+const keeping = keepForOffline();
 let model; // a promise
 start();
 openLinked();
@@ -93,9 +93,10 @@ function start() {
 }
 
 async function load(files, onEngine) {
-  const offline = await isKept;
+  const isPageKept = await keeping;
   try {
     const opened = await openModel(files, onEngine);
+    const offline = isPageKept && (await isKept(files));
     get("offline").textContent = offline ? "Works without a network from now on." : "";
     return opened;
   } catch (error) {
@@ -203,10 +204,12 @@ async function enlargeAll(files, signal) {
     place = `${i + 1} of ${files.length}: `;
     try {
       await enlargeFile(file, signal);
-      await zip.add(picture.saveAs, await comparison.toPng());
+      picture.entry = await zip.add(picture.saveAs, await comparison.toPng());
     } catch (error) {
       signal.throwIfAborted();
       refusals.add(sentenceOf(error));
+      // What the model left unfinished is not shown, as if it were done.
+      if (!(error instanceof PictureError)) picture = null;
     }
     signal.throwIfAborted();
     show({ done: false });
@@ -241,6 +244,13 @@ async function paint(signal) {
   comparison.end();
   const note = wasTransparent ? " What was transparent is on white." : "";
   return `Done: ${size}.${note}`;
+}
+
+// Enlarges the picture again; the ZIP that holds it gets what is shown.
+async function repaint(signal) {
+  const sentence = await paint(signal);
+  if (picture.entry) await zip.put(picture.entry, await comparison.toPng());
+  return sentence;
 }
 
 function finish(text, isDone) {

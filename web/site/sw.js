@@ -45,8 +45,9 @@ async function answer(request) {
   // Other pages of the host, and redirects to them, stay as they are.
   if (request.mode === "navigate") return fetch(request);
   const response = await fetch(request, FRESH);
+  // A device without room for it does without.
   if (response.ok && request.url.startsWith(PARTS))
-    await cache.put(request, response.clone());
+    await cache.put(request, response.clone()).catch(() => {});
   return withHeaders(response);
 }
 

@@ -8,7 +8,7 @@ import { toInput } from "./picture.js";
 export function divide(length, side, overlap, step) {
   const whole = filled(length, step);
   if (whole <= side)
-    return [{ start: -Math.floor((side - whole) / 2), from: 0, to: length }];
+    return [{ start: -step * Math.floor((side - whole) / 2 / step), from: 0, to: length }];
   const count = Math.ceil((whole - 2 * overlap) / (side - 2 * overlap));
   const starts = Array.from({ length: count }, (_, i) => {
     const even = Math.floor((i * (whole - side)) / (count - 1));

@@ -251,6 +251,27 @@ test("enlarges several pictures, and gives a ZIP of them", async () => {
   ]);
   assert.equal(download.suggestedFilename(), "enlarged.zip");
   await download.saveAs(join(setup.folder, "enlarged.zip"));
+  if (setup.isTold) {
+    await page.evaluate(() => {
+      document.querySelector("#made").open = true;
+    });
+    await page.getByRole("slider", { name: "Noise", exact: true }).fill("16");
+    await page.click("#again");
+    await status(/^Done: /);
+    const files = [];
+    for (const [button, name] of [
+      ["#all", "again.zip"],
+      ["#save", "again.png"],
+    ]) {
+      const [download] = await Promise.all([
+        page.waitForEvent("download"),
+        page.click(button),
+      ]);
+      await download.saveAs(join(setup.folder, name));
+      files.push(readFileSync(join(setup.folder, name)));
+    }
+    assert.ok(files[0].includes(files[1]), "the ZIP lacks what is shown");
+  }
   await choose("notes.png", "notes.png");
   await page.waitForSelector("#status.error");
   assert.ok(await page.isHidden("#all"));
@@ -326,6 +347,14 @@ test("refuses what is too large, and offers its middle; cancels", async () => {
   assert.equal(await page.evaluate(() => document.activeElement.id), "choose");
   await page.click("#sample");
   await status(/^Done: 512 × 512 pixels/);
+});
+
+test("gives the middle of what this browser has no room for", async () => {
+  await choose("long.png");
+  await page.waitForSelector("#status.error");
+  assert.match(await page.textContent("#status"), /no room for a result of 80000 × 32/);
+  await page.click("#middle");
+  await status(/^Done: 4096 × 32 pixels/);
 });
 
 test("opens and works offline after the first visit", async () => {

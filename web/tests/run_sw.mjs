@@ -1,6 +1,6 @@
 // Runs the service worker of a page of a host, kept by an older release, beside another
-// page. Prints which caches are removed, and which of the addresses on standard input,
-// pairs of path and mode as JSON, get the host's answer as it stands.
+// page, on a device without room for more. Prints which caches are removed, and which of the addresses on standard input,
+// pairs of path and mode as JSON, get the host's answer as it stands, or its text.
 import { readFileSync } from "node:fs";
 import { runInThisContext } from "node:vm";
 
@@ -19,7 +19,12 @@ Object.assign(globalThis, {
   RELEASE: { version: "2", files: [], headers: { "X-Ours": "1" } },
   importScripts: () => {},
   caches: {
-    open: async () => ({ match: async ({ url }) => kept.get(url) }),
+    open: async () => ({
+      match: async ({ url }) => kept.get(url),
+      put: async () => {
+        throw new DOMException("the device is full", "QuotaExceededError");
+      },
+    }),
     keys: async () => stored,
     delete: async (name) => removed.push(name),
   },
@@ -29,6 +34,7 @@ runInThisContext(readFileSync(script, "utf8"));
 await new Promise((resolve) => answers.activate({ waitUntil: resolve }));
 
 const same = [];
+const read = [];
 for (const [path, mode] of JSON.parse(readFileSync(0))) {
   // What a browser gets where a host redirects a page.
   const redirect = { type: "opaqueredirect", status: 0, headers: new Headers() };
@@ -39,5 +45,6 @@ for (const [path, mode] of JSON.parse(readFileSync(0))) {
     answers.fetch({ request, respondWith: resolve }),
   );
   if (given === answer) same.push(path);
+  else if ((await given.text()) === "a picture") read.push(path);
 }
-console.log(JSON.stringify({ removed, same }));
+console.log(JSON.stringify({ removed, same, read }));
