@@ -14,6 +14,8 @@ from srlite.config.options import (
     Steps,
 )
 
+SPECTRUM_BLOCK = 16  # HR pixels, of the DCT in the spectrum loss
+
 
 @dataclass(frozen=True)
 class OptimizerConfig:
@@ -187,6 +189,7 @@ class GanConfig(StageConfig):
     discriminator_optimizer: OptimizerConfig
     lattice: NotNegative | None = None
     colour: NotNegative | None = None
+    spectrum: NotNegative | None = None
     # Content, style and adversarial loss see SR's luma with HR's colour, so that the
     # pixel loss alone teaches colour.
     hold_colour: bool = False
@@ -212,4 +215,10 @@ class GanConfig(StageConfig):
                 "patch_size",
                 f"must be at least {least} with the content loss of block {deepest}; "
                 f"received {self.patch_size}",
+            )
+        if self.spectrum is not None and self.patch_size < SPECTRUM_BLOCK:
+            yield (
+                "patch_size",
+                f"must be at least {SPECTRUM_BLOCK} with the spectrum loss; received "
+                f"{self.patch_size}",
             )

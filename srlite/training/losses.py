@@ -3,10 +3,10 @@
 `call` returns shape (batch,); the base class averages over the batch and divides by the
 number of replicas, which a scalar would defeat.
 
-`PixelLoss`, `ColourLoss`, `LatticeLoss`, `ContentLoss` and `StyleLoss` compare
-pictures: `loss(hr, sr)`, both (batch, height, width, channels), float32, [0, 1], `sr`
-unclipped. They are 0 at equality. Feature networks run once on each, without a gradient
-into `hr`'s features, whose activations need not be kept.
+`PixelLoss`, `ColourLoss`, `LatticeLoss`, `SpectrumLoss`, `ContentLoss` and `StyleLoss`
+compare pictures: `loss(hr, sr)`, both (batch, height, width, channels), float32,
+[0, 1], `sr` unclipped. They are 0 at equality. Feature networks run once on each,
+without a gradient into `hr`'s features, whose activations need not be kept.
 
 `AdversarialLoss` and `RelativisticAverageLoss` compare logits (batch, 1): `loss(a, b)`
 is small where the discriminator finds `a` real and `b` fake. So the discriminator
@@ -18,6 +18,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from srlite.data.augmentations import cosines
 from srlite.errors import ConfigError
 from srlite.pictures.levels import BT601
 from srlite.training.replicas import global_mean
@@ -122,6 +123,44 @@ class LatticeLoss(keras.losses.Loss):
         sides = (self._scale, self._scale)
         means = ops.reshape(means, (batch, height, width, *sides, -1))
         return means - ops.mean(means, axis=axis, keepdims=True)
+
+
+class SpectrumLoss(keras.losses.Loss):
+    """Mean absolute difference of the logarithms of the local spectra of luma.
+
+    Other losses ask for texture, and a network without noise answers with grain of a
+    few frequencies, a mesh, and leaves out the rest. Where grain lies cannot be known,
+    but how strong each frequency is can be learned. Durall et al. 2020
+    (https://arxiv.org/abs/2003.01826) compare the spectra of whole pictures; here the
+    strength of a frequency is the mean square of its DCT coefficient over the blocks of
+    a square.
+    """
+
+    _FLOOR = 1 / 255**2  # what rounding to 8 bits hides, added to each strength
+
+    def __init__(self, block=16, window=4):
+        """Make the loss of blocks of `block` pixels, squares of `window` blocks."""
+        super().__init__()
+        self._basis = cosines(block).astype("float32")
+        self._window = window
+
+    def call(self, y_true, y_pred):
+        """Return (batch,) from HR and SR pictures, each (batch, H, W, channels)."""
+        difference = self._strengths(y_pred) - self._strengths(y_true)
+        return _mean_per_example(ops.abs(difference))
+
+    def _strengths(self, picture):
+        """Return their logarithms, (batch, rows, columns of squares, block**2)."""
+        y = luma(picture) if picture.shape[-1] == 3 else picture
+        size = len(self._basis)
+        rows, columns = y.shape[1] // size, y.shape[2] // size
+        y = y[:, : rows * size, : columns * size]  # what is left over does not count
+        y = ops.reshape(y, (-1, rows, size, columns, size))
+        y = ops.einsum("uy,brycx,vx->brcuv", self._basis, y, self._basis)
+        squares = ops.reshape(ops.square(y), (-1, rows, columns, size**2))
+        window = (self._window, self._window)
+        means = ops.average_pool(squares, window, window, padding="same")
+        return ops.log(means + self._FLOOR)
 
 
 class ContentLoss(keras.losses.Loss):

@@ -14,6 +14,7 @@ from srlite.training.losses import (
     LatticeLoss,
     PixelLoss,
     RelativisticAverageLoss,
+    SpectrumLoss,
     StyleLoss,
 )
 
@@ -42,6 +43,7 @@ def _picture_losses(features):
         "pixel l2": PixelLoss("l2"),
         "colour": ColourLoss(),
         "lattice": LatticeLoss(scale=2, window=2),
+        "spectrum": SpectrumLoss(block=2, window=2),
         "content l1": ContentLoss(features, (0.3, 0.7), (2.0, 5.0)),
         "content l2": ContentLoss(features, (0.3, 0.7), (2.0, 5.0), criterion="l2"),
         "style": StyleLoss(features),
@@ -79,6 +81,21 @@ def _expected(name, features, hr, sr):
             for weight, means in ((1, squares), (0.5, columns), (0.5, rows))
         )
 
+    def spectrum(x):
+        """Logarithms of the means over squares of 2 x 2 blocks of 2 x 2 pixels."""
+        y = x @ np.array([0.299, 0.587, 0.114])
+        a, b, c, d = (y[:, i::2, j::2] for i in (0, 1) for j in (0, 1))
+        sums = (a + b + c + d, a + b - c - d, a - b + c - d, a - b - c + d)
+        squares = np.square(np.stack(sums) / 2)  # (frequencies, batch, 4, 3)
+        means = np.stack(
+            [
+                squares[:, :, i : i + 2, j : j + 2].mean((2, 3))
+                for i in (0, 2)
+                for j in (0, 2)
+            ]
+        )
+        return np.log(means + 1 / 255**2)
+
     first, second = (
         np.asarray(y) - np.asarray(x)
         for x, y in zip(features(hr), features(sr), strict=True)
@@ -88,6 +105,7 @@ def _expected(name, features, hr, sr):
         "pixel l2": lambda: l2(sr - hr),
         "colour": lambda: l1(sr - hr - (sr - hr) @ [[0.299], [0.587], [0.114]]),
         "lattice": lambda: lattice(sr - hr),
+        "spectrum": lambda: np.abs(spectrum(sr) - spectrum(hr)).mean((0, 1)),
         "content l1": lambda: 0.3 * l1(first) / 2 + 0.7 * l1(second) / 5,
         "content l2": lambda: 0.3 * l2(first) / 4 + 0.7 * l2(second) / 25,
         "style": lambda: (l1(first) + l1(second)) / 2,
@@ -99,6 +117,7 @@ PICTURE_LOSSES = [
     "pixel l2",
     "colour",
     "lattice",
+    "spectrum",
     "content l1",
     "content l2",
     "style",
@@ -166,6 +185,20 @@ def test_along_a_line_only_its_dots_count(axes):
     # Squares and the means across see both alike; half of the means along it are dots.
     assert dotted - whole == pytest.approx(0.5 / 128 / 255, rel=1e-3)
     assert whole == pytest.approx(1.75 / 128 / 255, rel=1e-3)
+
+
+def test_grain_of_one_frequency_is_far_from_grain_of_all():
+    """Four levels of each: the pixel loss cannot tell them apart."""
+    grains = np.random.default_rng(0).normal(0, 4 / 255, (2, 1, 128, 128))
+    hr, sr = (np.repeat(x[..., None], 3, -1).astype(np.float32) for x in 0.5 + grains)
+    phase = 2 * np.pi * 3 / 8 * np.arange(128)
+    mesh = np.add.outer(np.cos(phase), np.cos(phase)) * 4 / 255
+    mesh = np.repeat(0.5 + mesh[None, ..., None], 3, -1).astype(np.float32)
+    loss = SpectrumLoss()
+    pixel = float(PixelLoss()(hr, sr))
+    assert float(PixelLoss()(hr, mesh)) == pytest.approx(pixel, rel=0.02)
+    assert float(loss(hr, sr)) < 0.5
+    assert float(loss(hr, mesh)) > 1.5
 
 
 @pytest.mark.parametrize("name", ["content l1", "style"])
