@@ -100,6 +100,10 @@ def test_bad_option_is_named(assignment, says):
             "patch_size must be at least 16",
         ),
         (
+            ["gan.context_size=128", "gan.patch_size=8", "gan.content=none"],
+            "gan.patch_size must be at least 16 with the spectrum loss; received 8",
+        ),
+        (
             ["gan.content_loss.patch_size=129"],
             "gan.content_loss.patch_size must be none, or from 16 (block 5) to the pat",
         ),

@@ -199,7 +199,8 @@ def test_pixel_criterion_and_weights():
     loss, weight = stages.build_losses(config, "pretrain", None, None)["pixel"]
     np.testing.assert_allclose(loss(hr, sr), np.mean((hr - sr) ** 2), rtol=1e-5)
     assert weight == 3.0
-    assert stages.build_losses(config, "gan", None, None).keys() == {"pixel", "lattice"}
+    found = stages.build_losses(config, "gan", None, None)
+    assert found.keys() == {"pixel", "lattice", "spectrum"}
     held = config.updated({"gan.colour": 2.0})
     assert stages.build_losses(held, "gan", None, None)["colour"][1] == 2.0
     grey = held.updated({"channels": 1})
