@@ -209,5 +209,5 @@ def main(argv=None, prog="python -m srlite render"):
             path = args.output / f"rendering_{args.seed}_{number:05d}.png"
             with replacing(path) as temporary:
                 Image.fromarray(render(args.size, args.seed, number)).save(temporary)
-    print(f"{args.output}: {args.count} pictures")
+    print(f"{args.output}: {args.count} of {args.size} x {args.size} pixels")
     return 0

@@ -26,8 +26,13 @@ from typing import Any
 import numpy as np
 
 from srlite.errors import ConfigError, ModelError, arguments_of
-from srlite.files import replacing
-from srlite.models.model_files import estimator_beside, find_estimator, load_generator
+from srlite.files import is_same_file, replacing
+from srlite.models.model_files import (
+    estimator_beside,
+    find_estimator,
+    find_model,
+    load_generator,
+)
 from srlite.pictures.levels import BT601
 
 # Layers of equal architectures may differ in how they begin and train, and in name.
@@ -182,10 +187,15 @@ def main(
         raise ModelError(
             f"--output must be a .keras file in a folder that exists; received {output}"
         )
-    generator, gan = load_generator(args.psnr_model), load_generator(args.gan_model)
+    given = [args.psnr_model, args.gan_model]
     if args.base_model:
-        base = load_generator(args.base_model)
-        transfer_weights(generator, base, gan, args.alpha, args.hold_colour)
+        given.append(args.base_model)
+    models = [find_model(model, trained=True) for model in given]
+    if any(is_same_file(output, model) for model in models):
+        raise ModelError(f"{output} is read too; give another --output to keep it")
+    generator, gan, *base = map(load_generator, models)
+    if base:
+        transfer_weights(generator, *base, gan, args.alpha, args.hold_colour)
         made = f"A and {args.alpha:g} of the change from O to B"
     else:
         generator.set_weights(interpolate_weights(generator, gan, args.alpha))

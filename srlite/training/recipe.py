@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from srlite.config.config import Config
+from srlite.config.presets import preset
 from srlite.data.photographs import load_photographs, training_set
 from srlite.data.sources import listed
 from srlite.errors import ConfigError
@@ -36,7 +37,7 @@ _SEEDS = {"pretrain": 0, "gan": 1, "estimator": 2, "validation": 3}
 
 
 def train(
-    config: Config,
+    config: Config | str,
     data_dirs: StrPath | Sequence[StrPath],
     run_dir: StrPath,
     *,
@@ -59,7 +60,7 @@ def train(
     `distribution`.
 
     Args:
-        config: what to train, and how.
+        config: what to train, and how; or the name of a preset.
         data_dirs: source or sources of HR photographs (`data.sources`), for stages
             without their own.
         run_dir: folder of the run; made if missing.
@@ -93,6 +94,8 @@ def train(
         KeyboardInterrupt: a signal came; a checkpoint has been saved.
         SrliteError: something given cannot be used.
     """
+    if isinstance(config, str):
+        config = preset(config)
     if stages is None:
         stages = STAGES if config.generator.conditional else STAGES[1:]
     stages = listed(stages)

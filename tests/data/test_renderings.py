@@ -33,7 +33,7 @@ def test_the_command_writes_a_source(tmp_path, capsys):
     folder = tmp_path / "new" / "renderings"
     args = ["--output", str(folder), "--count", "4", "--size", "64"]
     assert renderings.main(args) == 0
-    assert "4 pictures" in capsys.readouterr().out
+    assert "4 of 64 x 64 pixels" in capsys.readouterr().out
     pictures = [photograph.hr for photograph in read_source(folder)]
     assert len(pictures) == 4
     for number, picture in enumerate(pictures):

@@ -219,6 +219,7 @@ def test_colour_is_held_by_a_network_of_two_last_convolutions():
 def test_refusals_leave_the_output_alone(files, tmp_path):
     (tmp_path / "c.keras").write_text("former")
     network(3, filters=4).save(tmp_path / "other.keras")
+    (tmp_path / "O.keras").write_text("never read")
     for changes, error, says in (
         ({"alpha": 2}, ConfigError, "alpha must lie"),
         (
@@ -228,10 +229,16 @@ def test_refusals_leave_the_output_alone(files, tmp_path):
         ),
         ({"gan_model": tmp_path / "other.keras"}, ModelError, "filters of layer head"),
         ({"gan_model": tmp_path / "gone.keras"}, ModelError, "there is no model"),
+        ({"output": tmp_path / "b.keras"}, ModelError, "b.keras is read too"),
+        (
+            {"output": tmp_path / "O.keras", "base_model": tmp_path / "O.keras"},
+            ModelError,
+            "O.keras is read too",
+        ),
         ({"output": tmp_path / "c.h5"}, ModelError, "--output must be a .keras file"),
         ({"output": tmp_path / "gone" / "c.keras"}, ModelError, "--output must be"),
     ):
         with pytest.raises(error, match=says):
             interpolation.main(arguments(tmp_path, **changes))
     assert (tmp_path / "c.keras").read_text() == "former"
-    assert len(list(tmp_path.iterdir())) == 4
+    assert len(list(tmp_path.iterdir())) == 5

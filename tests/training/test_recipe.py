@@ -46,6 +46,14 @@ def test_run_directory(finished):
     assert len(set(sizes.values())) == 1
 
 
+def test_a_preset_may_be_named(tmp_path, photos):
+    run_dir = tmp_path / "run"
+    assert not train("tiny", photos, run_dir, stages=["estimator"], max_minutes=0)
+    assert json.loads((run_dir / "config.json").read_text())["preset"] == "tiny"
+    with pytest.raises(ConfigError, match="unknown preset huge"):
+        train("huge", photos, tmp_path / "other")
+
+
 def test_result_is_the_ema_generator(finished):
     model = keras.saving.load_model(finished / "generator.keras", compile=False)
     saved = tensors(finished, "gan")
