@@ -57,7 +57,10 @@ def set_precision(network, precision, exact_last=False):
             reader in short for reader in readers[id(step.output)]
         ):
             short.append(step)
-    for layer in short:
+    # These cast to float32 themselves, to measure their kernel's norm.
+    normalised = keras.layers.SpectralNormalization
+    held = [layer.layer for layer in network.layers if isinstance(layer, normalised)]
+    for layer in [*short, *(layer for layer in held if isinstance(layer, kinds))]:
         layer.dtype_policy = f"mixed_{precision}"
 
 

@@ -239,7 +239,7 @@ def test_precision_reaches_both_networks(precision):
     parts, _ = stages.build_step(keras, config, "gan", None, {}, partner=estimator)
     wanted = "float32" if precision == "float32" else f"mixed_{precision}"
     for name in ("generator", "discriminator"):
-        layers = parts[name].layers
+        layers = [getattr(layer, "layer", layer) for layer in parts[name].layers]
         convolutions = [x for x in layers if isinstance(x, keras.layers.Conv2D)]
         names = [layer.dtype_policy.name for layer in convolutions]
         last = "float32" if name == "generator" else wanted  # a picture's levels

@@ -12,8 +12,8 @@ def test_command(tmp_path, capsys):
     assert main([*options, "--set", *changes, "generator.num_blocks=1"]) == 0
     shown = capsys.readouterr().out
     assert (tmp_path / "run" / "summary.txt").read_text() == shown
-    assert "PReLU" in shown and "Total params: 6,801" in shown
-    assert "discriminator: 27,204 bytes as float32" in shown
+    assert "PReLU" in shown and "Total params: 6,738" in shown
+    assert "discriminator: 26,952 bytes as float32" in shown
     assert [p.name for p in (tmp_path / "run").iterdir()] == ["summary.txt"]
 
 
