@@ -193,9 +193,9 @@ def main(
     models = [find_model(model, trained=True) for model in given]
     if any(is_same_file(output, model) for model in models):
         raise ModelError(f"{output} is read too; give another --output to keep it")
-    generator, gan, *base = map(load_generator, models)
-    if base:
-        transfer_weights(generator, *base, gan, args.alpha, args.hold_colour)
+    generator, gan, *bases = map(load_generator, models)
+    if bases:
+        transfer_weights(generator, bases[0], gan, args.alpha, args.hold_colour)
         made = f"A and {args.alpha:g} of the change from O to B"
     else:
         generator.set_weights(interpolate_weights(generator, gan, args.alpha))
