@@ -18,6 +18,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from srlite.config.stages import SPECTRUM_BLOCK
 from srlite.data.augmentations import cosines
 from srlite.errors import ConfigError
 from srlite.pictures.levels import BT601
@@ -138,7 +139,7 @@ class SpectrumLoss(keras.losses.Loss):
 
     _FLOOR = 1 / 255**2  # what rounding to 8 bits hides, added to each strength
 
-    def __init__(self, block=16, window=4):
+    def __init__(self, block=SPECTRUM_BLOCK, window=4):
         """Make the loss of blocks of `block` pixels, squares of `window` blocks."""
         super().__init__()
         self._basis = cosines(block).astype("float32")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from srlite.config.stages import SPECTRUM_BLOCK
 from srlite.data.degradation_vector import SIZE
 from srlite.errors import ConfigError, ModelError
 from srlite.models import checkpoint_parts
@@ -37,7 +36,7 @@ def build_losses(config, stage, vgg_weights, efficientnet_weights):
     if wanted("lattice"):
         found["lattice"] = losses.LatticeLoss(config.scale)
     if wanted("spectrum"):
-        found["spectrum"] = losses.SpectrumLoss(SPECTRUM_BLOCK)
+        found["spectrum"] = losses.SpectrumLoss()
     if wanted("colour") and channels == 3:
         found["colour"] = losses.ColourLoss()
     if wanted("content"):
