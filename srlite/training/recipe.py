@@ -131,8 +131,9 @@ def train(
         directory.compare(config)
     generator_stages = [stage for stage in stages if stage != "estimator"]
     todo = [s for s in generator_stages if not os.path.exists(directory.result(s))]
-    if config.generator.conditional and todo and "estimator" not in stages:
-        directory.find_estimator()  # now, not after minutes
+    told = todo and config.generator.conditional and "estimator" not in stages
+    if told:
+        directory.find_estimator(init_from)  # now, not after minutes
     first = (generator_stages or stages)[0]
     preparation.check_start(directory, first, init_from, config)
     directory.make()
@@ -144,6 +145,8 @@ def train(
         directory.remove_leftovers()
         devices.require_same("options", lambda: repr((config, stages)).encode())
         said: list[str] = []  # until there is a logger
+        if told:
+            directory.copy_estimator(init_from, said.append)
         photographs = load_photographs(
             min_sizes,
             scale=config.scale,

@@ -7,6 +7,7 @@ others have a `ChiefsRunDirectory`.
 import contextlib
 import functools
 import os
+import shutil
 from pathlib import Path
 
 from srlite.config import record
@@ -20,6 +21,7 @@ from srlite.files import locked, remove_leftovers, replacing, writing
 from srlite.models import checkpoints
 from srlite.models.model_files import CHECKPOINTS, RESULTS
 from srlite.training.logs import NoLogger, RunLogger
+from srlite.training.stages import find_trained_estimator
 
 STAGES = tuple(RESULTS)
 
@@ -126,9 +128,23 @@ class RunDirectory:
         with writing(path, CheckpointError, Exception), replacing(path) as temporary:
             network.save(temporary)
 
-    def find_estimator(self):
-        """Return the path of the run's estimator; raise ModelError without one."""
+    def find_estimator(self, init_from=None):
+        """Return the path of the run's estimator; raise ModelError without one.
+
+        If the run has none of its own, it is that of the model `init_from`.
+        """
+        own = self.result("estimator")
+        if init_from is not None and not own.exists():
+            return find_trained_estimator(init_from)
         return self._existing("estimator", "a conditional generator is trained with")
+
+    def copy_estimator(self, init_from, say):
+        """Copy the estimator of the model `init_from` into the run if it has none."""
+        path, own = self.find_estimator(init_from), self.result("estimator")
+        if path != own:
+            with writing(own, ModelError), replacing(own) as temporary:
+                shutil.copyfile(path, temporary)
+            say(f"{own} is a copy of {path}")
 
     def start(self, stage, init_from, say):
         """Return the model whose weights a stage begins with, `init_from` if given.
@@ -249,7 +265,8 @@ class ChiefsRunDirectory(RunDirectory):
         """Do nothing."""
 
     make = write_config = compare = write_result = _nothing
-    remove_leftovers = note_inputs = find_estimator = start = _nothing
+    remove_leftovers = note_inputs = start = _nothing
+    find_estimator = copy_estimator = _nothing
     locked = contextlib.nullcontext
 
     def reopen(self, config, stages, say):

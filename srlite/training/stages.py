@@ -207,10 +207,23 @@ def find_estimator_file(model):
     `model` is its ``.keras`` file, a run directory, or a model that it goes with.
     """
     path = Path(model)
+    if path.suffix != ".keras" or os.path.isdir(path):
+        return find_trained_estimator(model)
+    if not os.path.isfile(path):
+        raise ModelError(f"there is no estimator {path}")
+    return path
+
+
+def find_trained_estimator(model):
+    """Find the ``.keras`` file of the estimator of a model, or raise ModelError.
+
+    `model` is a run directory or a model that the estimator goes with.
+    """
+    path = Path(model)
     checkpoint = os.path.isfile(path / checkpoint_parts.INDEX)
     if os.path.isdir(path) and not checkpoint and str(model) not in shipped_models():
         path = path / RESULTS["estimator"]
-    elif path.suffix != ".keras":
+    else:
         path = find_estimator(model).with_suffix(".keras")
     if not os.path.isfile(path):
         raise ModelError(f"there is no estimator {path}")

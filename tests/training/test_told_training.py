@@ -77,6 +77,16 @@ def test_resumed_run_equals_straight_run(finished, photos, tmp_path, stage):
         np.testing.assert_array_equal(straight[name], resumed[name], err_msg=name)
 
 
+def test_a_run_that_starts_from_a_model_has_its_estimator(
+    finished, photos, tmp_path, capsys
+):
+    config = CONFIG.updated({"pretrain.steps": 1})
+    train(config, [photos], tmp_path, stages=["pretrain"], init_from=finished)
+    own, other = tmp_path / "estimator.keras", finished / "estimator.keras"
+    assert own.read_bytes() == other.read_bytes()
+    assert f"{own} is a copy of {other}" in capsys.readouterr().err
+
+
 def test_refusals(finished, photos, tmp_path):
     run = tmp_path / "run"
     with pytest.raises(ModelError, match="run the estimator stage first"):
