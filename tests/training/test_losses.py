@@ -60,7 +60,7 @@ def _expected(name, features, hr, sr):
         return np.square(x).mean(axis=(1, 2, 3))
 
     def lattice(x):
-        """Means over squares, and along columns and rows, of 2 LR pixels of 2 x 2."""
+        """Level, and strengths over squares, columns, rows of 2 LR pixels of 2 x 2."""
         squares, columns, rows = (
             np.stack(
                 [
@@ -74,12 +74,19 @@ def _expected(name, features, hr, sr):
             )  # (places, sub-pixels, batch, channels)
             for high, wide in ((4, 4), (4, 2), (2, 4))
         )
-        columns = (columns[:, :2] - columns[:, 2:]) / 2  # the second is its opposite
-        rows = (rows[:, ::2] - rows[:, 1::2]) / 2
-        return sum(
-            weight * np.abs(means).mean(axis=(0, 1, 3))
-            for weight, means in ((1, squares), (0.5, columns), (0.5, rows))
+        level = squares.mean(1, keepdims=True)
+        power = (
+            np.square(squares - level).mean(1, keepdims=True),
+            np.square(columns[:, :2] - columns[:, 2:]) / 4,
+            np.square(rows[:, ::2] - rows[:, 1::2]) / 4,
         )
+        return level, *(np.sqrt(x + (0.05 / 255) ** 2) for x in power)
+
+    def lattices():
+        (level, *strengths), (hr_level, *hr_strengths) = lattice(sr), lattice(hr)
+        excess = [np.maximum(x - y, 0) for x, y in zip(strengths, hr_strengths)]
+        parts = zip((1, 1, 0.5, 0.5), (np.abs(level - hr_level), *excess), strict=True)
+        return sum(weight * x.mean(axis=(0, 1, 3)) for weight, x in parts)
 
     def spectrum(x):
         """Logarithms of the means over squares of 2 x 2 blocks of 2 x 2 pixels."""
@@ -104,7 +111,7 @@ def _expected(name, features, hr, sr):
         "pixel l1": lambda: l1(sr - hr),
         "pixel l2": lambda: l2(sr - hr),
         "colour": lambda: l1(sr - hr - (sr - hr) @ [[0.299], [0.587], [0.114]]),
-        "lattice": lambda: lattice(sr - hr),
+        "lattice": lattices,
         "spectrum": lambda: np.abs(spectrum(sr) - spectrum(hr)).mean((0, 1)),
         "content l1": lambda: 0.3 * l1(first) / 2 + 0.7 * l1(second) / 5,
         "content l2": lambda: 0.3 * l2(first) / 4 + 0.7 * l2(second) / 25,
@@ -168,23 +175,33 @@ def test_a_lattice_stands_out_of_texture():
     texture = np.random.default_rng(2).permuted(texture, axis=2)
     flat, loss = np.full_like(lattice, 0.5), LatticeLoss()
     assert float(loss(flat, flat + lattice)) > 1.5 / 255
-    assert float(loss(flat, flat + texture)) < 0.5 / 255
+    assert float(loss(flat, flat + texture)) < 0.55 / 255
     assert float(PixelLoss()(flat, flat + texture)) == pytest.approx(1 / 255, rel=1e-3)
+
+
+def test_as_much_lattice_as_hr_has_costs_nothing():
+    checks = np.indices((128, 128)).sum(0)[None, ..., None] % 2 * 2 - 1
+    checks = np.repeat(checks, 3, -1).astype(np.float32) / 255
+    hr, loss = 0.5 + checks, LatticeLoss()
+    assert float(loss(hr, 0.5 - checks)) == pytest.approx(0, abs=1e-6)
+    assert float(loss(hr, np.full_like(hr, 0.5))) == pytest.approx(0, abs=1e-6)
+    # One level too much over squares, and as much along lines.
+    assert float(loss(hr, 0.5 + 2 * checks)) == pytest.approx(2 / 255, rel=2e-3)
 
 
 @pytest.mark.parametrize("axes", [(0, 1, 2, 3), (0, 2, 1, 3)])
 def test_along_a_line_only_its_dots_count(axes):
-    """One column, or row, of one level in a picture of 128 x 128."""
-    line = np.zeros((1, 128, 128, 3), np.float32)
-    line[:, :, 40] = 1 / 255
-    dots = np.resize(np.float32([1, 1, -1, -1]), 128)[:, None, None]
-    flat, loss = np.full_like(line, 0.5), LatticeLoss()
-    whole, dotted = (
-        float(loss(flat, flat + np.transpose(x, axes))) for x in (line, line * dots)
-    )
-    # Squares and the means across see both alike; half of the means along it are dots.
-    assert dotted - whole == pytest.approx(0.5 / 128 / 255, rel=1e-3)
-    assert whole == pytest.approx(1.75 / 128 / 255, rel=1e-3)
+    """A column, or row, of one level in a picture of 128 x 128."""
+    line, moved = np.full((2, 1, 128, 128, 3), 0.5, np.float32)
+    line[:, :, 40] += 1 / 255
+    moved[:, :, 41] += 1 / 255
+    dotted = line.copy()
+    dotted[:, :, 40] += np.resize(np.float32([1, 1, -1, -1]), 128)[:, None] / 255
+    line, moved, dotted = (np.transpose(x, axes) for x in (line, moved, dotted))
+    loss = LatticeLoss()
+    assert float(loss(line, moved)) == pytest.approx(0, abs=1e-6)
+    # Half of the means along it are of one level, less what the root is kept above.
+    assert float(loss(line, dotted)) > 0.45 / 128 / 255
 
 
 def test_grain_of_one_frequency_is_far_from_grain_of_all():
