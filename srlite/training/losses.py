@@ -15,7 +15,6 @@ minimises `loss(real_logits, fake_logits)` and the generator
 """
 
 import keras
-import numpy as np
 from keras import ops
 
 from srlite.config.stages import SPECTRUM_BLOCK
@@ -24,17 +23,22 @@ from srlite.errors import ConfigError
 from srlite.pictures.levels import BT601
 from srlite.training.replicas import global_mean
 
-_LUMA = np.array(BT601, np.float32)
 _CRITERIA = {"l1": ops.abs, "l2": ops.square}
 
 
 def luma(x):
     """Return the luma of RGB (batch, H, W, 3), float32 (batch, H, W, 1)."""
-    return ops.sum(x * ops.convert_to_tensor(_LUMA), axis=-1, keepdims=True)
+    return ops.sum(x * ops.convert_to_tensor(BT601, "float32"), axis=-1, keepdims=True)
 
 
 def _mean_per_example(x):
     return ops.mean(x, axis=tuple(range(1, len(x.shape))))  # (B,)
+
+
+def _local_means(x, window):
+    """Average (B, H, W, C) over windows of (height, width), side by side."""
+    # Strides are the window unless given, but then Keras 3.15 fails on JAX.
+    return ops.average_pool(x, window, window, padding="same")
 
 
 def _differences(features, hr, sr):
@@ -104,19 +108,14 @@ class LatticeLoss(keras.losses.Loss):
     def call(self, y_true, y_pred):
         """Return (batch,) from HR and SR pictures, each (batch, H, W, channels)."""
         cells = ops.space_to_depth(y_pred - y_true, self._scale)  # (B, H, W, s**2 * C)
-        squares = self._means(cells, (self._window, self._window))
-        columns = self._dots(self._means(cells, (self._window, 1)), axis=3)
-        rows = self._dots(self._means(cells, (1, self._window)), axis=4)
+        squares = _local_means(cells, (self._window, self._window))
+        columns = self._dots(_local_means(cells, (self._window, 1)), axis=3)
+        rows = self._dots(_local_means(cells, (1, self._window)), axis=4)
         return (
             _mean_per_example(ops.abs(squares))
             + _mean_per_example(ops.abs(columns)) / 2
             + _mean_per_example(ops.abs(rows)) / 2
         )
-
-    @staticmethod
-    def _means(cells, window):
-        # Strides are the window unless given, but then Keras 3.15 fails on JAX.
-        return ops.average_pool(cells, window, window, padding="same")
 
     def _dots(self, means, axis):
         """Return `means` less their mean over an axis of sub-pixels (3: y, 4: x)."""
@@ -159,8 +158,7 @@ class SpectrumLoss(keras.losses.Loss):
         y = ops.reshape(y, (-1, rows, size, columns, size))
         y = ops.einsum("uy,brycx,vx->brcuv", self._basis, y, self._basis)
         squares = ops.reshape(ops.square(y), (-1, rows, columns, size**2))
-        window = (self._window, self._window)
-        means = ops.average_pool(squares, window, window, padding="same")
+        means = _local_means(squares, (self._window, self._window))
         return ops.log(means + self._FLOOR)
 
 
@@ -273,7 +271,6 @@ class RelativisticAverageLoss(keras.losses.Loss):
         """Return (batch,) from the logits to raise and to lower, each (batch, 1)."""
         above = y_true - global_mean(y_pred)
         below = y_pred - global_mean(y_true)
-        # softplus(-x) is -log(sigmoid(x)) without overflow and without log(0).
         return _mean_per_example(ops.softplus(-above) + ops.softplus(below))
 
 
