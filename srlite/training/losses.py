@@ -35,12 +35,6 @@ def _mean_per_example(x):
     return ops.mean(x, axis=tuple(range(1, len(x.shape))))  # (B,)
 
 
-def _local_means(x, window):
-    """Average (B, H, W, C) over windows of (height, width), side by side."""
-    # Strides are the window unless given, but then Keras 3.15 fails on JAX.
-    return ops.average_pool(x, window, window, padding="same")
-
-
 def _differences(features, hr, sr):
     """Return the outputs of the feature network for `sr` minus those for `hr`."""
     # flatten, because Keras returns a single output without a list.
@@ -108,14 +102,19 @@ class LatticeLoss(keras.losses.Loss):
     def call(self, y_true, y_pred):
         """Return (batch,) from HR and SR pictures, each (batch, H, W, channels)."""
         cells = ops.space_to_depth(y_pred - y_true, self._scale)  # (B, H, W, s**2 * C)
-        squares = _local_means(cells, (self._window, self._window))
-        columns = self._dots(_local_means(cells, (self._window, 1)), axis=3)
-        rows = self._dots(_local_means(cells, (1, self._window)), axis=4)
+        squares = self._means(cells, (self._window, self._window))
+        columns = self._dots(self._means(cells, (self._window, 1)), axis=3)
+        rows = self._dots(self._means(cells, (1, self._window)), axis=4)
         return (
             _mean_per_example(ops.abs(squares))
             + _mean_per_example(ops.abs(columns)) / 2
             + _mean_per_example(ops.abs(rows)) / 2
         )
+
+    @staticmethod
+    def _means(cells, window):
+        # Strides are the window unless given, but then Keras 3.15 fails on JAX.
+        return ops.average_pool(cells, window, window, padding="same")
 
     def _dots(self, means, axis):
         """Return `means` less their mean over an axis of sub-pixels (3: y, 4: x)."""
@@ -158,7 +157,8 @@ class SpectrumLoss(keras.losses.Loss):
         y = ops.reshape(y, (-1, rows, size, columns, size))
         y = ops.einsum("uy,brycx,vx->brcuv", self._basis, y, self._basis)
         squares = ops.reshape(ops.square(y), (-1, rows, columns, size**2))
-        means = _local_means(squares, (self._window, self._window))
+        window = (self._window, self._window)
+        means = ops.average_pool(squares, window, window, padding="same")
         return ops.log(means + self._FLOOR)
 
 
