@@ -53,11 +53,11 @@ def build(folder, stage):
     if stage == "estimator":
         judge = load_generator(folder / "judge.keras")
         judge.trainable = False
-        return build_step(keras, CONFIG, stage, None, {}, partner=judge)
+        return build_step(CONFIG, stage, None, {}, partner=judge)
     losses = build_losses(CONFIG, stage, folder / "vgg19.weights.h5", None)
     start = folder / "pretrain.keras" if stage == "gan" else None
     estimator = load_estimator(folder / "estimator.keras")
-    return build_step(keras, CONFIG, stage, start, losses, partner=estimator)
+    return build_step(CONFIG, stage, start, losses, partner=estimator)
 
 
 def save(path, stage, step, parts, number):

@@ -179,7 +179,7 @@ def benchmark_training(config, stage, steps=50, data_dirs=None):
     # As in most of the training: with frozen statistics, if they ever freeze.
     freeze = None if options.freeze_batch_norm_after is None else 0
     with tempfile.TemporaryDirectory() as folder:
-        step = _build(keras, config, stage)
+        step = _build(config, stage)
         batch = stack_batches(sampler, range(size))
         batch = {k: keras.ops.convert_to_tensor(v) for k, v in batch.items()}
         update = step if size == 1 else step.many
@@ -242,7 +242,7 @@ def _sampler(config, stage, data_dirs):
     return build_sampler(config, stage, (config.seed,), images)
 
 
-def _build(keras, config, stage):
+def _build(config, stage):
     """Make the step of a stage, with random weights."""
     losses, partner = {}, None
     if stage == "estimator":
@@ -251,7 +251,7 @@ def _build(keras, config, stage):
         losses = build_losses(config, stage, None, None)
         if config.generator.conditional:
             partner = build_estimator(config)
-    return build_step(keras, config, stage, None, losses, partner=partner)[1]
+    return build_step(config, stage, None, losses, partner=partner)[1]
 
 
 class _Logger(RunLogger):

@@ -61,10 +61,8 @@ def changed_inputs(record: dict[str, Any], inputs: dict[str, Any]) -> dict[str, 
 
 
 def _changes(former: dict, now: dict) -> dict[str, tuple]:
-    pairs = {
-        name: (former.get(name, "nothing"), now.get(name, "nothing"))
-        for name in sorted(former | now)
-    }
+    names = sorted(former | now)
+    pairs = {n: (former.get(n, "nothing"), now.get(n, "nothing")) for n in names}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 

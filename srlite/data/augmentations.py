@@ -83,15 +83,17 @@ def blur(pictures, sigma):
         to, of = np.mgrid[:size, :size].astype("float32")
         # The pixel itself and its mirror images beyond either border.
         places = (of, -1 - of, 2 * size - 1 - of)
-        weights = sum(
-            ops.exp(-0.5 * ops.square((to - x)[None] / sigma)) for x in places
-        )
+        weights = sum(ops.exp(-0.5 * ops.square((to - x) / sigma)) for x in places)
         return weights / ops.sum(weights, axis=-1, keepdims=True)  # (B, size, size)
 
     height, width = pictures.shape[1:3]
     pictures = ops.cast(pictures, "float32")
     pictures = ops.einsum("bih,bhwc->biwc", matrices(height), pictures)
     return ops.einsum("bjw,biwc->bijc", matrices(width), pictures)
+
+
+def _per_picture(values):
+    return ops.reshape(ops.cast(values, "float32"), (-1, 1, 1, 1))
 
 
 def sharpen(pictures, amount):
@@ -101,8 +103,8 @@ def sharpen(pictures, amount):
     that is added. Both sides are above 4 pixels.
     """
     pictures = ops.cast(pictures, "float32")
-    amount = ops.reshape(ops.cast(amount, "float32"), (-1, 1, 1, 1))
-    soft = blur(pictures, ops.ones_like(amount[:, 0, 0, 0]))
+    amount = _per_picture(amount)
+    soft = blur(pictures, ops.ones_like(amount))
     return ops.clip(ops.round(pictures + amount * (pictures - soft)), 0.0, 255.0)
 
 
@@ -119,21 +121,17 @@ def add_noise(pictures, noise, sigma, colour=None, shot=None):
         shot: float (batch,) from 0 to 1, the share of the variance that grows with the
             level, as that of counted photons does; None is 0 for all.
     """
-
-    def per_picture(values):
-        return ops.reshape(ops.cast(values, "float32"), (-1, 1, 1, 1))
-
     pictures, noise = ops.cast(pictures, "float32"), ops.cast(noise, "float32")
     if colour is not None and noise.shape[-1] > 1:
         # The mean of n channels has a variance of 1/n, what is left (n - 1)/n.
-        channels, colour = noise.shape[-1], per_picture(colour)
+        channels, colour = noise.shape[-1], _per_picture(colour)
         grey = ops.mean(noise, axis=-1, keepdims=True)
         common = ops.sqrt(channels - (channels - 1) * ops.square(colour))
         noise = common * grey + colour * (noise - grey)
     if shot is not None:
-        shot = per_picture(shot)
+        shot = _per_picture(shot)
         noise = noise * ops.sqrt(1.0 - shot + shot * pictures / 127.5)
-    noisy = pictures + per_picture(sigma) * noise
+    noisy = pictures + _per_picture(sigma) * noise
     return ops.clip(ops.round(noisy), 0.0, 255.0)
 
 

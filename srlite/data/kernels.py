@@ -17,7 +17,6 @@ to rows and to columns. `degradations` does that to training batches, in the gra
 """
 
 import functools
-import itertools
 
 import numpy as np
 
@@ -62,9 +61,8 @@ _FILTERS = {
 _FIRST_STEPS = (("bicubic", 0.5), ("bilinear", 0.6), ("bicubic", 0.75), ("area", 0.9))
 _TWO_STEPS = tuple(
     (first, share, second)
-    for (first, share), second in itertools.product(
-        _FIRST_STEPS, ("bilinear", "bilinear_aliased", "bicubic", "area", "lanczos")
-    )
+    for first, share in _FIRST_STEPS
+    for second in ("bilinear", "bilinear_aliased", "bicubic", "area", "lanczos")
 )
 # Every way to shrink that training knows; the six kernels come first, in their order.
 SHRINKINGS = (*KERNELS, "lanczos", *_TWO_STEPS)

@@ -70,9 +70,7 @@ def match_pairs(
                 "named alike, but for what tells LR from HR: 1.png and 1x4.png, "
                 "a_HR.png and a_LR.png"
             )
-    pairs += [
-        Pair(stem, lr_keys[key][1], path) for key, (stem, path) in hr_keys.items()
-    ]
+    pairs += [Pair(stem, lr_keys[k][1], path) for k, (stem, path) in hr_keys.items()]
     return sorted(pairs)
 
 

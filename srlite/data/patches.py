@@ -42,7 +42,7 @@ class PatchSampler:
             augmentations: `draws.AugmentationDraws`, or None for none.
         """
         self._images = images
-        self._lr_images = lr_images if lr_images is not None else [None] * len(images)
+        self._lr_images = lr_images or [None] * len(images)
         self._any_pairs = any(lr is not None for lr in self._lr_images)
         self._patch_size = patch_size
         self._batch_size = batch_size
@@ -65,9 +65,8 @@ class PatchSampler:
         hr = np.empty((count, size, size, 3), np.uint8)
         lr_size = size // self._scale
         lr = np.zeros((count, lr_size, lr_size, 3), np.uint8)
-        for i, (index, corner, turn) in enumerate(
-            zip(chosen, corners, turns, strict=True)
-        ):
+        draws = zip(chosen, corners, turns, strict=True)
+        for i, (index, corner, turn) in enumerate(draws):
             image, lr_image = self._images[index], self._lr_images[index]
             # The patch of a pair begins with a whole LR pixel.
             grid = 1 if lr_image is None else self._scale

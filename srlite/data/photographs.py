@@ -10,13 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from srlite.data.packs import Photograph, keep, writing_pack
-from srlite.data.sources import (
-    LeftOut,
-    check_source,
-    listed,
-    read_source,
-    split_weight,
-)
+from srlite.data.sources import LeftOut, check_source, listed, read_source, split_weight
 from srlite.errors import DataError, arguments_of, one_line
 from srlite.files import replacing
 

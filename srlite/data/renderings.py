@@ -40,16 +40,14 @@ def render(size, seed, number):
 
 def _colours(random):
     """Choose two colours well apart in brightness, often black and white."""
-    if random.random() < 0.4:
-        pair = [(255, 255, 255), (0, 0, 0)]
-    else:
-        dark, light = random.integers(0, 110, 3), random.integers(145, 256, 3)
-        pair = [tuple(map(int, light)), tuple(map(int, dark))]
-    return pair if random.random() < 0.7 else pair[::-1]
+    dark, light = (0, 0, 0), (255, 255, 255)
+    if random.random() >= 0.4:
+        dark, light = _colour(random, 0, 110), _colour(random, 145, 256)
+    return (light, dark) if random.random() < 0.7 else (dark, light)
 
 
-def _colour(random):
-    return tuple(map(int, random.integers(0, 256, 3)))
+def _colour(random, low=0, end=256):
+    return tuple(map(int, random.integers(low, end, 3)))
 
 
 def _font(random, size):
@@ -92,7 +90,7 @@ def _text(image, random, size, colour):
 def _contrasting(image, random, y):
     """Choose a colour that contrasts with the left edge at height y."""
     dark = sum(image.getpixel((0, min(y, image.height - 1)))) < 382
-    return tuple(map(int, random.integers(150, 256, 3) - (0 if dark else 150)))
+    return _colour(random, 150, 256) if dark else _colour(random, 0, 106)
 
 
 def _drawing(image, random, size, contour):
@@ -182,8 +180,7 @@ def _signs(image, random, size, colour):
 def main(argv=None, prog="python -m srlite render"):
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(
-        prog=prog,
-        description="Draw pictures of text and line art to train on.",
+        prog=prog, description="Draw pictures of text and line art to train on."
     )
     parser.add_argument(
         "--output", type=Path, required=True, help="folder to write PNG files to"

@@ -101,12 +101,10 @@ def inception_features(weights: StrPath | None, side: int = SIDE) -> Features:
     try:
         network = keras.applications.InceptionV3(
             include_top=False,
-            weights="imagenet" if weights == "imagenet" else None,
+            weights=None if weights is None else str(weights),
             pooling="avg",
             input_shape=(side, side, 3),
         )
-        if weights not in ("imagenet", None):
-            network.load_weights(str(weights))
     except Exception as error:  # Keras raises many kinds
         raise ModelError(
             f"the weights of InceptionV3 cannot be read from {weights} "

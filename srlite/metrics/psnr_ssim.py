@@ -12,7 +12,7 @@ Sharp details may be invented, but what the LR picture shows may not be changed.
 import numpy as np
 
 from srlite.data.kernels import shrink
-from srlite.pictures.levels import luma
+from srlite.pictures.levels import BT601, luma
 
 # Wang et al. 2004, section III C.
 _WINDOW = 11  # pixels
@@ -35,8 +35,7 @@ def psnr(sr: np.ndarray, hr: np.ndarray, border: int, channel: str = "luma") -> 
     Returns dB, infinite for equal pictures; raises ValueError for pictures of another
     kind or of different shapes, nothing left inside the border, or another channel.
     """
-    sr, hr = _inside(sr, hr, border, 1, channel)
-    return _ratio(sr, hr)
+    return _ratio(*_inside(sr, hr, border, 1, channel))
 
 
 def finite_psnr(sr: np.ndarray, hr: np.ndarray, border: int) -> float:
@@ -108,7 +107,7 @@ def _ratio(sr: np.ndarray, hr: np.ndarray) -> float:
 
 def _chroma(rgb: np.ndarray) -> np.ndarray:
     """Cb and Cr, each around 0: float64 (height, width, 2)."""
-    y = rgb @ [0.299, 0.587, 0.114]
+    y = rgb @ BT601
     return np.stack([(rgb[..., 2] - y) / 1.772, (rgb[..., 0] - y) / 1.402], axis=-1)
 
 

@@ -212,8 +212,7 @@ def read(path: StrPath) -> tuple[dict, Tensors]:
         CheckpointError: there is no such file.
         BackendError: safetensors is not installed.
     """
-    safetensors = import_safetensors()
-    broken = (safetensors.SafetensorError, OSError, ValueError, TypeError)
+    SafetensorError = import_safetensors().SafetensorError
     path = Path(path)
     try:
         metadata, tensors = _read(path)
@@ -228,10 +227,10 @@ def read(path: StrPath) -> tuple[dict, Tensors]:
         }
     except FileNotFoundError:
         raise CheckpointError(f"no such checkpoint: {path}") from None
-    except (*broken, AttributeError) as error:
-        raise DamagedCheckpointError(f"{path} is damaged: {error}") from None
     except KeyError as error:
         raise DamagedCheckpointError(f"{path} is damaged: no {error} in it") from None
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
+        raise DamagedCheckpointError(f"{path} is damaged: {error}") from None
     name = _NAME.fullmatch(path.name)
     if name and (name["stage"], int(name["step"])) != (info["stage"], info["step"]):
         raise DamagedCheckpointError(

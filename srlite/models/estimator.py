@@ -21,17 +21,14 @@ from srlite.data.augmentations import cosines
 from srlite.data.degradation_vector import SIZE
 from srlite.data.kernels import KERNELS
 from srlite.models.blocks import activation
+from srlite.pictures.levels import BT601
 
 _NEAR = (0.5, 2.0, 8.0)  # levels: what "near zero" means
 # Of the mean energy: where an edge is half one, and a flat place half one.
 _EDGE, _FLAT = 2.0, 0.125
 # 255 times BT.601 luma, Cb and Cr of RGB in [0, 1].
 _TO_YCBCR = 255.0 * np.array(
-    [
-        [0.299, 0.587, 0.114],
-        [-0.168736, -0.331264, 0.5],
-        [0.5, -0.418688, -0.081312],
-    ]
+    [BT601, [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]
 )
 
 
@@ -93,7 +90,7 @@ def _dct_filters(size, channels):
 def _statistics(x):
     """Return what is averaged of DCT coefficients, a list of tensors of their shape."""
     square = ops.square(x)
-    near = [float(n) ** 2 / (square + float(n) ** 2) for n in _NEAR]
+    near = [n**2 / (square + n**2) for n in _NEAR]
     return [square, ops.log(square + 0.25), *near]
 
 

@@ -132,11 +132,9 @@ def rrdb_net(
             not go with `anchor`.
     """
     check_scale(scale)
-    choices = ("depth_to_space", "depth_to_space_x2", "nearest")
-    if upsampling not in choices:
-        raise ConfigError(
-            f"upsampling must be one of {choices}; received {upsampling!r}"
-        )
+    known = ("depth_to_space", "depth_to_space_x2", "nearest")
+    if upsampling not in known:
+        raise ConfigError(f"upsampling must be one of {known}; received {upsampling!r}")
     if anchor and upsampling != "depth_to_space":
         raise ConfigError(
             "anchor=True needs upsampling='depth_to_space'; "

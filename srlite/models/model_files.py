@@ -86,8 +86,7 @@ def find_model(model: StrPath, trained: bool = False) -> Path:
     if name in shipped_models():
         if os.path.isdir(path):
             _say(f"note: {name} is the shipped model; for the folder say ./{name}")
-        shipped = shipped_model_path(name)
-        shipped = shipped.with_suffix(".keras") if trained else shipped
+        shipped = WEIGHTS_DIR / f"{name}{'.keras' if trained else '.tflite'}"
         if not shipped.is_file():
             raise ModelError(
                 f"{name} is installed as a .tflite alone, and this needs its .keras; "

@@ -63,12 +63,10 @@ def add_metadata(content: bytes, fields: dict) -> bytes:
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
     text = np.frombuffer(json.dumps(fields).encode(), np.uint8)
     entry = schema.MetadataT(NAME.encode(), len(model.buffers))
-    model.metadata = [
-        kept for kept in model.metadata or [] if kept.name != entry.name
-    ] + [entry]
-    model.buffers = [
-        AlignedBuffer(buffer.data) for buffer in [*model.buffers, schema.BufferT(text)]
-    ]
+    kept = [x for x in model.metadata or [] if x.name != entry.name]
+    model.metadata = [*kept, entry]
+    buffers = [*model.buffers, schema.BufferT(text)]
+    model.buffers = [AlignedBuffer(buffer.data) for buffer in buffers]
     builder = flatbuffers.Builder(len(content) + 65536)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())

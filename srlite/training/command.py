@@ -129,9 +129,7 @@ def _parser(prog):
         help="also log to Weights & Biases (default project: srlite)",
     )
     parser.add_argument(
-        "--single-device",
-        action="store_true",
-        help="train on the first GPU only",
+        "--single-device", action="store_true", help="train on the first GPU only"
     )
     parser.add_argument(
         "--summary",

@@ -40,14 +40,7 @@ class Distribution:
         self.num_workers = num_workers
         self.worker = worker
         self.note = note
-        self._num_replicas = num_replicas
-
-    @property
-    def num_replicas(self):
-        """Number of devices."""
-        if self._strategy is None:
-            return self._num_replicas
-        return self._strategy.num_replicas_in_sync
+        self.num_replicas = strategy.num_replicas_in_sync if strategy else num_replicas
 
     @property
     def chief(self):
@@ -107,9 +100,8 @@ class Distribution:
             ends = np.cumsum([value.size for value in values])[:-1]
             flat = np.concatenate([value.ravel() for value in values], dtype=np.float64)
             shared = np.split(self.from_chief(flat), ends)
-            for variable, value, new in zip(
-                part.variables, values, shared, strict=True
-            ):
+            triples = zip(part.variables, values, shared, strict=True)
+            for variable, value, new in triples:
                 variable.assign(new.reshape(value.shape).astype(value.dtype))
 
     def reader(self, model):

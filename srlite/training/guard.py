@@ -41,11 +41,7 @@ def set_precision(network, precision, exact_last=False):
         return
     kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
     exact = last_convolutions(network) if exact_last else []
-    short = [
-        layer
-        for layer in network.layers
-        if isinstance(layer, kinds) and layer not in exact
-    ]
+    short = [x for x in network.layers if isinstance(x, kinds) and x not in exact]
     readers = collections.defaultdict(list)
     for step in network.operations:
         for tensor in keras.tree.flatten(step.input):

@@ -43,13 +43,11 @@ class JaxStep:
 
     def __call__(self, batch, update_batch_norm):
         """Do one update, as `TensorFlowStep`; the variables see it after `sync`."""
-        return self._run(self._compiled, batch, update_batch_norm, ("batch",))
+        return self._run(self._compiled, batch, update_batch_norm, "batch")
 
     def many(self, batches, update_batch_norm):
         """Do several updates in one call, as `TensorFlowStep`."""
-        return self._run(
-            self._compiled_many, batches, update_batch_norm, (None, "batch")
-        )
+        return self._run(self._compiled_many, batches, update_batch_norm, None, "batch")
 
     def sync(self):
         """Put the values into the Keras variables, where the next update starts."""
@@ -65,27 +63,26 @@ class JaxStep:
         statistics = jax.local_devices()[0].memory_stats() or {}
         return statistics.get("peak_bytes_in_use")
 
-    def _run(self, compiled, batch, update_batch_norm, axes):
+    def _run(self, compiled, batch, update_batch_norm, *axes):
         if self._frozen_values is None:
-            self._frozen_values = self._on_all([v.value for v in self._frozen])
+            self._frozen_values = self._put([v.value for v in self._frozen])
         if self._state is None:
             # Copies, because the first update overwrites the memory of its input.
             self._state = {
-                name: self._on_all([jnp.array(v.value, copy=True) for v in variables])
+                name: self._put([jnp.array(v.value, copy=True) for v in variables])
                 for name, variables in self._variables.items()
             }
         self._state, values = compiled(
             state=self._state,
             frozen=self._frozen_values,
-            batch=jax.device_put(
-                batch, NamedSharding(self._mesh, PartitionSpec(*axes))
-            ),
+            batch=self._put(batch, *axes),
             update_batch_norm=bool(update_batch_norm),
         )
         return values
 
-    def _on_all(self, values):
-        return jax.device_put(values, NamedSharding(self._mesh, PartitionSpec()))
+    def _put(self, values, *axes):
+        """Put arrays on the devices, whole or shared out along the axis "batch"."""
+        return jax.device_put(values, NamedSharding(self._mesh, PartitionSpec(*axes)))
 
     def _update_many(self, state, frozen, batch, update_batch_norm):
         return jax.lax.scan(
@@ -111,11 +108,10 @@ class JaxStep:
             objective.follow()
             state = self._read(scope)
         if objective.adversarial:
+            label = batch.get("fake_label")
             state, judged, more = self._learn(
                 "discriminator",
-                lambda: objective.discriminator_loss(
-                    target, output, batch.get("fake_label")
-                ),
+                lambda: objective.discriminator_loss(target, output, label),
                 state,
                 frozen,
             )
@@ -138,9 +134,8 @@ class JaxStep:
 
         trained = self._parts[network].trainable_variables
         values = {id(v): x for v, x in zip(variables, state[network], strict=True)}
-        gradients, (state, rest) = jax.grad(loss, has_aux=True)(
-            [values[id(v)] for v in trained]
-        )
+        start = [values[id(v)] for v in trained]
+        gradients, (state, rest) = jax.grad(loss, has_aux=True)(start)
         with self._scope(state) as scope:
             gradients = self._guard.unscaled(gradients)
             self._parts[f"{network}_optimizer"].apply(gradients)

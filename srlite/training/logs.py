@@ -34,7 +34,7 @@ from srlite.models.model_files import RESULTS
 _TERMINAL = ForgivingStream(lambda: sys.stderr)
 
 
-class RunLogger:
+class RunLogger(contextlib.AbstractContextManager):
     """Writes the logs of a run directory; a context manager."""
 
     def __init__(self, run_dir, wandb_project=None):
@@ -52,10 +52,6 @@ class RunLogger:
         except ImportError as error:
             self._folder = None
             self.say(f"no TensorBoard logs ({error}): pip install tensorboardX")
-
-    def __enter__(self):
-        """Return the logger itself."""
-        return self
 
     def __exit__(self, *_):
         """Close bar and files."""
@@ -167,9 +163,8 @@ class _Events:
         self._writer.close()
 
     def _write(self, step, **content):
-        self._writer.write_event(
-            self._event(wall_time=time.time(), step=step, **content)
-        )
+        event = self._event(wall_time=time.time(), step=step, **content)
+        self._writer.write_event(event)
 
 
 class NoLogger(contextlib.ExitStack):
@@ -191,7 +186,6 @@ def _wandb_run(run_dir, project):
         ) from None
     # The folder's identity, so that a resumed run continues its own curves.
     identity = hashlib.sha256(str(run_dir.resolve()).encode()).hexdigest()[:16]
-    settings = wandb.Settings(console="off", silent=True)
     try:
         run = wandb.init(
             project=project,
@@ -199,7 +193,7 @@ def _wandb_run(run_dir, project):
             id=identity,
             resume="allow",
             dir=run_dir,
-            settings=settings,
+            settings=wandb.Settings(console="off", silent=True),
         )
     except wandb.errors.Error as error:
         raise BackendError(

@@ -15,7 +15,6 @@ minimises `loss(real_logits, fake_logits)` and the generator
 """
 
 import keras
-import numpy as np
 from keras import ops
 
 from srlite.config.stages import SPECTRUM_BLOCK
@@ -24,13 +23,12 @@ from srlite.errors import ConfigError
 from srlite.pictures.levels import BT601
 from srlite.training.replicas import global_mean
 
-_LUMA = np.array(BT601, np.float32)
 _CRITERIA = {"l1": ops.abs, "l2": ops.square}
 
 
 def luma(x):
     """Return the luma of RGB (batch, H, W, 3), float32 (batch, H, W, 1)."""
-    return ops.sum(x * ops.convert_to_tensor(_LUMA), axis=-1, keepdims=True)
+    return ops.sum(x * ops.convert_to_tensor(BT601, "float32"), axis=-1, keepdims=True)
 
 
 def _mean_per_example(x):
@@ -282,7 +280,6 @@ class RelativisticAverageLoss(keras.losses.Loss):
         """Return (batch,) from the logits to raise and to lower, each (batch, 1)."""
         above = y_true - global_mean(y_pred)
         below = y_pred - global_mean(y_true)
-        # softplus(-x) is -log(sigmoid(x)) without overflow and without log(0).
         return _mean_per_example(ops.softplus(-above) + ops.softplus(below))
 
 

@@ -24,7 +24,7 @@ _PERCEPTUAL = ("content", "style")
 class _Learning:
     """A learner, its optimizer and its EMA copy, of the parts of a step."""
 
-    adversarial = False
+    adversarial = None  # (loss, weight) where a discriminator learns too
 
     def __init__(self, parts, learner, scale, ema_decay):
         self.learner = learner
@@ -89,7 +89,7 @@ class Objective(_Learning):
         """
         super().__init__(parts, "generator", scale, ema_decay)
         self._losses = losses
-        self._adversarial = adversarial
+        self.adversarial = adversarial
         self._accuracy = DiscriminatorAccuracy()
         conditional = is_conditional(parts["generator"])
         self._estimator = estimator if conditional else None
@@ -97,13 +97,8 @@ class Objective(_Learning):
         self._hold_colour = hold_colour
         self._content_size = content_size
         self._frozen_generator = fold_batch_norm(parts["generator"])
-        if adversarial is not None:
+        if adversarial:
             self._build_optimizer("discriminator")
-
-    @property
-    def adversarial(self):
-        """Whether there is a discriminator to train."""
-        return self._adversarial is not None
 
     @property
     def names(self):
@@ -154,7 +149,7 @@ class Objective(_Learning):
             if weight:
                 total = total + weight * values[name]
         if self.adversarial:
-            loss, weight = self._adversarial
+            loss, weight = self.adversarial
             values["g_adversarial"] = loss(self._judge(seen), self._judge(hr))
             total = total + weight * values["g_adversarial"]
         values["g_total"] = total
@@ -166,7 +161,7 @@ class Objective(_Learning):
         HR and SR are float32 (batch, P, P, channels), [0, 1]; `fake_label`, (batch, 1),
         is its target for fakes. It returns a scalar and a dict of name to scalar.
         """
-        discriminator, (loss, _) = self._parts["discriminator"], self._adversarial
+        discriminator, (loss, _) = self._parts["discriminator"], self.adversarial
         real = discriminator(hr, training=True)  # (B, 1)
         fake = discriminator(self._seen(hr, sr), training=True)
         value = loss(real, fake if fake_label is None else (fake, fake_label))

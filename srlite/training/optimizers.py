@@ -7,10 +7,6 @@ import keras
 from keras import ops
 from keras.optimizers import schedules
 
-# The polynomial that moves all singular values towards 1 (Jordan et al. 2024).
-_POLYNOMIAL = (3.4445, -4.7750, 2.0315)
-_ITERATIONS = 5
-
 
 class ScaledAdam(keras.optimizers.Adam):
     """Adam with a factor on its learning rate, 1.0 at first, that checkpoints hold."""
@@ -60,10 +56,8 @@ class Muon(ScaledAdam):
         gradient = ops.cast(gradient, dtype)
         summed = self._momentums[index]
         self.assign(summed, self.momentum * summed + gradient)
-        direction = ops.reshape(
-            gradient + self.momentum * summed, (-1, variable.shape[-1])
-        )
-        direction = orthogonal(direction)
+        direction = gradient + self.momentum * summed
+        direction = orthogonal(ops.reshape(direction, (-1, variable.shape[-1])))
         rate = ops.cast(learning_rate, dtype) * ops.cast(self.factor, dtype)
         rate *= 0.2 * max(direction.shape) ** 0.5  # 0.2: the usual size of Adam's
         self.assign_sub(variable, rate * ops.reshape(direction, variable.shape))
@@ -77,8 +71,8 @@ def orthogonal(matrix):
     """Bring all singular values of a matrix to 0.7 to 1.2, by Newton and Schulz."""
     rows, columns = matrix.shape
     x = matrix / (ops.sqrt(ops.sum(ops.square(matrix))) + 1e-7)
-    a, b, c = _POLYNOMIAL
-    for _ in range(_ITERATIONS):
+    a, b, c = 3.4445, -4.7750, 2.0315  # of a polynomial (Jordan et al. 2024)
+    for _ in range(5):
         # The smaller of the two products; transposing an operand costs nothing.
         if rows > columns:
             square = ops.transpose(x) @ x

@@ -36,7 +36,6 @@ _NOT_DRAWN = (
 )
 _SCORES = ("psnr", "ssim")
 _DAMAGED = "_damaged"  # ends the panels of scores after damages
-_SCORE_PANELS = (*_SCORES, *(score + _DAMAGED for score in _SCORES))
 # Scores of an estimator: `<kind>_<LR pixels a side>`.
 _SEEN = re.compile(r"val/(kernel|jpeg|noise|blur|sharpening)_(\d+)")
 # Titles of panels that do not just name a loss.
@@ -144,13 +143,14 @@ def _place(name):
 
 
 def _draw_panel(axes, name, curves):
+    score = name.removesuffix(_DAMAGED)
     colours = iter(OKABE_ITO * len(curves))
     ends = {}
     for label, (steps, values) in curves.items():
         strong = label in ("mean", "validation")
         colour = _BLACK if strong else next(colours)
         line = values
-        trained = name not in _SCORE_PANELS and not name.startswith("seen_")
+        trained = score not in _SCORES and not name.startswith("seen_")
         if trained and label != "validation" and len(values) >= 20:
             line = smooth(values, 2 * (len(values) // 40) + 3)
             axes.plot(steps, values, color=colour, alpha=0.25, linewidth=0.8)
@@ -249,8 +249,7 @@ def main(
 ) -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(
-        prog=prog,
-        description="Draw the losses and validation scores of a run.",
+        prog=prog, description="Draw the losses and validation scores of a run."
     )
     parser.add_argument("run", metavar="RUN", help="run directory, or metrics.jsonl")
     parser.add_argument(

@@ -114,8 +114,8 @@ def smallest_sizes(config, sources):
     """Map each source, without weight, to the size of the largest patch cut from it."""
     min_sizes = {}
     for stage, names in sources.items():
+        size = max(patch_sizes(config, stage))
         for _, source in map(split_weight, names):
-            size = max(patch_sizes(config, stage))
             min_sizes[source] = max(size, min_sizes.get(source, 0))
     return min_sizes
 
@@ -272,7 +272,7 @@ def load_judge(config):
 
 
 def prepare_backend(single_device):
-    """Import Keras, choose devices, and make the same seed give the same bits."""
+    """Choose the devices of Keras, and make the same seed give the same bits."""
     backends = ("tensorflow", "jax")
     keras = import_keras("training", backends=backends, find_devices=False)
     import_safetensors()  # not hours later, at the first checkpoint
@@ -281,7 +281,7 @@ def prepare_backend(single_device):
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
-    return keras, devices
+    return devices
 
 
 def summarize(config: Config, run_dir: StrPath | None = None) -> str:

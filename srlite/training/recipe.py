@@ -18,17 +18,11 @@ from srlite.data.sources import listed
 from srlite.errors import ConfigError
 from srlite.files import StrPath, disk_errors
 from srlite.models.model_files import load_estimator
-from srlite.training import preparation
+from srlite.training import preparation, trainer
 from srlite.training.distribution import Distribution
 from srlite.training.meter import StopSignal
 from srlite.training.run_directory import STAGES, ChiefsRunDirectory, RunDirectory
 from srlite.training.stages import build_estimator, build_losses, build_step
-from srlite.training.trainer import (
-    Stage,
-    room_for_steps,
-    train_stage,
-    train_with_rescue,
-)
 
 _FAR_BELOW = 3.0  # dB
 _USUAL_BYTES = 5_000_000  # the budget of an export
@@ -112,7 +106,7 @@ def train(
     sources = preparation.find_sources(config, stages, data_dirs)
     min_sizes = preparation.smallest_sizes(config, sources)
     stop = StopSignal(max_minutes)  # now, as decoding and compiling take minutes too
-    keras, devices = preparation.prepare_backend(single_device)
+    devices = preparation.prepare_backend(single_device)
     for stage in stages:
         option = f"{stage}.batch_size"
         devices.require_whole_parts(option, getattr(config, stage).batch_size)
@@ -137,9 +131,7 @@ def train(
     first = (generator_stages or stages)[0]
     preparation.check_start(directory, first, init_from, config)
     directory.make()
-    run = _Run(
-        keras, config, directory, devices, stop, checkpoint_part_size, skip_damaged
-    )
+    run = _Run(config, directory, devices, stop, checkpoint_part_size, skip_damaged)
     weights = {"vgg19": vgg19_weights, "efficientnet": efficientnet_weights}
     with disk_errors(directory.path), directory.locked():
         directory.remove_leftovers()
@@ -179,7 +171,7 @@ def train(
                 directory.write_config, config, inputs, complete
             )
             for stage in stages:
-                with room_for_steps(stage):
+                with trainer.room_for_steps(stage):
                     done = run.train(stage, init_from if stage == first else None)
                 if not done:
                     if stop.interrupted:
@@ -193,7 +185,6 @@ def train(
 class _Run:
     """One call of `train`: what its stages have in common."""
 
-    keras: Any
     config: Config
     directory: RunDirectory
     devices: Distribution
@@ -220,19 +211,11 @@ class _Run:
             return False
         self.trained = True
         start = directory.start(name, init_from, say)
-        partner = estimator = None
+        partner = self._partner(name)
+        losses = self.losses.get(name, {})
+        parts, step = build_step(config, name, start, losses, devices.scope, partner)
         estimating = name == "estimator"
         learner = "estimator" if estimating else "generator"
-        if estimating:
-            with devices.scope():
-                partner = preparation.load_judge(config)
-            devices.share({"generator": partner} if partner else {})
-        elif config.generator.conditional:
-            partner = estimator = self._estimator()
-        losses = self.losses.get(name, {})
-        parts, step = build_step(
-            self.keras, config, name, start, losses, devices.scope, partner
-        )
         size = 4 * parts[learner].count_params()
         if size > _USUAL_BYTES:
             say(
@@ -247,9 +230,9 @@ class _Run:
             config, name, (config.seed, _SEEDS[name]), *self.photographs[name]
         )
         devices.require_same("photographs", lambda: sampler.batch(done)["hr"].tobytes())
-        validate = self._validator(name, average, sampler, estimator)
+        validate = self._validator(name, average, sampler, partner)
         options, log = getattr(config, name), config.log
-        stage = Stage(
+        stage = trainer.Stage(
             name,
             step,
             sampler,
@@ -267,9 +250,9 @@ class _Run:
         )
         self.record()  # not before what is there was found to fit
         if devices.num_workers > 1:  # They could not go back together.
-            done = train_stage(stage, self.logger, self.stop, done, devices.any)
+            done = trainer.train_stage(stage, self.logger, self.stop, done, devices.any)
         else:
-            done = train_with_rescue(
+            done = trainer.train_with_rescue(
                 stage, self.logger, self.stop, done, parts, directory.checkpoints
             )
         if done < stage.last_step:
@@ -282,14 +265,21 @@ class _Run:
         say(f"stage {name} is complete: {result}")
         return True
 
-    def _estimator(self):
-        """Load the run's estimator, the same on all workers."""
+    def _partner(self, name):
+        """Load the frozen network beside a stage's learner, or None: see `build_step`.
+
+        It is the same on all workers.
+        """
+        partner = None
         with self.devices.scope():
-            path = self.directory.find_estimator()
-            estimator = load_estimator(path) if path else build_estimator(self.config)
-            estimator.trainable = False
-        self.devices.share({"estimator": estimator})
-        return estimator
+            if name == "estimator":
+                partner = preparation.load_judge(self.config)
+            elif self.config.generator.conditional:
+                path = self.directory.find_estimator()
+                partner = load_estimator(path) if path else build_estimator(self.config)
+                partner.trainable = False
+        self.devices.share({"partner": partner} if partner else {})
+        return partner
 
     def _validator(self, name, network, sampler, estimator):
         """Return a function that measures what `network` returns."""

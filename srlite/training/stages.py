@@ -107,12 +107,11 @@ def build_estimator(config):
 
 
 def build_step(
-    keras, config, stage, start, losses, scope=contextlib.nullcontext, partner=None
+    config, stage, start, losses, scope=contextlib.nullcontext, partner=None
 ):
     """Make the networks and optimizers of a stage, and the step that trains them.
 
     Args:
-        keras: the module.
         config: `Config`.
         stage: one of `run_directory.STAGES`.
         start: model whose weights the learner begins with, or None.
@@ -125,6 +124,8 @@ def build_step(
         (parts, step): dict of name to network or optimizer, as checkpoints hold them;
         `TensorFlowStep` or `JaxStep`.
     """
+    import keras
+
     from srlite.training.guard import LossScale, set_precision
 
     # For each stage, so that it starts alike whether or not another ran before.
@@ -270,12 +271,9 @@ def start_from(generator, path):
     other = load_generator(path)
     held = {v.path: v for v in other.variables}
     own = {v.path: v for v in generator.variables}
-    new = told_layers(generator)
-    missing = {layer.name for layer in generator.layers} ^ {
-        layer.name for layer in other.layers
-    }
+    names = [{layer.name for layer in x.layers} for x in (generator, other)]
     if (
-        missing - new
+        (names[0] ^ names[1]) - told_layers(generator)
         or not held.keys() <= own.keys()
         or any(own[name].shape != variable.shape for name, variable in held.items())
     ):

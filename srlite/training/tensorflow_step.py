@@ -116,9 +116,8 @@ class TensorFlowStep:
         objective.follow()
         if objective.adversarial:
             with tf.GradientTape() as tape:
-                loss, judged = objective.discriminator_loss(
-                    target, output, batch.get("fake_label")
-                )
+                label = batch.get("fake_label")
+                loss, judged = objective.discriminator_loss(target, output, label)
                 loss = self._guard.scaled(loss)
             gradients += self._apply("discriminator", tape, loss)
             values |= judged

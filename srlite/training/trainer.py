@@ -215,9 +215,7 @@ def _validate(stage, logger, done):
 
 def _tell_speed(logger, stage, steps, figures, spent):
     if figures:
-        rate, waited = (
-            figures[f"stage_{name}"] for name in ("steps_per_second", "data_wait")
-        )
+        rate, waited = figures["stage_steps_per_second"], figures["stage_data_wait"]
         others = "".join(f", {seconds:.3g} s {name}" for name, seconds in spent.items())
         logger.say(
             f"stage {stage}: {steps} steps, {rate:.3g} steps/s; of a step "

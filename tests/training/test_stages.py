@@ -227,7 +227,7 @@ def test_adversarial_kind():
         config = TINY.updated(changes)
         parts = stages._parts(config, "gan")
         objective = stages._objective(config, "gan", parts, {}, None)
-        assert type(objective._adversarial[0]) is expected
+        assert type(objective.adversarial[0]) is expected
     assert preset("esrgan").gan.adversarial_loss.kind == "relativistic_average"
     assert preset("srgan").gan.adversarial_loss.kind == "standard"
 
@@ -236,7 +236,7 @@ def test_adversarial_kind():
 def test_precision_reaches_both_networks(precision):
     config = TINY.updated({"precision": precision})
     estimator = stages.build_estimator(config)
-    parts, _ = stages.build_step(keras, config, "gan", None, {}, partner=estimator)
+    parts, _ = stages.build_step(config, "gan", None, {}, partner=estimator)
     wanted = "float32" if precision == "float32" else f"mixed_{precision}"
     for name in ("generator", "discriminator"):
         layers = [getattr(layer, "layer", layer) for layer in parts[name].layers]
