@@ -8,12 +8,7 @@ written is a `DataError`.
 import csv
 
 from srlite.errors import DataError
-from srlite.evaluation.records import (
-    METRIC,
-    METRICS,
-    distinct,
-    select,
-)
+from srlite.evaluation.records import METRIC, METRICS, distinct, select
 from srlite.evaluation.statistics import best
 from srlite.files import replacing
 

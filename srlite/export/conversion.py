@@ -120,10 +120,7 @@ def _without_resizes(generator: Any) -> Any:
 
 
 def write(
-    inputs: dict[str, Any],
-    outputs: dict[str, Any],
-    path: Path,
-    **options: Any,
+    inputs: dict[str, Any], outputs: dict[str, Any], path: Path, **options: Any
 ) -> None:
     """Write a graph from named `keras.Input`s to outputs as a ``.tflite`` file."""
     # Without a signature Keras makes the batch of a static input unknown.

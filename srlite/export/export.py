@@ -41,12 +41,7 @@ from srlite.export.psnr_drop import LossMeter, check_loss
 from srlite.export.report import EstimatorReport, ExportReport
 from srlite.files import SAMPLE, StrPath, replacing
 from srlite.memory import check_memory
-from srlite.models.model_files import (
-    check_generator,
-    is_estimator,
-    scale_of,
-    step_of,
-)
+from srlite.models.model_files import check_generator, is_estimator, scale_of, step_of
 from srlite.models.tflite import add_metadata, origin
 from srlite.pictures.picture import read_rgb
 from srlite.runtime.opening import DEFAULT_OVERLAP

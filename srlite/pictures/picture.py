@@ -15,12 +15,7 @@ from PIL import Image, ImageOps
 
 from srlite.errors import ImageError
 from srlite.files import StrPath
-from srlite.pictures.colour import (
-    cmyk_to_rgb,
-    profile_of_exif,
-    profile_of_png,
-    to_srgb,
-)
+from srlite.pictures.colour import cmyk_to_rgb, profile_of_exif, profile_of_png, to_srgb
 from srlite.pictures.decoding import MAX_PIXELS, decoding, refuse_animation
 from srlite.pictures.embedded import (
     lasting_resources,
