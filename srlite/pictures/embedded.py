@@ -202,9 +202,8 @@ def has_credentials(image: Image.Image) -> bool:
 
     In a PNG they may follow the pixels: see `lost_resources`.
     """
-    if any(
-        name == "APP11" and b"c2pa" in s for name, s in getattr(image, "applist", ())
-    ):
+    segments = getattr(image, "applist", ())
+    if any(name == "APP11" and b"c2pa" in segment for name, segment in segments):
         return True
     with from_start(image, "AVIF", "HEIF", "WEBP") as file:
         if file and image.format == "WEBP":
@@ -316,9 +315,6 @@ def decode_resources(block: bytes) -> dict[int, bytes]:
 def encode_resources(resources: dict[int, bytes]) -> bytes:
     """Encode Photoshop resources without names."""
     return b"".join(
-        b"8BIM"
-        + struct.pack(">HHI", number, 0, len(block))
-        + block
-        + bytes(len(block) % 2)
-        for number, block in resources.items()
+        struct.pack(">4sHHI", b"8BIM", n, 0, len(block)) + block + bytes(len(block) % 2)
+        for n, block in resources.items()
     )

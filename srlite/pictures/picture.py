@@ -98,13 +98,9 @@ class Picture:
 def read_rgb(source: Any, name: object = None) -> np.ndarray:
     """Read a picture as 8-bit RGB, upright, without alpha: uint8 (height, width, 3).
 
-    Args:
-        source: path or binary file object.
-        name: what an error message calls it; the path by default.
-
-    Raises:
-        ImageError: the file is missing, is not a picture, is damaged or has more than
-            `MAX_PIXELS` pixels.
+    `source` is a path or a binary file object, which error messages call `name`. Raises
+    ImageError if the file is missing, is not a picture, is damaged or has more than
+    `MAX_PIXELS` pixels.
     """
     name = name or source
     with decoding(name), (reopen := _opener(source, name, MAX_PIXELS, 1))() as image:
@@ -117,20 +113,12 @@ def read_rgb(source: Any, name: object = None) -> np.ndarray:
 
 
 def read_picture(path: StrPath, max_pixels: int = MAX_PIXELS, page: int = 1) -> Picture:
-    """Read a picture file with its transparency, depth and metadata.
+    """Read a picture file, upright, with its transparency, depth and metadata.
 
-    Args:
-        path: a file in a format of `srlite.pictures.decoding`.
-        max_pixels: the largest picture to decode.
-        page: of a TIFF, from 1 up.
-
-    Returns:
-        `Picture`, upright; uint16 if the file has 16 bits a channel and is a PNG or a
-        TIFF, or grey.
-
-    Raises:
-        ImageError: the file is missing, no picture, damaged or animated, has no such
-            page, more than `max_pixels` pixels, or neither 8 nor 16 bits.
+    `page` is that of a TIFF, from 1 up. Levels are uint16 if the file has 16 bits a
+    channel and is a PNG or a TIFF, or grey. Raises ImageError if the file is missing,
+    no picture, damaged or animated, has no such page, more than `max_pixels` pixels, or
+    neither 8 nor 16 bits.
     """
     with decoding(path), (reopen := _opener(path, path, max_pixels, page))() as image:
         refuse_animation(image, path)
