@@ -119,13 +119,10 @@ def filled(image: np.ndarray, step: int) -> np.ndarray:
 def window_of(
     lr_size: tuple[int, ...], tile: int, overlap: int, least: int = 1
 ) -> Window:
-    """Return the smallest window that divides a picture into tiles of a side.
+    """Return the smallest window that divides a picture, (height, width), into tiles.
 
-    Args:
-        lr_size: (height, width) of the picture.
-        tile: largest side of what is kept of a window inside the picture, LR pixels.
-        overlap: as for `tiles`.
-        least: LR pixels along each side, if the picture has as many.
+    Inside the picture, at most `tile` LR pixels along a side are kept of a window. It
+    has at least `least` along each side, if the picture has as many.
     """
     height, width = (
         max(
@@ -138,13 +135,10 @@ def window_of(
 
 
 def best_window(lr_size: tuple[int, ...], overlap: int, most_pixels: int) -> Window:
-    """Choose the window that needs the fewest pixels computed.
+    """Choose the window for (height, width) that needs the fewest pixels computed.
 
-    Args:
-        lr_size: (height, width) of the picture.
-        overlap: as for `tiles`.
-        most_pixels: LR pixels of a window that fit into memory; even so, a window has
-            32 more than its overlap along each axis.
+    It has at most `most_pixels` LR pixels, which fit into memory; even so, it has 32
+    more than its overlap along each axis.
     """
     height, width = lr_size[:2]
     least = 2 * overlap + _LEAST
