@@ -307,7 +307,6 @@ def _count_lines(folder, status):
     count = 0
     for entry in found.metadata_list:
         with FileSystems.open(entry.path) as file:
-            count += sum(
-                block.count(b"\n") for block in iter(lambda: file.read(2**20), b"")
-            )
+            blocks = iter(lambda: file.read(2**20), b"")
+            count += sum(block.count(b"\n") for block in blocks)
     return count

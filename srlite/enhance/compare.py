@@ -107,8 +107,7 @@ def write_comparison(
         # Notes about the picture itself were printed before.
         for note in [note for note in notes if note not in picture.notes]:
             warn(f"{name}: {note}")
-        result = picture_from_array(other)
-        result = replace(result, icc_profile=picture.icc_profile)
+        result = replace(picture_from_array(other), icc_profile=picture.icc_profile)
         more.append((name, shown_levels(result)))
     if hr_path is not None:
         hr = read_picture(hr_path, max_pixels=MAX_SR_PIXELS)
