@@ -14,13 +14,10 @@ _EXTRAS = {"tensorflow": "train", "jax": "jax"}
 def import_keras(task, backends=(), find_devices=True):
     """Import Keras without the chatter of its backend.
 
-    Args:
-        task: what needs it, for error messages: "training", "export".
-        backends: which will do, of "tensorflow" and "jax"; empty if any will.
-        find_devices: False leaves finding devices to `distribution`.
-
-    Raises:
-        BackendError: Keras or its backend is not installed, or it is another backend.
+    Error messages say what needs it: a `task` such as "training". `backends` are those
+    that will do, of "tensorflow" and "jax"; any if empty. Without `find_devices`,
+    finding them is left to `distribution`. Raises BackendError if Keras or its backend
+    is not installed, or it is another backend.
     """
     asked = os.environ.get("KERAS_BACKEND")
     if asked:  # First: a backend that is not installed fails while Keras is imported.
