@@ -1,11 +1,9 @@
 """From a generator to a proven ``.tflite`` file: `export_tflite`.
 
-The input is `lr`, the output `sr`: RGB, channels last, float32 in [0, 1], or uint8
-levels for "int8"; `conversion` describes the precisions. By default the file takes any
-height and width, for CPUs; `input_size` makes it static, (1, H, W, 3), for GPUs, NPUs
-and browsers. Its metadata says what it is (`models.tflite`). A conditional generator's
-file has a second input, `degradation`, (1, 10), unless a degradation or the estimator
-is built in (`single_input`).
+`conversion` describes its inputs and its output, by precision. By default the file
+takes any height and width, for CPUs; `input_size` makes it static, (1, H, W, 3), for
+GPUs, NPUs and browsers. Its metadata says what it is (`models.tflite`). A degradation
+or the estimator can be built into a conditional generator (`single_input`).
 
 A file is handed over only when it passes `checks`: size, ops, difference from the Keras
 model on a real photo, and for int8 also the loss in PSNR (`psnr_drop`). A failure

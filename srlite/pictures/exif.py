@@ -52,8 +52,7 @@ Directory = dict[int, Value]
 class Directories(dict[int, Directory]):
     """A directory, under 0, and those it points to, under the tag that does.
 
-    Attributes:
-        order: byte order of their block, "<" for little-endian or ">".
+    `order` is the byte order of their block: "<" for little-endian, or ">".
     """
 
     def __init__(self, found: dict[int, Directory] | None = None, order: Order = "<"):

@@ -59,40 +59,21 @@ _Said = tuple[Directories, tuple[str, ...], bytes | None, bytes | None]
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture and what its file says about it.
+    """A picture, upright, and what its file says about it."""
 
-    Attributes:
-        pixels: uint8 or uint16 array (height, width, 3), RGB, upright; a grey picture
-            has three equal channels.
-        alpha: array (height, width) of the same dtype, 0 is transparent; None when
-            the picture is opaque.
-        grey: whether the picture has no colour.
-        icc_profile: bytes of the ICC profile, or None.
-        exif: bytes of an EXIF block without orientation, or None.
-        dpi: (horizontal, vertical) pixels per inch, or None.
-        xmp: bytes of an XMP packet without orientation, or None.
-        iptc: bytes of Photoshop's resources: IPTC, the flag and address of copyright;
-            or None.
-        comment: bytes of the comment of a JPEG or GIF, or None.
-        text: (key, value) of each text of a PNG.
-        cicp: four bytes of a PNG that state its colours as video does, or None.
-        time: seven bytes of a PNG with the time of its last change, or None.
-        notes: sentences for the user, such as that CMYK was converted.
-    """
-
-    pixels: np.ndarray
-    alpha: np.ndarray | None = None
-    grey: bool = False
+    pixels: np.ndarray  # uint8 or uint16 (height, width, 3), RGB
+    alpha: np.ndarray | None = None  # (height, width), same dtype; 0 is transparent
+    grey: bool = False  # whether there is no colour; the three channels are equal then
     icc_profile: bytes | None = None
-    exif: bytes | None = None
-    dpi: tuple[float, float] | None = None
-    xmp: bytes | None = None
-    iptc: bytes | None = None
-    comment: bytes | None = None
-    text: tuple[tuple[str, str], ...] = ()
-    cicp: bytes | None = None
-    time: bytes | None = None
-    notes: tuple[str, ...] = ()
+    exif: bytes | None = None  # a block without orientation
+    dpi: tuple[float, float] | None = None  # (horizontal, vertical) pixels per inch
+    xmp: bytes | None = None  # a packet without orientation
+    iptc: bytes | None = None  # Photoshop's: IPTC, the flag and address of copyright
+    comment: bytes | None = None  # of a JPEG or GIF
+    text: tuple[tuple[str, str], ...] = ()  # (key, value) of each text of a PNG
+    cicp: bytes | None = None  # four bytes of a PNG, its colours in the way of video
+    time: bytes | None = None  # seven bytes of a PNG, the time of its last change
+    notes: tuple[str, ...] = ()  # sentences for the user, as that CMYK was converted
 
 
 def read_rgb(source: Any, name: object = None) -> np.ndarray:

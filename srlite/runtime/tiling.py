@@ -9,8 +9,6 @@ function, and seams are invisible long before.
 All windows of a picture have one shape, so that an interpreter allocates once. Beside
 picture and result there is memory for one of them; a result of another size than the
 function's is reduced tile by tile.
-
-The function may be a network, an interpreter or arithmetic.
 """
 
 import math
@@ -29,19 +27,12 @@ Window = tuple[int, int]  # (height, width) in LR pixels
 
 
 class _Part(NamedTuple):
-    """One axis of a tile.
+    """One axis of a tile."""
 
-    Attributes:
-        seen: LR pixels that the function sees: a slice, or their places where the
-            picture goes on at its opposite edge.
-        start, stop: what is kept of its result, in pixels of that result.
-        target: where this goes.
-    """
-
-    seen: slice | np.ndarray
-    start: float
+    seen: slice | np.ndarray  # LR pixels for the function; an array where edges join
+    start: float  # of what is kept of the function's result, in pixels of that
     stop: float
-    target: slice
+    target: slice  # where this goes
 
 
 class Tile(NamedTuple):
