@@ -157,8 +157,6 @@ def _aligned(rows):
 
 
 def _piped(rows):
-    escaped = [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    rule = ["---", "---", *["---:"] * (len(rows[0]) - 2)]
-    return "\n".join(
-        f"| {' | '.join(row)} |" for row in (escaped[0], rule, *escaped[1:])
-    )
+    heading, *rest = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    rule = ["---", "---", *["---:"] * (len(heading) - 2)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (heading, rule, *rest))

@@ -80,10 +80,7 @@ def convert(
         generator = quantise(equalise(generator, called), called)
     elif precision == "int16x8":
         generator = correct_biases(generator, called)
-    inputs = {
-        name: keras.Input(batch_shape=shape, name=name)
-        for name, shape in shapes.items()
-    }
+    inputs = {n: keras.Input(batch_shape=s, name=n) for n, s in shapes.items()}
     sr = generator(inputs_of(generator, inputs["lr"], inputs.get("degradation")))
     if precision != "int8":
         sr = keras.ops.clip(sr, 0.0, 1.0)

@@ -216,9 +216,7 @@ def longs(*numbers: int) -> Value:
 
 def resolution(dpi: tuple[float, float]) -> Directory:
     """Return the tags of (horizontal, vertical) pixels per inch."""
-    across, down = (
-        Value(RATIONAL, 1, struct.pack("<II", *_ratio(number))) for number in dpi
-    )
+    across, down = (Value(RATIONAL, 1, struct.pack("<II", *_ratio(n))) for n in dpi)
     return {X_RESOLUTION: across, Y_RESOLUTION: down, RESOLUTION_UNIT: shorts(2)}
 
 

@@ -89,11 +89,9 @@ class _LiteRTEstimator:
 
         try:
             content = Path(path).read_bytes()
-            self._interpreter = Interpreter(
-                model_content=content, num_threads=num_threads
-            )
-            taken = self._interpreter.get_input_details()
-            given = self._interpreter.get_output_details()
+            interpreter = Interpreter(model_content=content, num_threads=num_threads)
+            taken = interpreter.get_input_details()
+            given = interpreter.get_output_details()
         except (OSError, ValueError, RuntimeError) as error:
             raise ModelError(
                 f"{path} is not a usable .tflite file: {error_reason(error)}"
@@ -104,6 +102,7 @@ class _LiteRTEstimator:
                 f"{path} must make {SIZE} numbers of a picture, as an estimator does; "
                 f"received tensors of shapes {shapes}"
             )
+        self._interpreter = interpreter
         self._input, self._output = taken[0]["index"], given[0]["index"]
         self._shape: tuple[int, ...] | None = None
 
