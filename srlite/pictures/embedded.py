@@ -122,9 +122,7 @@ def misread_jp2(image: Image.Image) -> str | None:
         sides += [min(tile_width, sides[0]), min(tile_height, sides[1])]
         if image.mode != "I;16" and {depth & 0x7F for depth, _, _ in kinds} != {7}:
             return f"of up to {bits} bits a channel"
-        if any(
-            side % step for _, *steps in kinds for side, step in zip(sides, 3 * steps)
-        ):
+        if any(n % step for _, *steps in kinds for n, step in zip(sides, 3 * steps)):
             return "with subsampled colours and odd sides"
     return None
 
