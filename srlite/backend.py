@@ -14,18 +14,14 @@ _EXTRAS = {"tensorflow": "train", "jax": "jax"}
 def import_keras(task, backends=(), find_devices=True):
     """Import Keras without the chatter of its backend.
 
-    Args:
-        task: what needs it, for error messages: "training", "export".
-        backends: which will do, of "tensorflow" and "jax"; empty if any will.
-        find_devices: False leaves finding devices to `distribution`.
-
-    Raises:
-        BackendError: Keras or its backend is not installed, or it is another backend.
+    Error messages say what needs it: a `task` such as "training". `backends` are those
+    that will do, of "tensorflow" and "jax"; any if empty. Without `find_devices`,
+    finding them is left to `distribution`. Raises BackendError if Keras or its backend
+    is not installed, or it is another backend.
     """
     asked = os.environ.get("KERAS_BACKEND")
-    if backends and asked and asked not in backends:
-        # Asked first: a backend that is not installed fails while Keras is imported.
-        raise BackendError(_wrong_backend(task, asked, backends))
+    if asked:  # First: a backend that is not installed fails while Keras is imported.
+        _check_backend(task, asked, backends)
     # Failures are raised too; the rest is noise.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
@@ -47,8 +43,7 @@ def import_keras(task, backends=(), find_devices=True):
             f"{task} needs Keras and {_NAMES[backend]} ({error}): "
             f"pip install 'srlite[{_EXTRAS[backend]}]'{hint}"
         ) from None
-    if backends and backend not in backends:
-        raise BackendError(_wrong_backend(task, backend, backends))
+    _check_backend(task, backend, backends)
     return keras
 
 
@@ -63,11 +58,13 @@ def import_safetensors() -> Any:
     return safetensors
 
 
-def _wrong_backend(task, backend, backends):
-    return (
-        f"{task} needs Keras on {' or '.join(_NAMES[name] for name in backends)}, but "
-        f"its backend is {backend!r}: run again with KERAS_BACKEND={backends[0]}"
-    )
+def _check_backend(task, backend, backends):
+    if backends and backend not in backends:
+        names = " or ".join(_NAMES[name] for name in backends)
+        raise BackendError(
+            f"{task} needs Keras on {names}, but its backend is {backend!r}: run again "
+            f"with KERAS_BACKEND={backends[0]}"
+        )
 
 
 @contextlib.contextmanager

@@ -28,19 +28,14 @@ _CGROUP = Path("/sys/fs/cgroup")
 # Where control groups say it, by their versions 2 and 1.
 _LIMITS = (
     ("", "memory.max", "memory.current", "inactive_file"),
-    (
-        *("memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
-        "total_inactive_file",
-    ),
+    ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
 )
 
 
 def tile_memory(sr_pixels: int = 0, sample_bytes: int = 1) -> int:
     """Return the bytes that a tile may take: at most a quarter of the free memory.
 
-    Args:
-        sr_pixels: height x width of the result.
-        sample_bytes: bytes of each of the result's three channels.
+    The result has `sr_pixels`, with three channels of `sample_bytes` each.
     """
     spare = max(0, _SPARE_BYTES - 3 * sample_bytes) * sr_pixels
     return min(MAX_TILE_BYTES + spare, available_memory() // 4)
@@ -56,9 +51,9 @@ def available_memory() -> int:
         found = re.search(r"MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text())
         free = 1024 * int(found[1]) if found else 4 * 2**30
     except OSError:  # not Linux
-        known = hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names
-        pages = os.sysconf("SC_PHYS_PAGES") if known else 0
-        free = pages * os.sysconf("SC_PAGE_SIZE") if known else 4 * 2**30
+        free = 4 * 2**30
+        if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+            free = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     for folder, limit, used, cached in _LIMITS:
         # There may be no container, or one without limit.
         with contextlib.suppress(OSError, ValueError):
@@ -74,13 +69,10 @@ def available_memory() -> int:
 def check_memory(
     name: str, lr_size: Sequence[int], bytes_per_pixel: int, advice: str
 ) -> None:
-    """Raise `ModelError` if a call would take more memory than there is.
+    """Raise `ModelError` if `name` would take more memory than there is.
 
-    Args:
-        name: what would take it.
-        lr_size: (height, width) in LR pixels.
-        bytes_per_pixel: for each of them.
-        advice: how to do without, for the message.
+    `lr_size` is (height, width) in LR pixels, each of which takes `bytes_per_pixel`.
+    The message ends in `advice`.
     """
     height, width = lr_size
     need = height * width * bytes_per_pixel
@@ -123,14 +115,10 @@ def peak_memory() -> int | None:
 def in_order(
     make: Callable[[_Item], _Made], items: Iterable[_Item], threads: int, ahead: int
 ) -> Generator[_Made]:
-    """Yield what `make` returns for items, in order; threads work ahead.
+    """Yield what `make` returns for items, perhaps endless, in order.
 
-    Args:
-        make: function of an item, which several threads call at once; an exception of
-            it is raised in its turn.
-        items: perhaps endless.
-        threads: how many.
-        ahead: results kept ready or in the making.
+    Several `threads` call `make` at once, so that up to `ahead` results are ready or in
+    the making. An exception of it is raised in its turn.
     """
     items = iter(items)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="ahead")

@@ -25,12 +25,7 @@ from srlite.data.photographs import load_images
 from srlite.memory import peak_memory
 from srlite.training.logs import RunLogger
 from srlite.training.meter import StopSignal
-from srlite.training.preparation import (
-    build_sampler,
-    check,
-    load_judge,
-    patch_sizes,
-)
+from srlite.training.preparation import build_sampler, check, load_judge, patch_sizes
 from srlite.training.run_directory import STAGES
 from srlite.training.stages import build_estimator, build_losses, build_step
 from srlite.training.trainer import BATCH_THREADS, Stage, stack_batches, train_stage

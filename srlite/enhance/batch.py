@@ -119,9 +119,7 @@ def enhance_file(
 
 def load_options(options: dict[str, Any]) -> Any:
     """Return the `Upscaler` of options of `enhance_image`, as `load_upscaler` does."""
-    return load_upscaler(
-        **{name: options[name] for name in _LOADING if name in options}
-    )
+    return load_upscaler(**{n: options[n] for n in _LOADING if n in options})
 
 
 def enhance_files(
@@ -222,9 +220,8 @@ def _attempt(
     except ModelError as error:  # such as one that lacks memory for this picture
         return Outcome(pair, f"{pair.lr}: {error}")
     except SrliteError as error:
-        return Outcome(
-            pair, str(error).replace(str(pair.source or pair.lr), str(pair.lr))
-        )
+        sentence = str(error).replace(str(pair.source or pair.lr), str(pair.lr))
+        return Outcome(pair, sentence)
     except MemoryError:
         return Outcome(pair, f"there is not enough memory for {pair.lr}")
     return Outcome(pair, size=size, notes=tuple(notes), lines=tuple(lines))

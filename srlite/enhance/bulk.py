@@ -174,10 +174,8 @@ def _plan(options):
     if not lists and not any(map(_is_far, (*lr_paths, out))):
         # With a slash: a folder, whatever its name.
         plan = plan_files(lr_paths, os.path.join(out, ""), **how)
-        named = (
-            [(str(p.lr), str(p.sr)) for p in q] for q in (plan.pairs, plan.skipped)
-        )
-        return *named, plan.failures
+        both = ([(str(p.lr), str(p.sr)) for p in q] for q in (plan.pairs, plan.skipped))
+        return *both, plan.failures
     pairs = {}
     for lr, name in _rows(lists) if lists else _matches(lr_paths, how["recursive"]):
         sr = name if _is_far(name) or os.path.isabs(name) else _join(out, name)
@@ -307,7 +305,6 @@ def _count_lines(folder, status):
     count = 0
     for entry in found.metadata_list:
         with FileSystems.open(entry.path) as file:
-            count += sum(
-                block.count(b"\n") for block in iter(lambda: file.read(2**20), b"")
-            )
+            blocks = iter(lambda: file.read(2**20), b"")
+            count += sum(block.count(b"\n") for block in blocks)
     return count

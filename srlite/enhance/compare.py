@@ -101,14 +101,11 @@ def write_comparison(
     for model in models:
         name = Path(model).name
         notes: list[str] = []
-        other = enhance_image(
-            lr_path=lr_path, model=model, warn=notes.append, **options
-        )
+        made = enhance_image(lr_path=lr_path, model=model, warn=notes.append, **options)
         # Notes about the picture itself were printed before.
         for note in [note for note in notes if note not in picture.notes]:
             warn(f"{name}: {note}")
-        result = picture_from_array(other)
-        result = replace(result, icc_profile=picture.icc_profile)
+        result = replace(picture_from_array(made), icc_profile=picture.icc_profile)
         more.append((name, shown_levels(result)))
     if hr_path is not None:
         hr = read_picture(hr_path, max_pixels=MAX_SR_PIXELS)

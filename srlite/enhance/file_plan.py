@@ -9,7 +9,7 @@ import itertools
 import os
 import tempfile
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,10 +112,8 @@ def plan_files(
         folder = Path(sr_path)
         found = [f for f in found if not _is_result(f, folder)]
         pairs = [
-            Pair(
-                f.path, folder / f.path.relative_to(f.root).with_name(f.path.stem + end)
-            )
-            for f, end in zip(found, _endings(found, ending))
+            Pair(f.path, folder / _renamed(f.path, ending).relative_to(f.root))
+            for f in found
         ]
     else:
         names = {(f.path.parent, f.path.stem) for f in found}
@@ -125,10 +123,7 @@ def plan_files(
             if not f.path.stem.endswith(SUFFIX)
             or (f.path.parent, f.path.stem.removesuffix(SUFFIX)) not in names
         ]
-        pairs = [
-            Pair(f.path, f.path.with_name(f"{f.path.stem}{SUFFIX}{end}"))
-            for f, end in zip(found, _endings(found, ending))
-        ]
+        pairs = [Pair(f.path, _renamed(f.path, ending, SUFFIX)) for f in found]
     _refuse_clashes(pairs, named)
     shared = pairs[shard[0] - 1 :: shard[1]]
     done = [skip_existing and os.path.exists(pair.sr) for pair in shared]
@@ -159,7 +154,9 @@ def _search(
     if os.path.isdir(name):  # Not `path`, which takes an empty name for this folder.
         root, files = path, _walk(path, recursive, failures)
     elif glob.has_magic(name) and not os.path.lexists(name):
-        root = _fixed_part(path)
+        # The folder above the first part that is a pattern.
+        plain = itertools.takewhile(lambda p: not glob.has_magic(p), path.parts[:-1])
+        root = Path(*plain)
         files = sorted(map(Path, glob.glob(name, recursive=True)))
     elif not name:
         raise ImageError("one of the inputs has an empty name; give a file or folder")
@@ -189,12 +186,6 @@ def _walk(folder: Path, recursive: bool, failures: list[str]) -> list[Path]:
     return files
 
 
-def _fixed_part(pattern: Path) -> Path:
-    """Return the folder above the first part that is a pattern."""
-    parts = pattern.parts[:-1]
-    return Path(*itertools.takewhile(lambda part: not glob.has_magic(part), parts))
-
-
 def _names_a_file(
     sr_path: StrPath, lr_paths: Sequence[StrPath], found: list[_Found]
 ) -> bool:
@@ -216,10 +207,9 @@ def _is_result(found: _Found, folder: Path) -> bool:
     return found.searched and root in folder.parents and parent.is_relative_to(folder)
 
 
-def _endings(found: Sequence[_Found], ending: str | None) -> Iterator[str]:
-    """Yield the ending of each result."""
-    for path in (f.path for f in found):
-        yield result_ending(path) if ending is None else ending
+def _renamed(path: Path, ending: str | None, mark: str = "") -> Path:
+    ending = result_ending(path) if ending is None else ending
+    return path.with_name(f"{path.stem}{mark}{ending}")
 
 
 def result_ending(path: Path) -> str:

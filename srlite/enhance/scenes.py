@@ -87,14 +87,10 @@ def told_by_scene(
 ) -> Iterator[Any]:
     """Yield the degradation for `Upscaler.upscale` of each frame from `begin` on.
 
-    Args:
-        frames: as in `scenes_of`, like `grey`; not read if nothing is estimated.
-        upscaler: `srlite.runtime.upscaler.Upscaler`.
-        degradation: as in `srlite.runtime.telling.parts_of`.
-        pixels: function frame -> picture, for `Upscaler.estimate`.
-        grey: see there.
-        begin: number of frames to skip.
-        say: function (line) for what was seen in each scene, and told.
+    `frames`, which are not read if nothing is estimated, and `grey` are as in
+    `scenes_of`, `degradation` as in `runtime.telling.parts_of`. `pixels` is a function
+    from a frame to the picture that is estimated, `say` one of a line, for what was
+    seen in each scene, and told.
     """
     parts = parts_of(degradation)
     if not upscaler.conditional or (is_whole(parts) and say is None):

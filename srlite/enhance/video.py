@@ -235,8 +235,7 @@ def _plan(lr_path, sr_path, upscaler, deinterlace, size_options):
             f"{asked[0]}; videos have even sides"
         )
     frames = functools.partial(decode, lr_path, lr_size, deinterlace)
-    size = (height, width)
-    return _Plan(form, size, stated, interlaced, tuple(notes), frames)
+    return _Plan(form, (height, width), stated, interlaced, tuple(notes), frames)
 
 
 def _join(plan, segments, last, lr_path, sr_path, warn):

@@ -249,14 +249,8 @@ def to_rgb(frame: Any, colours: Colours) -> np.ndarray:
 
     It is uint8, or uint16 if the frame has more than 8 bits.
     """
-    rgb = frame.reformat(
-        format="rgb48le" if colours.deep else "rgb24",
-        src_colorspace=_MATRICES[colours.matrix],
-        dst_colorspace=_MATRICES[colours.matrix],
-        src_color_range=_FULL if frame.format.is_rgb else colours.range,
-        dst_color_range=_FULL,
-        interpolation=_interpolation(),
-    ).to_ndarray()
+    own = _FULL if frame.format.is_rgb else colours.range
+    rgb = _converted(frame, _rgb_format(colours), colours, own, _FULL).to_ndarray()
     transposed, down, across = _placing(frame)
     if transposed:
         rgb = rgb.swapaxes(0, 1)
@@ -308,23 +302,24 @@ def from_rgb(rgb: np.ndarray, colours: Colours) -> Any:
     """Convert RGB levels, uint8 or uint16 (height, width, 3), to an `av.VideoFrame`."""
     import av
 
-    frame = av.VideoFrame.from_ndarray(rgb, "rgb48le" if colours.deep else "rgb24")
+    frame = av.VideoFrame.from_ndarray(rgb, _rgb_format(colours))
+    return _converted(frame, colours.pixel_format, colours, _FULL, colours.range)
+
+
+def _rgb_format(colours: Colours) -> str:
+    return "rgb48le" if colours.deep else "rgb24"
+
+
+def _converted(frame: Any, form: str, colours: Colours, own: int, given: int) -> Any:
+    """Convert a frame to a pixel format, and from its `own` range to the `given`."""
+    from av.video.reformatter import Interpolation as Way
+
+    how = Way.BICUBIC | Way.ACCURATE_RND | Way.FULL_CHR_H_INT | Way.FULL_CHR_H_INP
     return frame.reformat(
-        format=colours.pixel_format,
+        format=form,
         src_colorspace=_MATRICES[colours.matrix],
         dst_colorspace=_MATRICES[colours.matrix],
-        src_color_range=_FULL,
-        dst_color_range=colours.range,
-        interpolation=_interpolation(),
-    )
-
-
-def _interpolation() -> Any:
-    from av.video.reformatter import Interpolation
-
-    return (
-        Interpolation.BICUBIC
-        | Interpolation.ACCURATE_RND
-        | Interpolation.FULL_CHR_H_INT
-        | Interpolation.FULL_CHR_H_INP
+        src_color_range=own,
+        dst_color_range=given,
+        interpolation=how,
     )

@@ -207,9 +207,7 @@ def join(
             _describe(audio[stream.index], stream, form.container)
         result.metadata.update(_said(source))
         if source.chapters():
-            result.set_chapters(
-                [_moved(chapter, form.start) for chapter in source.chapters()]
-            )
+            result.set_chapters([_moved(c, form.start) for c in source.chapters()])
         copies = [_ended(_packets_of_segments(segments, video), last * form.time_base)]
         if audio:
             copies.append(_packets_of_audio(source, audio))

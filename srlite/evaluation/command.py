@@ -36,12 +36,7 @@ from srlite.evaluation.records import (
     write_scores,
 )
 from srlite.evaluation.statistics import aggregate
-from srlite.evaluation.tables import (
-    markdown,
-    terminal_tables,
-    write_rows,
-    write_text,
-)
+from srlite.evaluation.tables import markdown, terminal_tables, write_rows, write_text
 from srlite.files import is_same_file, locked, writing
 from srlite.metrics.frechet import MIN_PICTURES, check_count, inception_features
 from srlite.pictures.picture import read_rgb

@@ -105,10 +105,8 @@ def known_set(name, root):
     if not os.path.isdir(root):
         raise DataError(f"no such folder of data sets: {root}")
     for place in places:
-        found = [
-            p for p in Path(root).glob(place) if is_picture_name(p) and p.is_file()
-        ]
-        if found:
+        named = filter(is_picture_name, Path(root).glob(place))
+        if found := [path for path in named if path.is_file()]:
             return DataSet(name, _items(found, found[0].parent))
     raise DataError(f"{name} is not in {root}. {source}")
 

@@ -65,13 +65,11 @@ class Measures:
 def build_measures(metrics, files, border):
     """Build the measures that are asked for.
 
-    Args:
-        metrics: names of `records.METRICS`; None for all that can be measured.
-        files: of those that need one, the file: dict of name to path, or "imagenet".
-        border: HR pixels that NIQE leaves out on each side.
-
-    Returns (`Measures`, list of sentences about what cannot be measured); raises
-    ConfigError for an unknown metric, or one whose file is not given.
+    `metrics` are names of `records.METRICS`, None for all that can be measured; `files`
+    is a dict of those that need a file to its path, or "imagenet"; NIQE leaves out
+    `border` HR pixels on each side. Returns (`Measures`, list of sentences about what
+    cannot be measured); raises ConfigError for an unknown metric, or one whose file is
+    not given.
     """
     known = [metric.name for metric in METRICS]
     possible = [name for name in known if name in files or name not in NEEDS]

@@ -83,9 +83,7 @@ class Protocol:
     def conditions(self):
         """Tuple of each `Condition` once, by damage, then by kernel."""
         pairs = itertools.product(self.damages, self.kernels)
-        return tuple(
-            dict.fromkeys(Condition(kernel, damage) for damage, kernel in pairs)
-        )
+        return tuple(dict.fromkeys(Condition(kernel, d) for d, kernel in pairs))
 
     def make_lr(self, hr, condition):
         """Make the LR picture of `hr`, uint8, always the same one."""

@@ -8,17 +8,13 @@ written is a `DataError`.
 import csv
 
 from srlite.errors import DataError
-from srlite.evaluation.records import (
-    METRIC,
-    METRICS,
-    distinct,
-    select,
-)
+from srlite.evaluation.records import METRIC, METRICS, distinct, select
 from srlite.evaluation.statistics import best
 from srlite.files import replacing
 
 _ABSENT = "-"
 _WITH = "with"  # heading of the condition of the least gain
+_TEXTS = ("worst picture", "95 % interval", _WITH)  # columns that hold no figures
 
 
 def terminal_tables(aggregates, fid=(), fid_label="FID", gains=()):
@@ -116,12 +112,8 @@ def _spread_rows(of_set, metric):
         row = [entry["kernel"], entry["model"], *figures, entry["worst_image"]]
         if len(names) > 1:
             row.append(metric.write(entry.get("difference"), sign=True))
-            ends = [
-                metric.write(entry[end], sign=True)
-                for end in ("low", "high")
-                if end in entry
-            ]
-            row.append(" to ".join(ends) or _ABSENT)
+            ends = [entry[end] for end in ("low", "high") if end in entry]
+            row.append(" to ".join(metric.write(x, sign=True) for x in ends) or _ABSENT)
         rows.append(row)
     return rows
 
@@ -149,28 +141,22 @@ def _gain_rows(gains):
 
 def _aligned(rows):
     """Lay rows out in columns: names on the left, figures on the right."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    left = {0, 1} | {
-        i
-        for i in range(2, len(widths))
-        if rows[0][i] in ("worst picture", "95 % interval", _WITH)
-    }
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    on_left = [i < 2 or heading in _TEXTS for i, heading in enumerate(rows[0])]
     lines, before = [], None
     for row in rows:
         # A kernel is named once.
         shown = ["" if row[0] == before else row[0], *row[1:]]
         before = row[0]
         cells = [
-            cell.ljust(width) if i in left else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(shown, widths, strict=True))
+            cell.ljust(width) if left else cell.rjust(width)
+            for cell, width, left in zip(shown, widths, on_left, strict=True)
         ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
 
 
 def _piped(rows):
-    escaped = [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    rule = ["---", "---", *["---:"] * (len(rows[0]) - 2)]
-    return "\n".join(
-        f"| {' | '.join(row)} |" for row in (escaped[0], rule, *escaped[1:])
-    )
+    heading, *rest = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    rule = ["---", "---", *["---:"] * (len(heading) - 2)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (heading, rule, *rest))

@@ -47,12 +47,10 @@ def calibration_samples(
 ) -> tuple[list[Sample], list[np.ndarray]]:
     """Cut and shrink photos of a source, the same ones every time.
 
-    Args:
-        source: as for `sources.read_source`.
-        scale: HR pixels per LR pixel.
-        size: LR (height, width) of the pictures; smaller photos are mirrored.
-        damage: None for clean pictures; "spread" for those of a conditional network;
-            or the `Degradation` that all of them have, with kernels in turn.
+    `source` is as for `sources.read_source`, `scale` HR pixels per LR pixel, `size` LR
+    (height, width) of the pictures; smaller photos are mirrored. `damage` is None for
+    clean pictures, "spread" for those of a conditional network, or the `Degradation`
+    that all of them have, with kernels in turn.
 
     Returns (samples, photos): at most 48 `Sample` to calibrate on, and at most 12 uint8
     HR crops (scale * height, scale * width, 3), at least 3 * scale a side and of more

@@ -80,10 +80,7 @@ def convert(
         generator = quantise(equalise(generator, called), called)
     elif precision == "int16x8":
         generator = correct_biases(generator, called)
-    inputs = {
-        name: keras.Input(batch_shape=shape, name=name)
-        for name, shape in shapes.items()
-    }
+    inputs = {n: keras.Input(batch_shape=s, name=n) for n, s in shapes.items()}
     sr = generator(inputs_of(generator, inputs["lr"], inputs.get("degradation")))
     if precision != "int8":
         sr = keras.ops.clip(sr, 0.0, 1.0)
@@ -120,10 +117,7 @@ def _without_resizes(generator: Any) -> Any:
 
 
 def write(
-    inputs: dict[str, Any],
-    outputs: dict[str, Any],
-    path: Path,
-    **options: Any,
+    inputs: dict[str, Any], outputs: dict[str, Any], path: Path, **options: Any
 ) -> None:
     """Write a graph from named `keras.Input`s to outputs as a ``.tflite`` file."""
     # Without a signature Keras makes the batch of a static input unknown.

@@ -26,14 +26,11 @@ _ROUNDS = 200
 
 
 def equalise(generator: Any, samples: list) -> Any:
-    """Rescale the channels of a network to equal ranges, measured on samples.
+    """Rescale the channels of a Functional `keras.Model` to equal ranges.
 
-    Args:
-        generator: Functional `keras.Model`, conditional or not.
-        samples: inputs to call it with: float32 (1, H, W, channels), [0, 1], or lists
-            of that and of (1, 10).
-
-    Returns a new `keras.Model` that computes the same, up to float32 rounding.
+    They are measured on samples, which are its inputs: float32 (1, H, W, channels),
+    [0, 1], for a conditional network in lists with (1, 10). Returns a new model that
+    computes the same, up to float32 rounding.
     """
     generator = copied(generator)
     places, free = _find_channels(generator)

@@ -1,11 +1,9 @@
 """From a generator to a proven ``.tflite`` file: `export_tflite`.
 
-The input is `lr`, the output `sr`: RGB, channels last, float32 in [0, 1], or uint8
-levels for "int8"; `conversion` describes the precisions. By default the file takes any
-height and width, for CPUs; `input_size` makes it static, (1, H, W, 3), for GPUs, NPUs
-and browsers. Its metadata says what it is (`models.tflite`). A conditional generator's
-file has a second input, `degradation`, (1, 10), unless a degradation or the estimator
-is built in (`single_input`).
+`conversion` describes its inputs and its output, by precision. By default the file
+takes any height and width, for CPUs; `input_size` makes it static, (1, H, W, 3), for
+GPUs, NPUs and browsers. Its metadata says what it is (`models.tflite`). A degradation
+or the estimator can be built into a conditional generator (`single_input`).
 
 A file is handed over only when it passes `checks`: size, ops, difference from the Keras
 model on a real photo, and for int8 also the loss in PSNR (`psnr_drop`). A failure
@@ -41,12 +39,7 @@ from srlite.export.psnr_drop import LossMeter, check_loss
 from srlite.export.report import EstimatorReport, ExportReport
 from srlite.files import SAMPLE, StrPath, replacing
 from srlite.memory import check_memory
-from srlite.models.model_files import (
-    check_generator,
-    is_estimator,
-    scale_of,
-    step_of,
-)
+from srlite.models.model_files import check_generator, is_estimator, scale_of, step_of
 from srlite.models.tflite import add_metadata, origin
 from srlite.pictures.picture import read_rgb
 from srlite.runtime.opening import DEFAULT_OVERLAP

@@ -158,9 +158,7 @@ def _cut(lr: Any) -> Any:
     LiteRT would run everything after such an op without XNNPACK. A convolution with
     strides of 8 drops incomplete blocks, and a pixel shuffle puts the pixels back.
     """
-    blocks = layers.Conv2D(
-        _GRID**2, _GRID, strides=_GRID, use_bias=False, name="blocks"
-    )
+    blocks = layers.Conv2D(_GRID**2, _GRID, _GRID, use_bias=False, name="blocks")
     padded = layers.ZeroPadding2D(((1, 0), (1, 0)))(lr)  # 8 n + 8
     channels = [
         ops.depth_to_space(blocks(padded[..., i : i + 1]), _GRID)

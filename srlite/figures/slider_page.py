@@ -23,12 +23,9 @@ def page_part(name):
 
 
 def page(title, styles, body):
-    """Build a page that may hold sliders.
+    """Build a page that may hold sliders, of a plain title and a body in HTML.
 
-    Args:
-        title: plain text.
-        styles: names of parts of pages that are CSS, in order.
-        body: HTML.
+    `styles` are the names of parts of pages that are CSS, in order.
     """
     return Template(page_part("page.html")).substitute(
         title=html.escape(title),

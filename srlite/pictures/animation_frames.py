@@ -220,12 +220,10 @@ def composed_gif(content: bytes) -> Iterator[tuple[np.ndarray, float]]:
         place = canvas[y : y + down, x : x + across]
         indices = indices[: place.shape[0], : place.shape[1]]
         before = place.copy()
-        frame = np.zeros((*indices.shape, 4), np.uint8)
-        if colours is not None:
-            frame[..., :3] = colours[indices]
-        frame[..., 3] = 255
         shown = indices != (-1 if key is None else key)
-        place[shown] = frame[shown]
+        place[shown] = 0, 0, 0, 255
+        if colours is not None:
+            place[shown, :3] = colours[indices[shown]]
         yield canvas.copy(), 10 * delay
         if dispose == _GIF_BACKGROUND:
             place[...] = 0

@@ -32,10 +32,7 @@ VIDEO_ENDINGS = frozenset(
 
 # Not all that Pillow reads: for some (EPS) it runs another program. HEIF needs
 # pillow-heif.
-_READABLE = tuple(
-    "AVIF BMP DIB GIF HEIF JPEG JPEG2000 PCX PNG PPM TGA TIFF WEBP".split()
-)
-
+_READABLE = "AVIF BMP DIB GIF HEIF JPEG JPEG2000 PCX PNG PPM TGA TIFF WEBP".split()
 _HEIC_ENDINGS = (".heic", ".heif", ".hif")
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _RAW = "{} is the RAW file of a camera, or begins with a preview; develop it first"

@@ -122,9 +122,7 @@ def misread_jp2(image: Image.Image) -> str | None:
         sides += [min(tile_width, sides[0]), min(tile_height, sides[1])]
         if image.mode != "I;16" and {depth & 0x7F for depth, _, _ in kinds} != {7}:
             return f"of up to {bits} bits a channel"
-        if any(
-            side % step for _, *steps in kinds for side, step in zip(sides, 3 * steps)
-        ):
+        if any(n % step for _, *steps in kinds for n, step in zip(sides, 3 * steps)):
             return "with subsampled colours and odd sides"
     return None
 
@@ -202,9 +200,8 @@ def has_credentials(image: Image.Image) -> bool:
 
     In a PNG they may follow the pixels: see `lost_resources`.
     """
-    if any(
-        name == "APP11" and b"c2pa" in s for name, s in getattr(image, "applist", ())
-    ):
+    segments = getattr(image, "applist", ())
+    if any(name == "APP11" and b"c2pa" in segment for name, segment in segments):
         return True
     with from_start(image, "AVIF", "HEIF", "WEBP") as file:
         if file and image.format == "WEBP":
@@ -316,9 +313,6 @@ def decode_resources(block: bytes) -> dict[int, bytes]:
 def encode_resources(resources: dict[int, bytes]) -> bytes:
     """Encode Photoshop resources without names."""
     return b"".join(
-        b"8BIM"
-        + struct.pack(">HHI", number, 0, len(block))
-        + block
-        + bytes(len(block) % 2)
-        for number, block in resources.items()
+        struct.pack(">4sHHI", b"8BIM", n, 0, len(block)) + block + bytes(len(block) % 2)
+        for n, block in resources.items()
     )

@@ -52,8 +52,7 @@ Directory = dict[int, Value]
 class Directories(dict[int, Directory]):
     """A directory, under 0, and those it points to, under the tag that does.
 
-    Attributes:
-        order: byte order of their block, "<" for little-endian or ">".
+    `order` is the byte order of their block: "<" for little-endian, or ">".
     """
 
     def __init__(self, found: dict[int, Directory] | None = None, order: Order = "<"):
@@ -217,9 +216,7 @@ def longs(*numbers: int) -> Value:
 
 def resolution(dpi: tuple[float, float]) -> Directory:
     """Return the tags of (horizontal, vertical) pixels per inch."""
-    across, down = (
-        Value(RATIONAL, 1, struct.pack("<II", *_ratio(number))) for number in dpi
-    )
+    across, down = (Value(RATIONAL, 1, struct.pack("<II", *_ratio(n))) for n in dpi)
     return {X_RESOLUTION: across, Y_RESOLUTION: down, RESOLUTION_UNIT: shorts(2)}
 
 

@@ -164,9 +164,7 @@ def join_channels(
     return np.concatenate([colour, alpha[..., None]], axis=-1)
 
 
-def split_channels(
-    channels: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray | None, bool]:
+def split_channels(channels: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, bool]:
     """Split what `join_channels` made into (pixels, alpha, grey), without a copy.
 
     Pixels are a view (height, width, 3), of one channel broadcast if grey; alpha is a

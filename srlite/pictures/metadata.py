@@ -252,9 +252,8 @@ def save_options(picture: Any, kind: str, dpi: bool) -> dict[str, Any]:
     if picture.dpi and dpi:
         options["dpi"] = picture.dpi
     elif picture.dpi:
-        exif = encode_exif(
-            read_directories(exif) if exif else Directories(), picture.dpi
-        )
+        directories = read_directories(exif) if exif else Directories()
+        exif = encode_exif(directories, picture.dpi)
     if picture.comment:
         options["comment"] = picture.comment
     if kind == "JPEG":

@@ -88,17 +88,11 @@ def check_writable(
 ) -> None:
     """Make sure, before the work is done, that a picture can be written.
 
-    Args:
-        path: output file; its ending chooses the format.
-        height: SR pixels.
-        width: SR pixels.
-        picture: `Picture` that will be enlarged, to check the size of the file too.
-        quality: as for `write_picture`.
-
-    Raises:
-        ImageError: the ending is unknown, this Pillow does not write the format, the
-            path takes no file, or the format cannot hold such a picture.
-        ConfigError: impossible quality, or a format without.
+    `height` and `width` are in SR pixels. With the `Picture` that will be enlarged, the
+    size of the file is checked too. `quality` is as for `write_picture`. Raises
+    ImageError if the ending is unknown, this Pillow does not write the format, the path
+    takes no file, or the format cannot hold such a picture; ConfigError for an
+    impossible quality, or a format without.
     """
     path = Path(path)
     form = _format_of(path)

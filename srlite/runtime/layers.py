@@ -31,27 +31,20 @@ def upscale_picture(
 ) -> Picture:
     """Upscale all that a picture has: colours or grey, and transparency.
 
-    Args:
-        upscaler: the model.
-        picture: its pixels may be float in [0, 1].
-        progress: as for `Upscaler.upscale`, like `size`, `degradation` and `wrap`.
-        size: see there.
-        degradation: see there.
-        alpha: "model" to enlarge transparency by the model, as a grey picture without
-            damage; "bicubic", which takes half the time and is softer. Either keeps
-            opaque pixels opaque and empty ones empty, to the bit.
-        keep_hidden_colours: whether the colours under transparent pixels are enlarged
-            as they are, because alpha is a mask; by default visible colours are
-            extended under them, so that edges get no fringe.
-        wrap: see there.
+    Pixels may be float in [0, 1]; `progress`, `size`, `degradation` and `wrap` are as
+    for `Upscaler.upscale`. With `alpha` "model", the model enlarges transparency too,
+    as a grey picture without damage; "bicubic" takes half the time and is softer.
+    Either keeps opaque pixels opaque and empty ones empty, to the bit.
 
-    Returns:
-        `Picture` whose grey, or colours and alpha, are views of one array, so that
-        `levels.join_channels` takes no memory.
+    By default visible colours are extended under transparent pixels, so that edges get
+    no fringe; `keep_hidden_colours` enlarges what is there, because alpha is a mask.
 
-    Raises as `Upscaler.upscale`, and ConfigError for another `alpha`.
+    Returns a `Picture` whose grey, or colours and alpha, are views of one array, so
+    that `levels.join_channels` takes no memory. Raises as `Upscaler.upscale`, and
+    ConfigError for another `alpha`.
     """
-    check_alpha(alpha)
+    if alpha not in ALPHA:
+        raise ConfigError(f"alpha must be {' or '.join(ALPHA)}; received {alpha!r}")
     colours = picture.pixels
     size = size or tuple(upscaler.scale * side for side in colours.shape[:2])
     if not keep_hidden_colours:
@@ -92,9 +85,3 @@ def _halves(progress: _Progress | None) -> tuple[_Progress | None, _Progress | N
         lambda done, count: progress(done, 2 * count),
         lambda done, count: progress(count + done, 2 * count),
     )
-
-
-def check_alpha(alpha: str) -> None:
-    """Raise `ConfigError` for an unknown way to enlarge transparency."""
-    if alpha not in ALPHA:
-        raise ConfigError(f"alpha must be {' or '.join(ALPHA)}; received {alpha!r}")

@@ -5,6 +5,7 @@ for a tile, so that tiles stay equal to the whole. It is a `.tflite`, run by Lit
 a `.keras`, run by Keras.
 """
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -57,7 +58,8 @@ class Estimator:
         """
         if min(image.shape[:2]) < SMALLEST:
             return Degradation()
-        answers = np.array([self._look(part) for part in _parts(image)])
+        with self._lock:
+            answers = np.array([self._run(part[None])[0] for part in _parts(image)])
         try:
             mean = Degradation.from_vector(answers.mean(axis=0))
         except ConfigError as error:
@@ -65,10 +67,6 @@ class Estimator:
         if len(answers) == 1:
             return mean
         return replace(mean, kernels=_joined_odds(answers[:, : len(KERNELS)]))
-
-    def _look(self, part: np.ndarray) -> np.ndarray:
-        with self._lock:
-            return self._run(part[None])[0]
 
 
 def _joined_odds(odds: np.ndarray) -> tuple[float, ...]:
@@ -91,11 +89,9 @@ class _LiteRTEstimator:
 
         try:
             content = Path(path).read_bytes()
-            self._interpreter = Interpreter(
-                model_content=content, num_threads=num_threads
-            )
-            taken = self._interpreter.get_input_details()
-            given = self._interpreter.get_output_details()
+            interpreter = Interpreter(model_content=content, num_threads=num_threads)
+            taken = interpreter.get_input_details()
+            given = interpreter.get_output_details()
         except (OSError, ValueError, RuntimeError) as error:
             raise ModelError(
                 f"{path} is not a usable .tflite file: {error_reason(error)}"
@@ -106,6 +102,7 @@ class _LiteRTEstimator:
                 f"{path} must make {SIZE} numbers of a picture, as an estimator does; "
                 f"received tensors of shapes {shapes}"
             )
+        self._interpreter = interpreter
         self._input, self._output = taken[0]["index"], given[0]["index"]
         self._shape: tuple[int, ...] | None = None
 
@@ -122,14 +119,13 @@ class _LiteRTEstimator:
 
 def _parts(image: np.ndarray) -> Iterator[np.ndarray]:
     """Yield the parts of a picture that are looked at, float32 (h, w, 3) in [0, 1]."""
-    starts = []
+    windows = []
     for length in image.shape[:2]:
         side = min(PART, fitting(length))
         count = min(_ALONG, max(1, round(length / side)))
         places: Any = [(length - side) // 2]
         if count > 1:
             places = np.linspace(0, length - side, count)
-        starts.append([slice(int(x), int(x) + side) for x in places])
-    for rows in starts[0]:
-        for columns in starts[1]:
-            yield np.ascontiguousarray(to_float(image[rows, columns]))
+        windows.append([slice(int(x), int(x) + side) for x in places])
+    for window in itertools.product(*windows):
+        yield np.ascontiguousarray(to_float(image[window]))

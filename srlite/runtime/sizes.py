@@ -51,7 +51,6 @@ def target_size(
             "the size of the result is given in more than one way; use one of "
             "outscale, width and height, or max_side"
         )
-    lr_height, lr_width = lr_size
     given = {"width": width, "height": height, "max_side": max_side}
     width, height, max_side = (
         None if pixels is None else _whole_pixels(name, pixels)
@@ -61,21 +60,15 @@ def target_size(
         factor = _factor(outscale)
     elif max_side is not None:
         factor = Fraction(max_side, max(lr_size))
-    elif sides:
-        factor = (
-            Fraction(height or 1, lr_height)
-            if width is None
-            else Fraction(width, lr_width)
-        )
+    elif width is not None:
+        factor = Fraction(width, lr_size[1])
+    elif height is not None:
+        factor = Fraction(height, lr_size[0])
     else:
         factor = Fraction(scale)
     # A side that is asked for is met to the pixel: the fraction is exact.
-    return check_size(
-        (
-            height or max(1, math.floor(lr_height * factor + Fraction(1, 2))),
-            width or max(1, math.floor(lr_width * factor + Fraction(1, 2))),
-        )
-    )
+    rounded = (max(1, math.floor(n * factor + Fraction(1, 2))) for n in lr_size)
+    return check_size([asked or n for asked, n in zip((height, width), rounded)])
 
 
 def check_size(size: Any) -> tuple[int, int]:
@@ -126,17 +119,11 @@ def whole_number(number: Any, rule: str, least: int = 1) -> int:
 
 
 def plan_runs(lr_size: tuple[int, int], size: tuple[int, int], scale: int) -> list[Run]:
-    """Divide the way to a size into runs of the model.
+    """Divide the way from `lr_size` to `size`, (height, width), into runs of the model.
 
-    Args:
-        lr_size: (height, width) of the picture, pixels.
-        size: (height, width) of the result, pixels.
-        scale: the model's own factor.
-
-    Returns:
-        List of (size, zoom) for each run: the size it ends with, and the pixels it
-        makes of one along each axis, (height, width), exact. Empty when no side of the
-        result is longer than the picture's, which is then only reduced.
+    Returns (size, zoom) for each run: the size it ends with, and the pixels it makes of
+    one along each axis, (height, width), exact. The list is empty when no side of the
+    result is longer than the picture's, which is then only reduced.
     """
     if scale > 1 and all(new <= old for new, old in zip(size, lr_size)):
         return []

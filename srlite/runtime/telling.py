@@ -23,21 +23,22 @@ _PARTS = {field.name for field in fields(Degradation)}
 def parts_of(degradation: Told) -> dict[str, Any]:
     """Read what a person states about how a picture was made.
 
-    Args:
-        degradation: text for `parse_degradation`; a mapping of its names to values, or
-            what it returns; a `Degradation`; or its vector (10,), [0, 1].
-
-    Returns:
-        dict of attributes of `Degradation` to their values. An estimator has to add
-        what is missing; "auto" leaves everything out.
-
-    Raises:
-        ConfigError: it is none of these, or a name or a value is impossible.
+    That is a text for `parse_degradation`; a mapping of its names to values, or what it
+    returns; a `Degradation`; or its vector (10,), [0, 1]. Returns a dict of attributes
+    of `Degradation` to their values, to which an estimator has to add what is missing;
+    "auto" leaves everything out. Raises ConfigError for anything else, and for an
+    impossible name or value.
     """
     if isinstance(degradation, str):
         return parse_degradation(degradation)
     if isinstance(degradation, Mapping):
-        return _parts_of_mapping(degradation)
+        given = dict(degradation)
+        kernels = given.pop("kernels", None)
+        parts = parse_degradation(",".join(f"{name}={given[name]}" for name in given))
+        if kernels is not None:
+            odds = parts_of([*np.ravel(kernels), 0.0, 0.0, 0.0, 0.0])
+            parts["kernels"] = odds["kernels"]
+        return parts
     if isinstance(degradation, Degradation):
         Degradation.from_vector(degradation.vector)  # refuses impossible values
         return dict(vars(degradation))
@@ -74,13 +75,3 @@ def left_aside(upscaler: Any, degradation: Told) -> tuple[str, ...]:
     if upscaler.conditional or not parts_of(degradation):
         return ()
     return (f"{_NOT_TOLD}, so the given degradation is ignored",)
-
-
-def _parts_of_mapping(given: Mapping[str, Any]) -> dict[str, Any]:
-    given = dict(given)
-    kernels = given.pop("kernels", None)
-    parts = parse_degradation(",".join(f"{name}={given[name]}" for name in given))
-    if kernels is not None:
-        odds = parts_of([*np.ravel(kernels), 0.0, 0.0, 0.0, 0.0])
-        parts["kernels"] = odds["kernels"]
-    return parts

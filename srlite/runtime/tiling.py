@@ -9,8 +9,6 @@ function, and seams are invisible long before.
 All windows of a picture have one shape, so that an interpreter allocates once. Beside
 picture and result there is memory for one of them; a result of another size than the
 function's is reduced tile by tile.
-
-The function may be a network, an interpreter or arithmetic.
 """
 
 import math
@@ -29,19 +27,12 @@ Window = tuple[int, int]  # (height, width) in LR pixels
 
 
 class _Part(NamedTuple):
-    """One axis of a tile.
+    """One axis of a tile."""
 
-    Attributes:
-        seen: LR pixels that the function sees: a slice, or their places where the
-            picture goes on at its opposite edge.
-        start, stop: what is kept of its result, in pixels of that result.
-        target: where this goes.
-    """
-
-    seen: slice | np.ndarray
-    start: float
+    seen: slice | np.ndarray  # LR pixels for the function; an array where edges join
+    start: float  # of what is kept of the function's result, in pixels of that
     stop: float
-    target: slice
+    target: slice  # where this goes
 
 
 class Tile(NamedTuple):
@@ -119,13 +110,10 @@ def filled(image: np.ndarray, step: int) -> np.ndarray:
 def window_of(
     lr_size: tuple[int, ...], tile: int, overlap: int, least: int = 1
 ) -> Window:
-    """Return the smallest window that divides a picture into tiles of a side.
+    """Return the smallest window that divides a picture, (height, width), into tiles.
 
-    Args:
-        lr_size: (height, width) of the picture.
-        tile: largest side of what is kept of a window inside the picture, LR pixels.
-        overlap: as for `tiles`.
-        least: LR pixels along each side, if the picture has as many.
+    Inside the picture, at most `tile` LR pixels along a side are kept of a window. It
+    has at least `least` along each side, if the picture has as many.
     """
     height, width = (
         max(
@@ -138,13 +126,10 @@ def window_of(
 
 
 def best_window(lr_size: tuple[int, ...], overlap: int, most_pixels: int) -> Window:
-    """Choose the window that needs the fewest pixels computed.
+    """Choose the window for (height, width) that needs the fewest pixels computed.
 
-    Args:
-        lr_size: (height, width) of the picture.
-        overlap: as for `tiles`.
-        most_pixels: LR pixels of a window that fit into memory; even so, a window has
-            32 more than its overlap along each axis.
+    It has at most `most_pixels` LR pixels, which fit into memory; even so, it has 32
+    more than its overlap along each axis.
     """
     height, width = lr_size[:2]
     least = 2 * overlap + _LEAST

@@ -71,21 +71,18 @@ class Upscaler:
                 with the attributes of `srlite.runtime.runners`; `overlap` may be
                 missing.
             tile: as the attribute; when None, by the picture and the free memory.
-            overlap: LR pixels; that of the network, else 20, at most a
-                quarter of a fixed input, when None.
+            overlap: LR pixels; when None, that of the network, else 20, at most a
+                quarter of a fixed input.
             estimator: for a conditional network; without one, the network is told
                 that nothing is known about a picture.
-            ensemble: 1, or 2, 4 or 8 for the mean over as many views, before rounding;
-                see `srlite.runtime.composed.EnsembleNetwork`. Takes as many times as
-                long.
+            ensemble: 1, or 2, 4 or 8 for the mean over as many views before rounding,
+                at as many times the cost: `srlite.runtime.composed.EnsembleNetwork`.
 
         Raises:
             ConfigError: impossible tile, overlap or ensemble.
         """
-        tile, overlap = fit_tile(network, tile, overlap)
+        self.tile, self.overlap = fit_tile(network, tile, overlap)
         self.scale = network.scale
-        self.tile = tile
-        self.overlap = overlap
         self.ensemble = ensemble
         self.conditional = getattr(network, "conditional", False)
         self._step = getattr(network, "step", 1)
@@ -128,13 +125,9 @@ class Upscaler:
 
     @classmethod
     def from_preset(cls, name: str = DEFAULT_MODEL, **options: Any) -> Self:
-        """Load a shipped model by its name, one of `shipped_models`.
+        """Load a shipped model by its name, one of `shipped_models`, else ModelError.
 
         `options` are those of `from_file`.
-
-        Raises:
-            ModelError: no model of this name is shipped.
-            ConfigError: as `from_file`.
         """
         return cls.from_file(shipped_model_path(name), **options)
 
@@ -155,17 +148,10 @@ class Upscaler:
     def __call__(self, images: Any, **options: Any) -> Any:
         """Upscale one picture, a batch or a list, one after the other.
 
-        Args:
-            images: array (H, W, 3) or (N, H, W, 3), or a list or tuple of arrays
-                (H, W, 3) of any sizes; values as for `upscale`.
-            **options: of `upscale`, the same for all.
-
-        Returns:
-            Array (*size, 3) or (N, *size, 3), or for a list or tuple a list.
-
-        Raises:
-            ImageError: wrong shape, dtype or range; an empty batch.
-            ConfigError: as `upscale`.
+        For an array (H, W, 3) or (N, H, W, 3), this returns an array (*size, 3) or
+        (N, *size, 3); for a list or tuple of arrays (H, W, 3) of any sizes, a list.
+        Values, `options` and errors are those of `upscale`; ImageError also for an
+        empty batch.
         """
         if isinstance(images, list | tuple):
             return [self.upscale(image, **options) for image in images]
@@ -189,18 +175,11 @@ class Upscaler:
         degradation: Told = "auto",
         seen: Degradation | None = None,
     ) -> Degradation | None:
-        """Return what the network is told about a picture.
+        """Return what the network is told about a picture; None if that is nothing.
 
-        Args:
-            image: as for `upscale`.
-            degradation: as for `upscale`.
-            seen: result of `estimate` for the picture, if it was called already.
-
-        Returns:
-            `Degradation`; None where the network is told nothing.
-
-        Raises:
-            ConfigError: an impossible degradation.
+        `image` and `degradation` are as for `upscale`, `seen` is what `estimate`
+        returned for the picture, if it was called already. Raises ConfigError for an
+        impossible degradation.
         """
         parts = parts_of(degradation)
         if not self.conditional:
@@ -215,16 +194,11 @@ class Upscaler:
         size: tuple[int, int],
         dtype: npt.DTypeLike = np.uint8,
     ) -> Window:
-        """Choose what the network sees of a picture at once.
+        """Choose what the network sees at once of a picture of (height, width).
 
-        Args:
-            lr_size: (height, width) of the picture.
-            size: (height, width) of the result.
-            dtype: of the result.
-
-        Returns:
-            (height, width) in LR pixels: the network's fixed input, what `tile` asks
-            for, or what computes the fewest pixels in the memory that is free now.
+        `size` and `dtype` are those of the result. Returns (height, width) in LR
+        pixels: the network's fixed input, what `tile` asks for, or what computes the
+        fewest pixels in the memory that is free now.
         """
         if self.network.size is not None:
             return self.network.size

@@ -133,11 +133,7 @@ def plane_chart(records, distortion, perception, styles):
         point = tuple(x.mean() for x in pair)
         colour, marker = styles[model]
         axes.plot(*point, marker, color=colour, markersize=9)
-        axes.annotate(
-            *(model, point, (9, 0)),
-            textcoords="offset points",
-            va="center",
-        )
+        axes.annotate(*(model, point, (9, 0)), textcoords="offset points", va="center")
     axes.margins(x=0.3, y=0.35)
     axes.annotate(
         *("better", (0.99, 0.02), (0.9, 0.09)),

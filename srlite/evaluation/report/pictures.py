@@ -86,7 +86,7 @@ def pictures_section(shown, metric, model):
         "is what lies under the slider, the thick one is magnified below: the square "
         "where the models differ most from each other. The dark maps show how far its "
         f"luma is from that of HR, all on one scale: {key}; what is more looks like "
-        f"{scale}.</p>",
+        f"{scale}.</p>"
     ]
     for kind in ("worst", "best"):
         own = [picture for picture in shown if picture.place[0] == kind]

@@ -16,12 +16,7 @@ from pathlib import Path
 
 import srlite
 from srlite.errors import DataError
-from srlite.evaluation.gains import (
-    CLEAN,
-    by_damage,
-    split_condition,
-    varied,
-)
+from srlite.evaluation.gains import CLEAN, by_damage, split_condition, varied
 from srlite.evaluation.records import METRIC, distinct, measured_metrics, select
 from srlite.evaluation.report.charts import (
     gain_chart,
@@ -41,12 +36,7 @@ from srlite.evaluation.report.pictures import (
     pictures_section,
     write_strips,
 )
-from srlite.evaluation.statistics import (
-    MEAN_KERNEL,
-    best,
-    kernels_of,
-    tabulate,
-)
+from srlite.evaluation.statistics import MEAN_KERNEL, best, kernels_of, tabulate
 from srlite.figures.slider_page import page
 from srlite.files import replacing, replacing_folder, writing
 
