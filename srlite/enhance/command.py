@@ -189,6 +189,10 @@ def _run(
                     if verbose or not notes[note]:
                         _say(f"note: {_of_file(note, outcome.pair, single)}")
                     notes[note] += 1
+                for note in outcome.general:
+                    if not notes[note]:
+                        _say(f"note: {note}")
+                    notes[note] = 1
                 lines += outcome.lines
                 if as_json:
                     print(json.dumps(outcome.record()), flush=True)
