@@ -56,7 +56,8 @@ class Outcome:
     pair: Pair
     error: str | None = None  # why there is no result
     size: tuple[int, int] | None = None  # of the result: height, width
-    notes: tuple[str, ...] = ()  # for the user
+    notes: tuple[str, ...] = ()  # on this file, for the user
+    general: tuple[str, ...] = ()  # on all files
     lines: tuple[str, ...] = ()  # what was seen, and told the model, if asked for
 
     def record(self) -> dict[str, Any]:
@@ -64,7 +65,7 @@ class Outcome:
         names = {"input": str(self.pair.lr), "output": str(self.pair.sr)}
         if self.size is None:
             return names | {"status": "failed", "error": self.error}
-        more = {"notes": list(self.notes), "seen": list(self.lines)}
+        more = {"notes": [*self.notes, *self.general], "seen": list(self.lines)}
         height, width = self.size
         return names | {"status": "enlarged", "width": width, "height": height} | more
 
@@ -242,7 +243,7 @@ def _in_processes(
         reason = error_reason(error)
         note = f"there are no worker processes here ({reason}), so one does the work"
         for outcome in _one_by_one(pairs, options, verbose, None):
-            yield replace(outcome, notes=(*outcome.notes, note))
+            yield replace(outcome, general=(note,))
         return
     try:
         with _ignoring_ctrl_c():

@@ -1,5 +1,6 @@
 """The command behind `inference.py`: enlarge files, folders and patterns."""
 
+import collections
 import contextlib
 import functools
 import json
@@ -163,7 +164,7 @@ def _run(
         print(json.dumps(names | {"status": "skipped"}))
     start = time.perf_counter()
     enlarged, failed = 0, len(plan.failures)
-    notes: list[str] = []
+    notes: collections.Counter[str] = collections.Counter()
     lines: list[str] = []
     try:
         with contextlib.ExitStack() as stack:
@@ -183,10 +184,15 @@ def _run(
             for outcome in stack.enter_context(contextlib.closing(outcomes)):
                 if bar:
                     bar.finish(outcome.pair)
-                # A note that holds for all files is printed once.
-                for note in [n for n in outcome.notes if n not in notes]:
-                    _say(f"note: {note}")
-                    notes.append(note)
+                for note in dict.fromkeys(outcome.notes):
+                    # The end counts the other files for which a note holds.
+                    if verbose or not notes[note]:
+                        _say(f"note: {_of_file(note, outcome.pair, single)}")
+                    notes[note] += 1
+                for note in outcome.general:
+                    if not notes[note]:
+                        _say(f"note: {note}")
+                    notes[note] = 1
                 lines += outcome.lines
                 if as_json:
                     print(json.dumps(outcome.record()), flush=True)
@@ -201,6 +207,9 @@ def _run(
                     _say(f"error: {outcome.error}")
     finally:
         seconds = time.perf_counter() - start
+        for note, count in notes.items():
+            if count > 1 and not verbose:
+                _say(f"note: {count - 1} more file{'s' * (count > 2)}: {note}")
         refused = isinstance(sys.exception(), SrliteError) and not enlarged
         if not (quiet or single or refused):
             print(
@@ -214,6 +223,11 @@ def _run(
     if not failed:
         return 0, lines
     return 1 if enlarged or plan.skipped else 2, lines
+
+
+def _of_file(note: str, pair: Pair, single: bool) -> str:
+    """Name the file that a note is about, unless it is the only one or named there."""
+    return note if single or str(pair.lr) in note else f"{pair.lr}: {note}"
 
 
 def _say(sentence: str, file: TextIO | None = None) -> None:

@@ -37,7 +37,7 @@ from srlite.pictures.writing import check_writable, fit_to_format, write_picture
 from srlite.runtime.layers import upscale_picture, visible_colours
 from srlite.runtime.opening import check_strength
 from srlite.runtime.sizes import plan_runs, target_size
-from srlite.runtime.telling import Told, in_words, left_aside, parts_of
+from srlite.runtime.telling import Told, in_words, left_aside, parts_of, untold
 from srlite.runtime.upscaler import Upscaler
 
 _MOST_INCHES = 100  # a side of a figure, whose 12,000 pixels take 600 MB
@@ -210,13 +210,13 @@ def _tell(
 ) -> Any:
     """Estimate the degradation, report it, and return what to tell the model."""
     if not upscaler.conditional:
-        say(in_words(None, None))
+        say(untold(upscaler))
         return degradation
     if not plan_runs(pixels.shape[:2], sr_size, upscaler.scale):
         say("the result is no larger than the picture, so no model runs")
         return degradation
     seen = upscaler.estimate(pixels)
-    told = upscaler.tell(pixels, degradation, seen)
+    told = seen.replace(parts_of(degradation))
     say(in_words(seen, told))
     return told
 

@@ -18,7 +18,7 @@ from PIL import Image
 
 from srlite.data.degradation_vector import Degradation
 from srlite.pictures.levels import resize
-from srlite.runtime.telling import Told, in_words, is_whole, parts_of
+from srlite.runtime.telling import Told, in_words, is_whole, parts_of, untold
 
 _CUT = 25.0  # levels
 _THUMBNAIL = (32, 32)  # pixels
@@ -95,7 +95,7 @@ def told_by_scene(
     parts = parts_of(degradation)
     if not upscaler.conditional or (is_whole(parts) and say is None):
         if say is not None:
-            say(in_words(None, None))
+            say(untold(upscaler))
         yield from itertools.repeat(upscaler.tell(None, parts) or parts)
     last: Scene | None = None
     told: Degradation | None = None

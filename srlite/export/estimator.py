@@ -60,12 +60,16 @@ def estimator_file(path: Path) -> tuple[bytes, EstimatorReport]:
 
 
 def check_path(path: StrPath) -> None:
-    """Raise `ExportError` unless a file of this name can be a ``.tflite``."""
+    """Raise `ExportError` unless a ``.tflite`` of this name can be made."""
     path = Path(path)
     if path.suffix != ".tflite":
         raise ExportError(f"the output must end in .tflite; received {path}")
     if os.path.isdir(path):
         raise ExportError(f"cannot write {path}: it is a folder")
+    if not os.path.isdir(path.parent):
+        raise ExportError(
+            f"cannot write {path}: the folder {path.parent} does not exist; create it"
+        )
 
 
 def _convert(

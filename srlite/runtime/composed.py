@@ -25,6 +25,7 @@ class _Wrapped:
         self.overlap = getattr(network, "overlap", None)
         self.step = getattr(network, "step", 1)
         self.conditional = getattr(network, "conditional", False)
+        self.seeing = getattr(network, "seeing", False)
         self.eight_bit = network.eight_bit
         # Two pictures more than the network: float32 of three channels.
         self.bytes_per_pixel = network.bytes_per_pixel + 2 * 12 * self.scale**2
@@ -82,6 +83,7 @@ class MixedNetwork:
         self.bytes_per_pixel = faithful.bytes_per_pixel + sharp.bytes_per_pixel
         self.eight_bit = faithful.eight_bit or sharp.eight_bit
         self.conditional = faithful.conditional or sharp.conditional
+        self.seeing = faithful.seeing or sharp.seeing
         self._faithful, self._sharp = faithful, sharp
         self._strength = np.float32(strength)
 

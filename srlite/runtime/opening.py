@@ -2,18 +2,22 @@
 
 from typing import Any
 
-from srlite.errors import ConfigError
+from srlite.errors import ConfigError, ModelError
 from srlite.files import StrPath
 from srlite.memory import cores
 from srlite.models.model_files import find_estimator, find_model
 from srlite.runtime.composed import MixedNetwork, in_colour
-from srlite.runtime.runners import open_network
+from srlite.runtime.runners import LEAST_SEEN, open_network
 from srlite.runtime.seeing import Estimator
 from srlite.runtime.sizes import whole_number
 
 # LR pixels. The convolutions of the shipped models reach 27 pixels, but what lies
 # beyond 20 changed no result by a hundredth of a level where it was measured.
 DEFAULT_OVERLAP = 20
+# LR pixels along a side. In a smaller picture the network would see mostly the zeros
+# beyond its edges, and make a white pixel 23 levels too dark. A window of a larger
+# picture has as many, because mirrored pixels would stand beyond the picture's edge.
+_LEAST = 8
 # More than a machine has cores; of very many, LiteRT takes the process down.
 _MOST_THREADS = 1024
 
@@ -72,6 +76,31 @@ def fit_tile(
             f"with an overlap of {overlap}; received {tile}"
         )
     return tile, overlap
+
+
+def mirroring_for(network: Any) -> tuple[int, Any]:
+    """Return the fewest LR pixels that a network should see along each side, and how.
+
+    How is the mode by which `np.pad` mirrors a smaller picture. "symmetric" repeats the
+    pixel at the edge, and to an estimator that is built in this looks like JPEG.
+    """
+    if getattr(network, "seeing", False):
+        return LEAST_SEEN, "reflect"
+    return _LEAST, "symmetric"
+
+
+def check_seen(network: Any, lr_size: tuple[int, ...], window: tuple[int, int]) -> None:
+    """Raise ModelError if a network that must see all of a picture would see a window.
+
+    Each window would be judged by itself, and show in the result.
+    """
+    (height, width), (high, wide) = lr_size[:2], window
+    if getattr(network, "seeing", False) and (high < height or wide < width):
+        raise ModelError(
+            "the model itself estimates how a picture was made, so it must see all "
+            f"{width} x {height} pixels at once, not {wide} x {high}; leave out a "
+            "tile size, or export the model without --degradation auto"
+        )
 
 
 def check_threads(num_threads: int | None) -> int | None:

@@ -11,6 +11,8 @@ next one. Their attributes:
 - `overlap`: LR pixels of context that a tile should have, or None when the file does
   not say
 - `step`: the sides of an input should be multiples of it, LR pixels
+- `seeing`: whether it estimates the degradation itself, from what it is called with, so
+  that this must be the whole picture, at least `LEAST_SEEN` LR pixels a side
 - `bytes_per_pixel`: roughly what a call takes for each LR pixel
 - `eight_bit`: whether pictures are rounded to 256 levels, as by a `.tflite` with uint8
   input or output, which must be quantised with (1/255, 0)
@@ -40,8 +42,9 @@ from srlite.pictures.levels import to_float, to_uint8
 # convolutions; 3000 with `light_psnr_int8`.
 _BYTES_PER_PIXEL = 5000
 _BYTES_PER_PIXEL_INT8 = 3100
-# LR pixels of a first call. An estimator that is built in sees nothing of fewer.
-_PROBED = (16, 16)
+# LR pixels a side. An estimator that is built in sees nothing of fewer; steps may be 2.
+LEAST_SEEN = 16
+_PROBED = (LEAST_SEEN, LEAST_SEEN)  # of a first call
 
 
 class LiteRTNetwork:
@@ -92,6 +95,7 @@ class LiteRTNetwork:
         self.size = (height, width) if min(height, width) > 0 else None
         self.overlap = metadata.get("overlap")
         self.step = metadata.get("step", 1)
+        self.seeing = metadata.get("degradation") == "auto"
         # One interpreter holds one picture at a time.
         self._lock = threading.Lock()
         self._shape: tuple[int, ...] | None = None
@@ -147,7 +151,7 @@ class KerasNetwork:
     """A `keras.Model` from picture, and perhaps degradation, to picture."""
 
     bytes_per_pixel = _BYTES_PER_PIXEL
-    eight_bit = False
+    eight_bit = seeing = False
 
     def __init__(self, model: Any, name: object = "the model"):
         """Wrap a `keras.Model`, called `name` in messages, or raise ModelError."""

@@ -17,6 +17,7 @@ from srlite.errors import ConfigError
 Told = Degradation | str | Mapping[str, Any] | npt.ArrayLike
 
 _NOT_TOLD = "the model is not told how a picture was made"
+_SEEING = "the model itself estimates how a picture was made"
 _PARTS = {field.name for field in fields(Degradation)}
 
 
@@ -57,14 +58,14 @@ def is_whole(parts: Mapping[str, Any]) -> bool:
     return parts.keys() >= _PARTS
 
 
-def in_words(seen: Degradation | None, told: Degradation | None) -> str:
-    """Describe what was seen of a picture and, if it differs, what the model was told.
-
-    Both may be None, for a model that is told nothing.
-    """
-    if told is None:
-        return _NOT_TOLD
+def in_words(seen: Degradation, told: Degradation) -> str:
+    """Describe what was seen and, if it differs, what the model was told."""
     return f"seen {seen}" if f"{seen}" == f"{told}" else f"seen {seen}; told {told}"
+
+
+def untold(upscaler: Any) -> str:
+    """Describe how a model that is told nothing treats pictures."""
+    return _SEEING if getattr(upscaler.network, "seeing", False) else _NOT_TOLD
 
 
 def left_aside(upscaler: Any, degradation: Told) -> tuple[str, ...]:
@@ -74,4 +75,4 @@ def left_aside(upscaler: Any, degradation: Told) -> tuple[str, ...]:
     """
     if upscaler.conditional or not parts_of(degradation):
         return ()
-    return (f"{_NOT_TOLD}, so the given degradation is ignored",)
+    return (f"{untold(upscaler)}, so the given degradation is ignored",)

@@ -24,16 +24,12 @@ from srlite.pictures.levels import (
     to_levels,
 )
 from srlite.runtime.composed import EnsembleNetwork
-from srlite.runtime.opening import fit_tile, open_models
+from srlite.runtime.opening import check_seen, fit_tile, mirroring_for, open_models
 from srlite.runtime.seeing import Estimator
 from srlite.runtime.sizes import check_size, plan_runs
 from srlite.runtime.telling import Told, is_whole, parts_of
 from srlite.runtime.tiling import Window, best_window, filled, tiles, window_of
 
-# LR pixels along a side. In a smaller picture the network would see mostly the zeros
-# beyond its edges, and make a white pixel 23 levels too dark. A window of a larger
-# picture has as many, because mirrored pixels would stand beyond the picture's edge.
-_LEAST = 8
 # What a network in floats returns, and the same scaled to levels: float32 RGB.
 _BYTES_PER_SR_PIXEL = 2 * 12
 
@@ -86,6 +82,7 @@ class Upscaler:
         self.ensemble = ensemble
         self.conditional = getattr(network, "conditional", False)
         self._step = getattr(network, "step", 1)
+        self._least, self._mirror = mirroring_for(network)
         self.estimator = estimator if self.conditional else None
         self.network = network if ensemble == 1 else EnsembleNetwork(network, ensemble)
 
@@ -203,7 +200,7 @@ class Upscaler:
         if self.network.size is not None:
             return self.network.size
         if self.tile is not None:
-            return window_of(lr_size, self.tile, self.overlap, _LEAST)
+            return window_of(lr_size, self.tile, self.overlap, self._least)
         room = tile_memory(math.prod(size), np.dtype(dtype).itemsize)
         needed = self.network.bytes_per_pixel
         if np.dtype(dtype) != np.uint8 or not getattr(self.network, "takes_levels", 0):
@@ -240,7 +237,8 @@ class Upscaler:
         Raises:
             ImageError: wrong shape, dtype or range; a result that is too large.
             ConfigError: an impossible degradation or size.
-            ModelError: the model does not run, most likely for lack of memory.
+            ModelError: the model does not run, most likely for lack of memory, or must
+                see the whole picture at once and cannot.
         """
         image = check_picture(image)
         dtype = np.uint16 if image.dtype == np.uint16 else np.uint8
@@ -256,6 +254,8 @@ class Upscaler:
         dtypes = [*(np.float32 for _ in runs[1:]), dtype]
         seen = [tuple(n + 2 * self.overlap * wrap for n in start) for start in starts]
         windows = list(map(self.choose_window, seen, starts[1:], dtypes))
+        for picture, window in zip(seen, windows):
+            check_seen(self.network, picture, window)
         plans = [
             list(tiles(start, self.scale, window, self.overlap, run, wrap, self._step))
             for start, window, run in zip(starts, windows, runs)
@@ -294,11 +294,11 @@ class Upscaler:
             lr = to_float(lr)
         vector = () if told is None else (told.vector,)
         sides = lr.shape[1:3]
-        wanted = self.network.size or [max(side, _LEAST) for side in sides]
+        wanted = self.network.size or [max(side, self._least) for side in sides]
         lacking = [n - m for n, m in zip(wanted, sides)]
         before = [n // 2 // self._step * self._step for n in lacking]
         around = [(b, n - b) for b, n in zip(before, lacking)]
-        sr = self.network(np.pad(lr, [(0, 0), *around, (0, 0)], "symmetric"), *vector)
+        sr = self.network(np.pad(lr, [(0, 0), *around, (0, 0)], self._mirror), *vector)
         top, left = (self.scale * b for b in before)
         height, width = (self.scale * side for side in sides)
         return sr[:, top : top + height, left : left + width]

@@ -155,12 +155,42 @@ def test_verbose_says_what_was_seen_of_each(
     assert printed.count(": seen ") == 2 and "; told" not in printed
 
 
-def test_a_note_that_holds_for_all_is_said_once(tiny_tflite, photo, tmp_path, capsys):
-    for name in ("a.png", "b.png"):
-        Image.fromarray(photo).save(tmp_path / name)
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_notes_name_the_first_file_and_count_others(
+    tiny_tflite, photo, tmp_path, workers, capsys
+):
+    pages = Image.fromarray(photo)
+    for name in ("a.tif", "b.tif", "c.tif"):
+        pages.save(tmp_path / name, save_all=True, append_images=[pages])
+    pages.convert("CMYK").save(tmp_path / "d.tif")
+    pages.save(tmp_path / "e.png")
     arguments = ["--lr-path", str(tmp_path), "--model", str(tiny_tflite)]
-    assert main([*arguments, "--degradation", "clean", "--ensemble", "2"]) == 0
-    assert capsys.readouterr().err.count("note: the model is not told") == 1
+    arguments += ["--overwrite", "--workers", workers]
+
+    def notes(*options):
+        assert main([*arguments, *options]) == 0
+        lines = capsys.readouterr().err.splitlines()
+        return [line for line in lines if line.startswith("note: ")]
+
+    paged = "of 2 pages only page 1 is enlarged"
+    cmyk = f"note: {tmp_path / 'd.tif'}: CMYK was converted"
+    first, *rest = sorted(notes("--quiet"), key=lambda note: paged not in note)
+    assert first in [f"note: {tmp_path / n}.tif: {paged}" for n in "abc"]
+    assert rest[0] == f"note: 2 more files: {paged}"
+    assert len(rest) == 2 and rest[1].startswith(cmyk)
+    named = [f"note: {tmp_path / n}.tif: {paged}" for n in "abc"]
+    assert sorted(notes("--quiet", "--verbose"))[:3] == named
+    # One that holds for all files is said of the first, and counted.
+    all_of_them = notes("--quiet", "--degradation", "clean")
+    assert sum("the model is not told" in note for note in all_of_them) == 2
+    assert any(note.startswith("note: 4 more files: the model") for note in all_of_them)
+
+
+def test_a_note_on_the_only_file_does_not_name_it(tiny_tflite, photo, tmp_path, capsys):
+    Image.fromarray(photo).convert("CMYK").save(tmp_path / "a.tif")
+    options = ["--model", str(tiny_tflite), "--quiet"]
+    assert main(["--lr-path", str(tmp_path / "a.tif"), *options]) == 0
+    assert capsys.readouterr().err.startswith("note: CMYK was converted")
 
 
 @pytest.mark.parametrize(

@@ -280,7 +280,8 @@ def test_command_says_what_is_wrong(generator, tmp_path):
     for source, output, message in [
         (tmp_path / "no.keras", good, "there is no model"),
         (text, good, "is not a .keras file"),
-        (model, text / "x.tflite", "cannot write"),
+        (model, text / "x.tflite", "cannot write .*x.tflite: the folder"),
+        (model, tmp_path / "no" / "x.tflite", "x.tflite: .*no does not exist; create"),
     ]:
         with pytest.raises(SrliteError, match=message) as caught:
             main(["--model", str(source), "--output", str(output)])

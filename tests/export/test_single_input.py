@@ -9,6 +9,7 @@ from skimage import data
 from told_models import conditional_generator, random_estimator, vectors
 
 from srlite.data.degradation_vector import Degradation, fitting
+from srlite.enhance.inference import enhance_image
 from srlite.errors import ConfigError, ExportError, ModelError
 from srlite.export.checks import ALLOWED_OPS, SEEING_OPS
 from srlite.export.export import export_tflite
@@ -173,6 +174,76 @@ def test_the_upscaler_runs_it(seeing_file, generator, estimator):
     expected = generator([lr[None] / np.float32(255.0), seen[None]], training=False)
     expected = 255.0 * np.clip(expected, 0, 1)[0]
     assert np.abs(sr - expected).max() < 0.6
+
+
+@pytest.fixture(scope="module")
+def static_file(generator, estimator, tmp_path_factory):
+    path = tmp_path_factory.mktemp("static") / "static.tflite"
+    options = {"degradation": "auto", "estimator": estimator}
+    return export_tflite(generator, path, (32, 48), **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "size", "seen"),
+    [
+        ({"tile": 16, "overlap": 4}, None, "63 x 47 .* not 22 x 21"),
+        ({"tile": 16, "overlap": 4, "ensemble": 2}, None, "63 x 47 .* not 22 x 21"),
+        # The first run sees the picture as a whole, the second does not.
+        ({"tile": 64, "overlap": 4}, (400, 500), "125 x 100 .* at once, not"),
+        ({"strength": 0.5, "tile": 16, "overlap": 4}, None, "63 x 47 .* not 22 x 21"),
+    ],
+)
+def test_tiles_that_would_be_judged_one_by_one_are_refused(
+    seeing_file, tiny_tflite, options, size, seen
+):
+    lr = data.astronaut()[:47, :63]
+    if "strength" in options:
+        options = options | {"sharp_path": tiny_tflite}
+    upscaler = Upscaler.from_file(seeing_file.path, **options)
+    with pytest.raises(ModelError, match=f"must see all {seen}"):
+        upscaler.upscale(lr, size=size)
+
+
+def check_mirrored(path, lr, sr, around):
+    """Compare SR with what the file makes of LR, mirrored without its edge pixels.
+
+    Repeated pixels would look to an estimator like the edges of JPEG's blocks.
+    """
+    mirrored = np.pad(lr, [*around, (0, 0)], "reflect") / np.float32(255)
+    runner = Interpreter(str(path)).get_signature_runner()
+    expected = 255 * runner(lr=mirrored[None])["sr"][0]
+    (top, _), (left, _) = around
+    expected = expected[4 * top :, 4 * left :][: sr.shape[0], : sr.shape[1]]
+    assert sr.shape == (4 * lr.shape[0], 4 * lr.shape[1], 3)
+    assert np.abs(sr - expected).max() < 0.6
+
+
+def test_a_static_file_refuses_a_larger_picture(static_file):
+    upscaler = Upscaler.from_file(static_file.path)
+    for height, width in ((32, 49), (33, 48)):
+        with pytest.raises(ModelError, match=f"all {width} x {height} .* 48 x 32"):
+            upscaler.upscale(data.astronaut()[:height, :width])
+    assert upscaler.upscale(data.astronaut()[:32, :48]).shape == (128, 192, 3)
+    lr = data.astronaut()[100:109, 200:217]
+    check_mirrored(static_file.path, lr, upscaler.upscale(lr), [(11, 12), (15, 16)])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 40), (14, 15)])
+def test_a_picture_too_small_to_be_judged_is_mirrored(seeing_file, size):
+    lr = data.astronaut()[100 : 100 + size[0], 200 : 200 + size[1]]
+    sr = Upscaler.from_file(seeing_file.path).upscale(lr)
+    lacking = [max(0, 16 - side) for side in size]
+    around = [(n // 2, n - n // 2) for n in lacking]
+    check_mirrored(seeing_file.path, lr, sr, around)
+
+
+def test_the_note_says_that_it_estimates_itself(seeing_file):
+    lr, notes, lines = data.astronaut()[:20, :20], [], []
+    options = {"model": seeing_file.path, "warn": notes.append, "say": lines.append}
+    enhance_image(lr, degradation="jpeg=60", **options)
+    said = "the model itself estimates how a picture was made"
+    assert lines == [said]
+    assert notes == [f"{said}, so the given degradation is ignored"]
 
 
 def test_a_static_file_tells_itself(generator, estimator, tmp_path):

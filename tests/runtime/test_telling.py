@@ -240,4 +240,3 @@ def test_words():
     assert in_words(SEEN, SEEN) == f"seen {SEEN}"
     assert in_words(SEEN, said) == f"seen {SEEN}; told {said}"
     assert "JPEG about 62" in f"{said}" and "noise" not in f"{said}"
-    assert in_words(SEEN, None) == "the model is not told how a picture was made"
