@@ -26,6 +26,7 @@ from srlite.pictures.writing import encoding
 
 _STDIN = "/dev/stdin"
 _LONG = 60  # seconds left, from which a faster way is named
+_SURE = 5  # seconds taken, from which what is left can be estimated
 # Options of the command that are not those of `enhance_file`.
 _PLANNING = ("sr_path", "recursive", "ending", "skip_existing", "overwrite", "shard")
 _COMPARISON = ("compare", "compare_models", "hr_path")
@@ -300,7 +301,7 @@ class _FileBar(_Bar):
         self._bar.update(0)
         taken = time.time() - self._start
         left = (self._bar.total / megapixels - 1) * taken if megapixels else 0
-        if self._options and left > _LONG:
+        if self._options and taken > _SURE and left > _LONG:
             if could_be_faster(self._options):
                 _say(
                     f"note: about {math.ceil(left / 60)} minutes left; --fast runs the "

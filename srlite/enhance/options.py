@@ -98,7 +98,7 @@ def with_dot(ending: str | None, video: bool = False) -> str | None:
         return None
     dotted = f".{ending.lower().removeprefix('.')}"
     if not can_write(dotted) and not (video and can_write_video(dotted)):
-        raise ConfigError(f"files ending in {dotted} cannot be written; use .png")
+        raise ConfigError(f"pictures cannot be written as {dotted}; use .png")
     return dotted
 
 

@@ -78,7 +78,7 @@ def test_inference_command(tiny_tflite, tiny_model, tmp_path, capsys):
     assert 50 < taken < allowed == round(7 * 16 * 274 * 183 / 1e6 + 500)
     with pytest.raises(ConfigError, match="rounds must be 2 or more; received 1"):
         main([*arguments, "--rounds", "1"])
-    with pytest.raises(ConfigError, match="files ending in .xyz cannot be written"):
+    with pytest.raises(ConfigError, match="pictures cannot be written as .xyz"):
         main([*arguments, "--ending", "xyz"])
     with pytest.raises(ConfigError, match="--megapixels must be above 0; received"):
         main([*arguments, "--megapixels", "1", "-1"])

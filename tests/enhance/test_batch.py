@@ -133,7 +133,7 @@ def test_nothing_could_be_done(folder, tiny_tflite, capsys):
         ConfigError, match="threads must be 1 or more, and whole; received -3"
     ):
         main(["--lr-path", "in", "--workers", "2", "--threads", "-3", *model])
-    with pytest.raises(ConfigError, match="files ending in .gif cannot be written"):
+    with pytest.raises(ConfigError, match="pictures cannot be written as .gif"):
         main(["--lr-path", "in", "--ending", "gif", *model])
     with pytest.raises(ConfigError, match="--visualize shows one picture"):
         main(["--lr-path", "in", "--visualize", *model])

@@ -270,6 +270,7 @@ def test_command_refuses_with_one_sentence(bad_inputs, lr, sr, model, message):
 def test_long_work_names_a_faster_way(tiny_tflite, tmp_path, monkeypatch, capsys):
     """Once, where there is an int8 file that does not run already."""
     monkeypatch.setattr(command, "_LONG", -1)
+    monkeypatch.setattr(command, "_SURE", 0)
     plain, fast = tmp_path / "tiny.tflite", tmp_path / "tiny_int8.tflite"
     arguments = ["--lr-path", str(PHOTO), "--sr-path", str(tmp_path / "sr.png")]
     arguments += ["--tile", "40", "--overwrite"]
