@@ -108,7 +108,7 @@ def test_flat_pictures_stay_flat(name, upscaler, level):
     # A step of the last convolution of an int8 file is more than a level.
     assert inner.max() <= (3 if name.endswith("_int8") else 1)
     assert inner.mean() <= (1.0 if name == "light_rt_int8" else 0.5)
-    assert off.max() <= (7 if name.endswith("_int8") else 4)
+    assert off.max() <= (7 if name.endswith("_int8") else 5)
     small = upscaler.upscale(np.full((1, 3, 3), level, np.uint8)).astype(int)
     assert np.abs(small - level).max() <= 6
 
