@@ -46,9 +46,9 @@ assert not set(missing) & set(sys.modules)
 
 # The relativistic loss is blind to what shifts real and fake logits alike.
 SHIFT = {
-    "discriminator/logit/bias",
-    "discriminator_optimizer/adam/logit_bias_momentum",
-    "discriminator_optimizer/adam/logit_bias_velocity",
+    "discriminator/logit_sn/logit/bias",
+    "discriminator_optimizer/adam/logit_sn_logit_bias_momentum",
+    "discriminator_optimizer/adam/logit_sn_logit_bias_velocity",
 }
 
 
@@ -121,10 +121,11 @@ def test_damage_agrees_with_tensorflow(both):
 
 
 def assert_same_update(ours, theirs, start):
-    """Each part moved alike: the difference is below 0.1 % of how far it went.
+    """Each part moved alike: the difference is below 0.3 % of how far it went.
 
     Measured by the norm over a part, because Adam takes a full step along gradients
-    that are nothing but rounding, such as those of `SHIFT`.
+    that are nothing but rounding, such as those of `SHIFT`, and spectral normalisation
+    passes what that changes on to other weights.
     """
     assert ours.keys() == theirs.keys() == start.keys()
     for part in {name.split("/")[0] for name in start}:
@@ -133,7 +134,7 @@ def assert_same_update(ours, theirs, start):
             np.sqrt(sum(np.sum((a[n] - np.float64(theirs[n])) ** 2) for n in names))
             for a in (ours, start)
         )
-        assert 0 <= wrong < 1e-3 * way, f"{part}: {wrong} after {way}"
+        assert 0 <= wrong < 3e-3 * way, f"{part}: {wrong} after {way}"
 
 
 @pytest.mark.parametrize("count", [1, 3])
