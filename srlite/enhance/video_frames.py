@@ -312,14 +312,15 @@ def _rgb_format(colours: Colours) -> str:
 
 def _converted(frame: Any, form: str, colours: Colours, own: int, given: int) -> Any:
     """Convert a frame to a pixel format, and from its `own` range to the `given`."""
-    from av.video.reformatter import Interpolation as Way
+    from av.video.reformatter import Interpolation
 
-    how = Way.BICUBIC | Way.ACCURATE_RND | Way.FULL_CHR_H_INT | Way.FULL_CHR_H_INP
+    flags = Interpolation.BICUBIC | Interpolation.ACCURATE_RND
+    flags |= Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
     return frame.reformat(
         format=form,
         src_colorspace=_MATRICES[colours.matrix],
         dst_colorspace=_MATRICES[colours.matrix],
         src_color_range=own,
         dst_color_range=given,
-        interpolation=how,
+        interpolation=flags,
     )

@@ -15,7 +15,12 @@ from PIL import Image, ImageOps
 
 from srlite.errors import ImageError
 from srlite.files import StrPath
-from srlite.pictures.colour import cmyk_to_rgb, profile_of_exif, profile_of_png, to_srgb
+from srlite.pictures.colour import (
+    cmyk_to_rgb,
+    profile_of_exif,
+    profile_of_png,
+    to_srgb,
+)
 from srlite.pictures.decoding import MAX_PIXELS, decoding, refuse_animation
 from srlite.pictures.embedded import (
     lasting_resources,
@@ -59,29 +64,52 @@ _Said = tuple[Directories, tuple[str, ...], bytes | None, bytes | None]
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture, upright, and what its file says about it."""
+    """A picture and what its file says about it.
 
-    pixels: np.ndarray  # uint8 or uint16 (height, width, 3), RGB
-    alpha: np.ndarray | None = None  # (height, width), same dtype; 0 is transparent
-    grey: bool = False  # whether there is no colour; the three channels are equal then
+    Attributes:
+        pixels: uint8 or uint16 array (height, width, 3), RGB, upright; a grey picture
+            has three equal channels.
+        alpha: array (height, width) of the same dtype, 0 is transparent; None when
+            the picture is opaque.
+        grey: whether the picture has no colour.
+        icc_profile: bytes of the ICC profile, or None.
+        exif: bytes of an EXIF block without orientation, or None.
+        dpi: (horizontal, vertical) pixels per inch, or None.
+        xmp: bytes of an XMP packet without orientation, or None.
+        iptc: bytes of Photoshop's resources: IPTC, the flag and address of copyright;
+            or None.
+        comment: bytes of the comment of a JPEG or GIF, or None.
+        text: (key, value) of each text of a PNG.
+        cicp: four bytes of a PNG that state its colours as video does, or None.
+        time: seven bytes of a PNG with the time of its last change, or None.
+        notes: sentences for the user, such as that CMYK was converted.
+    """
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None = None
+    grey: bool = False
     icc_profile: bytes | None = None
-    exif: bytes | None = None  # a block without orientation
-    dpi: tuple[float, float] | None = None  # (horizontal, vertical) pixels per inch
-    xmp: bytes | None = None  # a packet without orientation
-    iptc: bytes | None = None  # Photoshop's: IPTC, the flag and address of copyright
-    comment: bytes | None = None  # of a JPEG or GIF
-    text: tuple[tuple[str, str], ...] = ()  # (key, value) of each text of a PNG
-    cicp: bytes | None = None  # four bytes of a PNG, its colours in the way of video
-    time: bytes | None = None  # seven bytes of a PNG, the time of its last change
-    notes: tuple[str, ...] = ()  # sentences for the user, as that CMYK was converted
+    exif: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None
+    comment: bytes | None = None
+    text: tuple[tuple[str, str], ...] = ()
+    cicp: bytes | None = None
+    time: bytes | None = None
+    notes: tuple[str, ...] = ()
 
 
 def read_rgb(source: Any, name: object = None) -> np.ndarray:
     """Read a picture as 8-bit RGB, upright, without alpha: uint8 (height, width, 3).
 
-    `source` is a path or a binary file object, which error messages call `name`. Raises
-    ImageError if the file is missing, is not a picture, is damaged or has more than
-    `MAX_PIXELS` pixels.
+    Args:
+        source: path or binary file object.
+        name: what an error message calls it; the path by default.
+
+    Raises:
+        ImageError: the file is missing, is not a picture, is damaged or has more than
+            `MAX_PIXELS` pixels.
     """
     name = name or source
     with decoding(name), (reopen := _opener(source, name, MAX_PIXELS, 1))() as image:
@@ -94,12 +122,20 @@ def read_rgb(source: Any, name: object = None) -> np.ndarray:
 
 
 def read_picture(path: StrPath, max_pixels: int = MAX_PIXELS, page: int = 1) -> Picture:
-    """Read a picture file, upright, with its transparency, depth and metadata.
+    """Read a picture file with its transparency, depth and metadata.
 
-    `page` is that of a TIFF, from 1 up. Levels are uint16 if the file has 16 bits a
-    channel and is a PNG or a TIFF, or grey. Raises ImageError if the file is missing,
-    no picture, damaged or animated, has no such page, more than `max_pixels` pixels, or
-    neither 8 nor 16 bits.
+    Args:
+        path: a file in a format of `srlite.pictures.decoding`.
+        max_pixels: the largest picture to decode.
+        page: of a TIFF, from 1 up.
+
+    Returns:
+        `Picture`, upright; uint16 if the file has 16 bits a channel and is a PNG or a
+        TIFF, or grey.
+
+    Raises:
+        ImageError: the file is missing, no picture, damaged or animated, has no such
+            page, more than `max_pixels` pixels, or neither 8 nor 16 bits.
     """
     with decoding(path), (reopen := _opener(path, path, max_pixels, page))() as image:
         refuse_animation(image, path)

@@ -122,9 +122,9 @@ class Upscaler:
 
     @classmethod
     def from_preset(cls, name: str = DEFAULT_MODEL, **options: Any) -> Self:
-        """Load a shipped model by its name, one of `shipped_models`, else ModelError.
+        """Load a shipped model by its name, one of `shipped_models`.
 
-        `options` are those of `from_file`.
+        `options` and errors are those of `from_file`; ModelError for another name.
         """
         return cls.from_file(shipped_model_path(name), **options)
 
@@ -166,16 +166,10 @@ class Upscaler:
         image = check_picture(image)
         return self.estimator(image) if self.estimator else Degradation()
 
-    def tell(
-        self,
-        image: np.ndarray,
-        degradation: Told = "auto",
-        seen: Degradation | None = None,
-    ) -> Degradation | None:
+    def tell(self, image: np.ndarray, degradation: Told = "auto") -> Degradation | None:
         """Return what the network is told about a picture; None if that is nothing.
 
-        `image` and `degradation` are as for `upscale`, `seen` is what `estimate`
-        returned for the picture, if it was called already. Raises ConfigError for an
+        `image` and `degradation` are as for `upscale`. Raises ConfigError for an
         impossible degradation.
         """
         parts = parts_of(degradation)
@@ -183,7 +177,7 @@ class Upscaler:
             return None
         if is_whole(parts):
             return Degradation(**parts)
-        return (seen or self.estimate(image)).replace(parts)
+        return self.estimate(image).replace(parts)
 
     def choose_window(
         self,

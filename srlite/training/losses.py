@@ -280,6 +280,7 @@ class RelativisticAverageLoss(keras.losses.Loss):
         """Return (batch,) from the logits to raise and to lower, each (batch, 1)."""
         above = y_true - global_mean(y_pred)
         below = y_pred - global_mean(y_true)
+        # As above, softplus(-x) is -log(sigmoid(x)).
         return _mean_per_example(ops.softplus(-above) + ops.softplus(below))
 
 

@@ -125,8 +125,7 @@ def train(
         directory.compare(config)
     generator_stages = [stage for stage in stages if stage != "estimator"]
     todo = [s for s in generator_stages if not os.path.exists(directory.result(s))]
-    told = todo and config.generator.conditional and "estimator" not in stages
-    if told:
+    if todo and config.generator.conditional and "estimator" not in stages:
         directory.find_estimator(init_from)  # now, not after minutes
     first = (generator_stages or stages)[0]
     preparation.check_start(directory, first, init_from, config)
@@ -137,8 +136,6 @@ def train(
         directory.remove_leftovers()
         devices.require_same("options", lambda: repr((config, stages)).encode())
         said: list[str] = []  # until there is a logger
-        if told:
-            directory.copy_estimator(init_from, said.append)
         photographs = load_photographs(
             min_sizes,
             scale=config.scale,
@@ -211,7 +208,7 @@ class _Run:
             return False
         self.trained = True
         start = directory.start(name, init_from, say)
-        partner = self._partner(name)
+        partner = self._partner(name, init_from)
         losses = self.losses.get(name, {})
         parts, step = build_step(config, name, start, losses, devices.scope, partner)
         estimating = name == "estimator"
@@ -249,6 +246,8 @@ class _Run:
             max_dropped_steps=log.max_dropped_steps,
         )
         self.record()  # not before what is there was found to fit
+        if config.generator.conditional and not estimating:
+            directory.copy_estimator(init_from, say)
         if devices.num_workers > 1:  # They could not go back together.
             done = trainer.train_stage(stage, self.logger, self.stop, done, devices.any)
         else:
@@ -265,7 +264,7 @@ class _Run:
         say(f"stage {name} is complete: {result}")
         return True
 
-    def _partner(self, name):
+    def _partner(self, name, init_from):
         """Load the frozen network beside a stage's learner, or None: see `build_step`.
 
         It is the same on all workers.
@@ -275,7 +274,7 @@ class _Run:
             if name == "estimator":
                 partner = preparation.load_judge(self.config)
             elif self.config.generator.conditional:
-                path = self.directory.find_estimator()
+                path = self.directory.find_estimator(init_from)
                 partner = load_estimator(path) if path else build_estimator(self.config)
                 partner.trainable = False
         self.devices.share({"partner": partner} if partner else {})

@@ -68,14 +68,18 @@ class RunDirectory:
         return locked(self.path, "another training runs in")
 
     @property
-    def _record(self):
-        """Content of `config.json`; {} before the first step."""
-        begun = any(
+    def _begun(self):
+        """Whether a stage has left something."""
+        return any(
             os.path.exists(self.result(stage))
             or checkpoints.find(self.checkpoints, stage)
             for stage in STAGES
         )
-        return record.read_record(self.path / "config.json") if begun else {}
+
+    @property
+    def _record(self):
+        """Content of `config.json`; {} before the first step."""
+        return record.read_record(self.path / "config.json") if self._begun else {}
 
     def write_config(self, config, inputs, kept=()):
         """Write the resolved `Config` and inputs; see `record.write_record`."""
@@ -131,15 +135,14 @@ class RunDirectory:
     def find_estimator(self, init_from=None):
         """Return the path of the run's estimator; raise ModelError without one.
 
-        If the run has none of its own, it is that of the model `init_from`.
+        If the run has not begun, it is that of the model `init_from`.
         """
-        own = self.result("estimator")
-        if init_from is not None and not own.exists():
+        if init_from is not None and not self._begun:
             return find_trained_estimator(init_from)
         return self._existing("estimator", "a conditional generator is trained with")
 
     def copy_estimator(self, init_from, say):
-        """Copy the estimator of the model `init_from` into the run if it has none."""
+        """Copy the estimator that `find_estimator` finds into the run."""
         path, own = self.find_estimator(init_from), self.result("estimator")
         if path != own:
             with writing(own, ModelError), replacing(own) as temporary:

@@ -163,6 +163,11 @@ def test_the_estimator_is_the_runs_own(tmp_path):
     says = "estimator.keras, which does not exist; run the estimator stage first"
     with pytest.raises(ModelError, match=says):
         run.find_estimator()
+    assert run.find_estimator("light").name == "light_estimator.keras"
+    # What a stage has left was told by an estimator that is gone.
+    (tmp_path / "pretrain.keras").touch()
+    with pytest.raises(ModelError, match=says):
+        run.find_estimator("light")
     own = tmp_path / "estimator.keras"
     own.write_bytes(b"")
     assert run.find_estimator() == run.find_estimator("light") == own

@@ -81,6 +81,10 @@ def test_a_run_that_starts_from_a_model_has_its_estimator(
     finished, photos, tmp_path, capsys
 ):
     config = CONFIG.updated({"pretrain.steps": 1})
+    wide = config.updated({"generator.filters": 16})
+    with pytest.raises(ModelError, match="is of another shape than"):
+        train(wide, [photos], tmp_path, stages=["pretrain"], init_from=finished)
+    assert not (tmp_path / "estimator.keras").exists()
     train(config, [photos], tmp_path, stages=["pretrain"], init_from=finished)
     own, other = tmp_path / "estimator.keras", finished / "estimator.keras"
     assert own.read_bytes() == other.read_bytes()
